@@ -1,0 +1,130 @@
+# Everything a checkout can do. Each target sets up what it needs in .venv and build/,
+# and the second run starts at once.
+#
+#   make        build auditring into .venv, editable
+#   make demo   show the main job on real events
+#   make test   the C tests as they are, then pytest
+#   make check  the C tests under sanitizers, a short kill storm, the mutants
+#   make lint   formatters, linters, types
+#   make bench | storm | soak | coverage | clean
+#
+# AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
+# (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
+
+PYTHON ?= python3
+SOAK_MINUTES ?= 10
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet
+C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
+SOURCES := $(wildcard csrc/*.[ch] src/auditring/*.pyx src/auditring/*.pxd)
+C_FILES := $(wildcard csrc/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
+EXTENSION := src/auditring/_writer.*.so
+
+# The compiler that this Makefile looks for is the one that builds the extension.
+export CC
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: all demo test check lint bench storm soak coverage mutants clean missing FORCE
+.DEFAULT_GOAL := all
+
+all: $(BIN)/.installed
+
+demo: $(BIN)/.installed
+	$(BIN)/auditring demo
+
+test: $(BIN)/.installed $(BIN)/.dev
+	$(C_TESTS) plain
+	$(BIN)/python -m pytest
+
+check:
+	$(C_TESTS) address
+	$(C_TESTS) thread
+	$(C_TESTS) storm KILLS=1000
+	$(C_TESTS) mutants
+
+lint: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(BIN):$$PATH" $(BIN)/cython-lint src
+	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml auditring._writer
+
+bench: $(BIN)/.installed $(BIN)/.bench
+	$(BIN)/python bench/bench_writer.py
+
+storm:
+	$(C_TESTS) storm KILLS=100000
+
+mutants:
+	$(C_TESTS) mutants
+
+soak: $(BIN)/.installed
+	$(BIN)/python tests/crash/soak.py --minutes $(SOAK_MINUTES)
+
+# The counts of an earlier run go first: the programs would add to them.
+coverage: $(BIN)/.dev
+	mkdir -p build/coverage
+	find build/coverage -name '*.gcda' -delete
+	$(C_TESTS) coverage
+	$(BIN)/gcovr --root . --filter csrc/ --object-directory build/coverage \
+	    --fail-under-line 95 build/coverage
+
+clean:
+	rm -rf .venv build dist src/*.egg-info src/auditring/*.so
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+# Prints the Debian packages that are missing for a build, and nothing if all is there.
+HAS_HEADER := import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")
+missing:
+	@if ! command -v $(PYTHON) >/dev/null; then \
+	    echo python3 python3-venv python3-dev; \
+	else \
+	    $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv; \
+	    $(PYTHON) -c '$(HAS_HEADER)' 2>/dev/null || echo python3-dev; \
+	fi
+	@echo '#include <pthread.h>' | $(CC) -x c -fsyntax-only - 2>/dev/null || \
+	    echo gcc libc6-dev
+
+# .venv: the interpreter, then what the build needs, then what its users need.
+
+$(BIN)/.created:
+	@missing=$$(echo $$($(MAKE) --silent missing)); test -z "$$missing" || \
+	    { echo "make: missing: $$missing (Debian: apt install $$missing)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "make: $(PYTHON) is older than 3.11; try PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) --upgrade 'pip>=25.1'
+	@touch $@
+
+# What decides over the extension and setuptools doesn't look at: the switches and the
+# list of its files. A change takes the extension away.
+SWITCHES = CC=$(CC) DEBUG=$(AUDITRING_DEBUG) SANITIZE=$(AUDITRING_SANITIZE) $(SOURCES)
+
+build/switches: FORCE
+	@mkdir -p build
+	@echo '$(SWITCHES)' | cmp -s - $@ || { rm -f $(EXTENSION); echo '$(SWITCHES)' >$@; }
+
+$(BIN)/.tools: $(BIN)/.created pyproject.toml
+	$(PIP) --group build
+	@touch $@
+
+# Built before it is installed: here a compiler's error stands alone, under pip it
+# drowns in pip's own.
+$(BIN)/.built: $(BIN)/.tools setup.py build/switches $(SOURCES)
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	@touch $@
+
+$(BIN)/.installed: pyproject.toml src/auditring/_version.py | $(BIN)/.built
+	$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(BIN)/.dev: $(BIN)/.created pyproject.toml
+	$(PIP) --group dev
+	@touch $@
+
+$(BIN)/.bench: $(BIN)/.created pyproject.toml
+	$(PIP) --group bench
+	@touch $@

@@ -1,0 +1,95 @@
+/* batch.h - takes records from rings and appends them to the live file, exactly once.
+ *
+ * One batch: stage the records of any rings, say in the control file's intent which
+ * they are and where they go, write them with one call, give the room back to the
+ * rings, clear the intent. Whoever dies in between leaves an intent that recover.h
+ * completes. A write that stops half way (a full disk) leaves the batch outstanding:
+ * batch_write continues it.
+ *
+ * Ownership:  the struct owns its staging buffer; rings, file and control are borrowed
+ *             and must outlive an outstanding batch.
+ * Threads:    the leader's only.
+ * Errors:     0 or a negative errno.
+ */
+#ifndef AUDITRING_BATCH_H
+#define AUDITRING_BATCH_H
+
+#include "control.h"
+#include "logfile.h"
+#include "ring.h"
+#include "sys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BATCH_STAGING_SIZE = 512 * 1024, BATCH_ASIDE_SIZE = 16 * 1024 };
+
+struct batch {
+    const struct sys *sys;
+    struct control *control;
+    struct logfile *file;
+    struct control_settings settings; /* as of batch_begin */
+    uint8_t *staging;
+    const uint8_t *data; /* the staging buffer, or one large record in its ring */
+    uint64_t size;
+    uint64_t written;  /* how much of it is in the file */
+    char *aside;       /* gap events for the file beside the log */
+    uint64_t aside_size;
+    bool must_sync;    /* a slot of durability sync takes part */
+    bool is_outstanding; /* the intent is valid */
+    struct control_intent *intent;
+    struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
+};
+
+/* A ring to take from. */
+struct batch_source {
+    struct ring *ring;
+    uint32_t slot;
+    uint64_t end; /* take no record beyond: the tail as the pass began */
+    bool owner_gone;
+    enum durability durability;
+};
+
+enum batch_taken {
+    BATCH_TOOK_ALL,   /* everything up to `end`, or up to the source's quota */
+    BATCH_AT_HOLE,    /* a reservation of a live owner that is not committed */
+    BATCH_FULL,       /* write what was staged */
+    BATCH_FILE_FULL   /* write what was staged; if nothing was, rotate */
+};
+
+int batch_open(struct batch *batch, const struct sys *sys, struct control *control,
+               struct logfile *file);
+void batch_close(struct batch *batch);
+
+/* Starts an empty batch with the settings in force. */
+void batch_begin(struct batch *batch);
+
+/* Stages records of one ring; at most `quota` bytes, but always one record. */
+enum batch_taken batch_take(struct batch *batch, const struct batch_source *source,
+                            uint64_t quota);
+
+/* Whether there is anything to write or to give back. */
+bool batch_is_empty(const struct batch *batch);
+
+/* Says the intent, writes, syncs if a slot wants it, publishes, clears. On failure the
+ * batch stays outstanding; call it again to continue at the remainder. -ESTALE: the
+ * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed. */
+int batch_write(struct batch *batch);
+
+/* Ends an outstanding batch at the last whole record that is in the file: cuts what
+ * follows off `file` (which must not be the live file's name any more) and publishes
+ * that much. The rest stays in the rings. `keep` false: keeps none of it. */
+void batch_settle(struct batch *batch, bool keep);
+
+/* The bytes of an intent's records, in order. Returns what `each` returned, if not 0.
+ * -EUCLEAN: the rings don't hold what the intent says. */
+typedef int (*batch_each)(void *context, const uint8_t *data, uint64_t size);
+int batch_walk(const struct control_intent *intent, struct ring *const *rings,
+               batch_each each, void *context);
+
+/* Makes everything that follows from a written intent true, and clears it; may be
+ * repeated. The rings are those of its ranges. */
+void batch_publish(struct control *control, struct control_intent *intent,
+                   struct ring *const *rings, bool is_durable);
+
+#endif

@@ -1,0 +1,388 @@
+#include "control.h"
+
+#include "crc32c.h"
+#include "testpoint.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint64_t control_magic = 0x316c746364756161; /* "aaudctl1" */
+static const char name[] = "ctl", temporary_name[] = "ctl.tmp";
+
+static int
+read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
+{
+    int64_t size;
+    int fd = sys->openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id",
+                         O_RDONLY | O_CLOEXEC, 0);
+
+    memset(out, 0, CONTROL_BOOT_SIZE);
+    if (fd < 0) {
+        return fd;
+    }
+    size = sys->pread(fd, out, CONTROL_BOOT_SIZE - 1, 0);
+    sys->close(fd);
+    if (size < 0) {
+        return (int)size;
+    }
+    out[strcspn(out, "\n")] = '\0';
+    return 0;
+}
+
+static void
+fill(struct control *control)
+{
+    struct control_shared *shared = control->shared;
+
+    shared->magic = control_magic;
+    shared->version = CONTROL_VERSION;
+    shared->slot_count = CONTROL_SLOTS;
+    memcpy(shared->boot_id, control->boot_id, sizeof(shared->boot_id));
+    atomic_store_explicit(&shared->founded, 1, memory_order_release);
+}
+
+/* No fsync: after a power cut the boot id differs or the magic is missing, and either
+ * starts the control file over. */
+static int
+found(struct control *control, int state_dir, mode_t mode, gid_t gid)
+{
+    const struct sys *sys = control->sys;
+    void *address;
+    int fd, error;
+
+    fd = sys->openat(state_dir, temporary_name,
+                     O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0) {
+        return fd;
+    }
+    error = sys->fchmod(fd, mode);
+    if (error == 0 && gid != (gid_t)-1) {
+        error = sys->fchown(fd, (uid_t)-1, gid);
+    }
+    if (error == 0) {
+        error = sys->fallocate(fd, sizeof(struct control_shared));
+    }
+    if (error == 0) {
+        error = sys->mmap_shared(fd, sizeof(struct control_shared), &address);
+    }
+    sys->close(fd);
+    if (error < 0) {
+        sys->unlinkat(state_dir, temporary_name);
+        return error;
+    }
+    control->shared = address;
+    control->is_new = true;
+    fill(control);
+    TEST_POINT(open_founding);
+    error = sys->rename(state_dir, temporary_name, name);
+    TEST_POINT(open_founded);
+    if (error < 0) {
+        control_close(control);
+        sys->unlinkat(state_dir, temporary_name);
+    }
+    return error;
+}
+
+static int
+map_existing(struct control *control, int fd)
+{
+    const struct sys *sys = control->sys;
+    struct stat status;
+    void *address;
+    int error = sys->fstat(fd, &status);
+
+    if (error < 0) {
+        return error;
+    }
+    if (!S_ISREG(status.st_mode) || status.st_nlink != 1) {
+        return -EUCLEAN;
+    }
+    if ((uint64_t)status.st_size != sizeof(struct control_shared)) {
+        /* Empty after a power cut: made new. Another size: another version. */
+        return status.st_size == 0 ? -ENOENT : -EUCLEAN;
+    }
+    error = sys->mmap_shared(fd, sizeof(struct control_shared), &address);
+    if (error == 0) {
+        control->shared = address;
+    }
+    return error;
+}
+
+/* -ENOENT: there is none, or one that a power cut emptied. */
+static int
+open_existing(struct control *control, int state_dir)
+{
+    const struct sys *sys = control->sys;
+    int error, fd = sys->openat(state_dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return fd;
+    }
+    error = map_existing(control, fd);
+    sys->close(fd);
+    if (error < 0) {
+        return error;
+    }
+    if (control->shared->magic != control_magic) {
+        error = control->shared->magic == 0 ? -ENOENT : -EUCLEAN;
+    } else if (control->shared->version != CONTROL_VERSION ||
+               control->shared->slot_count != CONTROL_SLOTS) {
+        error = -EUCLEAN;
+    }
+    if (error < 0) {
+        control_close(control);
+        return error;
+    }
+    control->rebooted =
+        memcmp(control->shared->boot_id, control->boot_id, CONTROL_BOOT_SIZE) != 0;
+    return 0;
+}
+
+int
+control_open(struct control *control, const struct sys *sys, int state_dir, mode_t mode,
+             gid_t gid)
+{
+    int error;
+
+    *control = (struct control){.sys = sys};
+    error = read_boot_id(sys, control->boot_id);
+    if (error == 0) {
+        error = open_existing(control, state_dir);
+    }
+    return error == -ENOENT ? found(control, state_dir, mode, gid) : error;
+}
+
+int
+control_open_private(struct control *control, const struct sys *sys)
+{
+    void *address;
+    int error = sys->mmap_shared(-1, sizeof(struct control_shared), &address);
+
+    *control = (struct control){.sys = sys};
+    if (error == 0) {
+        control->shared = address;
+        control->is_new = true;
+        fill(control);
+    }
+    return error;
+}
+
+void
+control_close(struct control *control)
+{
+    if (control->shared != NULL) {
+        control->sys->munmap(control->shared, sizeof(struct control_shared));
+        control->shared = NULL;
+    }
+}
+
+void
+control_reset(struct control *control)
+{
+    struct control_shared *shared = control->shared;
+
+    control_clear(&shared->intents[0]);
+    control_clear(&shared->intents[1]);
+    for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
+        control_set_slot(control, slot, SLOT_FREE);
+    }
+    atomic_store_explicit(&shared->leader, 0, memory_order_relaxed);
+    atomic_store_explicit(&shared->syncing, 0, memory_order_relaxed);
+    shared->live_inode = 0;
+    memcpy(shared->boot_id, control->boot_id, sizeof(shared->boot_id));
+    control->rebooted = false;
+}
+
+void
+control_store_settings(struct control *control, const struct control_settings *settings)
+{
+    struct control_shared *shared = control->shared;
+    uint64_t words[CONTROL_SETTINGS_WORDS];
+
+    memcpy(words, settings, sizeof(words));
+    /* Only openers write, one at a time under the opening lock. */
+    atomic_fetch_add_explicit(&shared->settings_version, 1, memory_order_acq_rel);
+    for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
+        atomic_store_explicit(&shared->settings[i], words[i], memory_order_release);
+    }
+    atomic_fetch_add_explicit(&shared->settings_version, 1, memory_order_release);
+}
+
+void
+control_load_settings(const struct control *control, struct control_settings *out)
+{
+    const struct control_shared *shared = control->shared;
+    uint64_t words[CONTROL_SETTINGS_WORDS];
+    uint32_t before, after;
+    int tries = 0;
+
+    /* An opener killed in the middle leaves the version odd: then take what is there;
+     * the next opener stores again. */
+    do {
+        before = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
+        for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
+            words[i] = atomic_load_explicit(&shared->settings[i], memory_order_acquire);
+        }
+        after = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
+    } while ((before != after || (before & 1) != 0) && ++tries < 1000);
+    memcpy(out, words, sizeof(words));
+}
+
+void
+control_set_slot(struct control *control, uint32_t slot, enum slot_state state)
+{
+    struct control_shared *shared = control->shared;
+    uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_relaxed);
+
+    while (state != SLOT_FREE && used <= slot &&
+           !atomic_compare_exchange_weak_explicit(&shared->slots_used, &used, slot + 1,
+                                                  memory_order_relaxed,
+                                                  memory_order_relaxed)) {
+    }
+    atomic_store_explicit(&shared->slots[slot].state, state,
+                          memory_order_release); /* slot:B */
+    atomic_fetch_add_explicit(&shared->slots_version, 1, memory_order_release);
+}
+
+enum slot_state
+control_slot_state(const struct control *control, uint32_t slot)
+{
+    return (enum slot_state)atomic_load_explicit(&control->shared->slots[slot].state,
+                                                 memory_order_acquire); /* slot:A */
+}
+
+uint64_t
+control_count(const struct control *control, enum control_counter counter)
+{
+    return atomic_load_explicit(&control->shared->counters[counter],
+                                memory_order_relaxed);
+}
+
+void
+control_add(struct control *control, enum control_counter counter, uint64_t by)
+{
+    atomic_fetch_add_explicit(&control->shared->counters[counter], by,
+                              memory_order_relaxed);
+}
+
+void
+control_add_loss(struct control *control, enum gap_reason reason, uint64_t count,
+                 uint64_t bytes)
+{
+    struct control_loss *loss = &control->shared->losses[reason];
+
+    atomic_fetch_add_explicit(&loss->bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&loss->count, count, memory_order_release);
+    TEST_POINT(gap_counted);
+}
+
+void
+control_note_error(struct control *control, int error)
+{
+    atomic_store_explicit(&control->shared->last_error, error, memory_order_relaxed);
+    wait_wake(control->sys, &control->shared->error_word);
+}
+
+static uint32_t
+intent_crc(const struct control_intent *intent)
+{
+    size_t first = offsetof(struct control_intent, sequence);
+    size_t last = offsetof(struct control_intent, ranges) +
+                  intent->range_count * sizeof(struct control_range);
+
+    return crc32c(0, (const uint8_t *)intent + first, last - first);
+}
+
+struct control_intent *
+control_valid_intent(struct control *control, int *error)
+{
+    struct control_intent *chosen = NULL, *older = NULL;
+
+    *error = 0;
+    for (int i = 0; i < 2; i++) {
+        struct control_intent *intent = &control->shared->intents[i];
+        if (atomic_load_explicit(&intent->valid, memory_order_acquire) == 0) {
+            continue; /* intent:A */
+        }
+        if (intent->range_count > CONTROL_SLOTS || intent->crc != intent_crc(intent)) {
+            *error = -EUCLEAN;
+        } else if (chosen == NULL || intent->sequence > chosen->sequence) {
+            older = chosen;
+            chosen = intent;
+        } else {
+            older = intent;
+        }
+    }
+    if (older != NULL) {
+        control_clear(older); /* the later one took its place (batch_settle) */
+    }
+    return chosen;
+}
+
+struct control_intent *
+control_next_intent(struct control *control)
+{
+    struct control_intent *intents = control->shared->intents;
+    int next = atomic_load_explicit(&intents[0].valid, memory_order_acquire) ? 1 : 0;
+    uint64_t sequence = intents[0].sequence > intents[1].sequence
+                            ? intents[0].sequence
+                            : intents[1].sequence;
+
+    intents[next].sequence = sequence + 1;
+    return &intents[next];
+}
+
+void
+control_validate(struct control *control, struct control_intent *intent)
+{
+    (void)control;
+    intent->crc = intent_crc(intent);
+    TEST_POINT(batch_intent_filled);
+    atomic_store_explicit(&intent->valid, 1, memory_order_release); /* intent:B */
+    TEST_POINT(batch_intent_valid);
+}
+
+void
+control_clear(struct control_intent *intent)
+{
+    atomic_store_explicit(&intent->valid, 0, memory_order_release);
+}
+
+uint64_t
+control_ask(struct control *control, enum request request)
+{
+    uint64_t ticket = atomic_fetch_add_explicit(
+                          &control->shared->requests[request].requested, 1,
+                          memory_order_acq_rel) +
+                      1;
+
+    control_wake_leader(control);
+    return ticket;
+}
+
+bool
+control_is_done(const struct control *control, enum request request, uint64_t ticket)
+{
+    return atomic_load_explicit(&control->shared->requests[request].done,
+                                memory_order_acquire) >= ticket;
+}
+
+void
+control_fulfil(struct control *control, enum request request, uint64_t ticket, int error)
+{
+    struct control_request *asked = &control->shared->requests[request];
+
+    atomic_store_explicit(&asked->error, error, memory_order_relaxed);
+    atomic_store_explicit(&asked->done, ticket, memory_order_release);
+    TEST_POINT(request_served);
+    wait_wake(control->sys, &control->shared->done_word);
+}
+
+void
+control_wake_leader(struct control *control)
+{
+    wait_wake(control->sys, &control->shared->leader_word);
+}

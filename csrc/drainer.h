@@ -1,0 +1,111 @@
+/* drainer.h - the thread behind a writer: leads when it can, and then drains all rings.
+ *
+ * Private to writer.c, drainer.c and their tests: the inside of `struct writer`.
+ *
+ * Threads:  `mutex` guards the list of own rings and the lock file's descriptor. What
+ *           stands under "thread" is used by the thread, or by others while it does
+ *           not run.
+ */
+#ifndef AUDITRING_DRAINER_H
+#define AUDITRING_DRAINER_H
+
+#include "batch.h"
+#include "control.h"
+#include "leader.h"
+#include "logfile.h"
+#include "ring.h"
+#include "ringmap.h"
+#include "syncer.h"
+#include "wait.h"
+#include "writer.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { WRITER_NAME_SIZE = 200 };
+
+/* A ring that this process writes to, or wrote to before it moved on. Never freed while
+ * the writer is open: producers may still look at it. */
+struct own_ring {
+    struct ring ring;
+    uint32_t slot;
+    _Atomic uint64_t dropped_told; /* dropped_count that gap events were committed for */
+    _Atomic uint64_t dropped_bytes_told;
+    struct own_ring *next;
+};
+
+struct writer {
+    const struct sys *sys;
+    struct writer_options options;
+    char *directory; /* absolute */
+    char *rings_path;
+    char name[WRITER_NAME_SIZE + 1];
+    int references;
+    struct writer *next; /* in the registry */
+
+    int dir, state_dir, rings_dir;
+    uint64_t state_device, state_inode;
+    bool is_private; /* standard output: no files, no other processes */
+    bool needs_control; /* private, and forked: the control block is the parent's */
+    struct control control;
+    struct leader leader;
+
+    pthread_mutex_t mutex;
+    struct own_ring *own_rings;
+    _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
+    _Atomic uint32_t gap_due;           /* a drop was not told yet */
+
+    pthread_t thread;
+    _Atomic bool has_thread;
+    _Atomic int32_t thread_id;
+    _Atomic uint32_t must_stop;
+    _Atomic uint32_t thread_word; /* futex: the sleep of a thread that does not lead */
+
+    /* thread */
+    struct ringmap map;
+    struct logfile file;
+    struct batch batch;
+    struct syncer syncer;
+    struct wait_backoff backoff;
+    struct batch_source sources[CONTROL_SLOTS];
+    uint32_t source_count;
+    uint32_t next_source;
+    uint64_t next_try_ns;      /* to lead */
+    uint64_t next_orphans_ns;  /* to look for dead owners */
+    uint64_t next_look_ns;     /* at the live file while idle */
+    uint64_t next_retry_ns;    /* after a failed write */
+    uint64_t next_sync_ns;     /* of durability interval */
+    uint32_t failures;         /* of the outstanding batch, in a row */
+    bool must_recover;         /* it began to lead and has not looked back yet */
+    bool wants_rotation;       /* a failed sync made the live file suspect */
+    bool is_settled;           /* since it leads, all rings were drained once */
+    uint64_t told[GAP_REASONS]; /* losses that gap events were committed for */
+    uint64_t told_bytes[GAP_REASONS];
+    uint64_t synced_size;       /* of the live file, by the last background sync */
+    bool is_gone[CONTROL_SLOTS]; /* the owner is dead */
+    uint64_t hole_position[CONTROL_SLOTS];
+    uint64_t hole_since_ns[CONTROL_SLOTS];
+};
+
+/* Starts and ends the thread; starting twice or ending nothing is harmless. */
+int drainer_start(struct writer *writer);
+void drainer_stop(struct writer *writer);
+
+/* One round of the thread's work, for callers while it does not run. Returns how long
+ * the thread would sleep now; 0: there is more to do. */
+uint64_t drainer_step(struct writer *writer);
+
+/* Drains and retires all slots of this process that are CLOSING, if it leads. */
+void drainer_finish(struct writer *writer);
+
+/* Commits the gap event for drops of an own ring; 0 when nothing is left to tell. */
+int drainer_tell_drops(struct writer *writer, struct own_ring *own);
+
+/* In writer.c: gives this process a (further) ring. Takes the mutex. */
+int writer_attach(struct writer *writer);
+
+/* In writer.c: opens directories and lock file again when they were closed or replaced
+ * under us. Called by the thread. */
+int writer_repair(struct writer *writer);
+
+#endif

@@ -1,0 +1,324 @@
+#include "leader.h"
+
+#include "testpoint.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const char lock_name[] = "lock";
+static const uint64_t leader_byte = 0, first_slot_byte = 1, opening_byte = 1 << 20,
+                      mill_byte = (1 << 20) + 1;
+static const uint64_t opening_limit_ns = 5000000000U, opening_poll_ns = 500000U;
+
+static int
+lock(struct leader *leader, uint64_t byte)
+{
+    int error =
+        leader->sys->lock_byte(leader->lock_fd, F_SETLK, F_WRLCK, byte);
+
+    return error == -EACCES ? -EAGAIN : error;
+}
+
+static void
+unlock(struct leader *leader, uint64_t byte)
+{
+    leader->sys->lock_byte(leader->lock_fd, F_SETLK, F_UNLCK, byte);
+}
+
+static void
+learn_identity(struct leader *leader)
+{
+    struct sys_process self = {0};
+
+    leader->pid = leader->sys->getpid();
+    leader->pid_namespace = leader->sys->pid_namespace();
+    leader->start_time = 0;
+    leader->start_stack = 0;
+    if (leader->sys->process(leader->pid, &self) == 0) {
+        leader->start_time = self.start_time;
+        leader->start_stack = self.start_stack;
+    }
+}
+
+static int
+open_lock_file(struct leader *leader, mode_t mode, gid_t gid)
+{
+    const struct sys *sys = leader->sys;
+    struct stat status;
+    int error, fd = sys->openat(leader->state_dir, lock_name,
+                                O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode);
+
+    if (fd < 0) {
+        return fd;
+    }
+    error = sys->fstat(fd, &status);
+    if (error == 0 && (!S_ISREG(status.st_mode) || status.st_nlink != 1)) {
+        error = -EUCLEAN;
+    }
+    if (error == 0 && gid != (gid_t)-1 && status.st_gid != gid) {
+        error = sys->fchown(fd, (uid_t)-1, gid);
+        if (error == 0) {
+            error = sys->fchmod(fd, mode);
+        }
+    }
+    if (error < 0) {
+        sys->close(fd);
+        return error;
+    }
+    leader->lock_fd = fd;
+    leader->lock_device = status.st_dev;
+    leader->lock_inode = status.st_ino;
+    return 0;
+}
+
+int
+leader_open(struct leader *leader, const struct sys *sys, struct control *control,
+            int state_dir, mode_t mode, gid_t gid)
+{
+    *leader = (struct leader){
+        .sys = sys, .control = control, .state_dir = state_dir, .lock_fd = -1};
+    learn_identity(leader);
+    return open_lock_file(leader, mode, gid);
+}
+
+void
+leader_close(struct leader *leader)
+{
+    if (leader->lock_fd >= 0) {
+        leader->sys->close(leader->lock_fd);
+        leader->lock_fd = -1;
+    }
+}
+
+void
+leader_forget(struct leader *leader)
+{
+    leader->leads = false;
+    learn_identity(leader);
+}
+
+int
+leader_lock_opening(struct leader *leader)
+{
+    uint64_t deadline = leader->sys->now_mono() + opening_limit_ns;
+    _Atomic uint32_t never = 0;
+    int error;
+
+    while ((error = lock(leader, opening_byte)) == -EAGAIN) {
+        if (leader->sys->now_mono() >= deadline) {
+            return -EBUSY;
+        }
+        wait_word(leader->sys, &never, 0, opening_poll_ns);
+    }
+    return error;
+}
+
+void
+leader_unlock_opening(struct leader *leader)
+{
+    unlock(leader, opening_byte);
+}
+
+/* Under the slot's byte: takes it when it is free or retired. */
+static bool
+claim(struct leader *leader, uint32_t slot, uint64_t nonce, enum durability durability)
+{
+    struct control_slot *entry = &leader->control->shared->slots[slot];
+    enum slot_state state = control_slot_state(leader->control, slot);
+
+    TEST_POINT(slot_locked);
+    if (state != SLOT_FREE && state != SLOT_RETIRED) {
+        return false;
+    }
+    entry->pid = leader->pid;
+    entry->start_time = leader->start_time;
+    entry->start_stack = leader->start_stack;
+    entry->pid_namespace = leader->pid_namespace;
+    entry->nonce = nonce;
+    atomic_store_explicit(&entry->durability, durability, memory_order_relaxed);
+    atomic_store_explicit(&entry->stalled, 0, memory_order_relaxed);
+    control_set_slot(leader->control, slot, SLOT_CLAIMED);
+    TEST_POINT(slot_claimed);
+    return true;
+}
+
+int
+leader_claim_slot(struct leader *leader, uint64_t nonce, enum durability durability,
+                  uint32_t *slot)
+{
+    for (uint32_t i = 0; i < CONTROL_SLOTS; i++) {
+        enum slot_state state = control_slot_state(leader->control, i);
+        int error;
+
+        if (state != SLOT_FREE && state != SLOT_RETIRED) {
+            continue;
+        }
+        error = lock(leader, first_slot_byte + i);
+        if (error == -EAGAIN) {
+            continue;
+        }
+        if (error < 0) {
+            return error;
+        }
+        if (claim(leader, i, nonce, durability)) {
+            *slot = i;
+            return 0;
+        }
+        unlock(leader, first_slot_byte + i);
+    }
+    return -EUSERS;
+}
+
+void
+leader_release_slot(struct leader *leader, uint32_t slot)
+{
+    unlock(leader, first_slot_byte + slot);
+}
+
+int
+leader_assert_slot(struct leader *leader, uint32_t slot)
+{
+    return lock(leader, first_slot_byte + slot);
+}
+
+bool
+leader_owns(const struct leader *leader, uint32_t slot)
+{
+    const struct control_slot *entry = &leader->control->shared->slots[slot];
+
+    return entry->pid == leader->pid && entry->start_time == leader->start_time &&
+           entry->start_stack == leader->start_stack &&
+           entry->pid_namespace == leader->pid_namespace;
+}
+
+/* The program that took the slot: not a later one of the same pid, and not what the
+ * process became through execve, which dropped its locks and its mapping. */
+static bool
+is_running(struct leader *leader, const struct control_slot *entry)
+{
+    struct sys_process now = {0};
+
+    if (entry->pid_namespace != leader->pid_namespace || entry->start_time == 0) {
+        return false;
+    }
+    if (leader->sys->process(entry->pid, &now) < 0) {
+        return true; /* can't know: rather wait than take a live ring for dead */
+    }
+    return now.running && now.start_time == entry->start_time &&
+           (entry->start_stack <= 1 || now.start_stack <= 1 ||
+            now.start_stack == entry->start_stack);
+}
+
+bool
+leader_is_gone(struct leader *leader, uint32_t slot)
+{
+    const struct control_slot *entry = &leader->control->shared->slots[slot];
+    int held = leader->sys->lock_byte(leader->lock_fd, F_GETLK, F_WRLCK,
+                                      first_slot_byte + slot);
+
+    return held == 0 && !is_running(leader, entry);
+}
+
+/* Whether the leader named in the control file may still be writing. */
+static bool
+other_leads(struct leader *leader)
+{
+    uint32_t named = atomic_load_explicit(&leader->control->shared->leader,
+                                          memory_order_acquire);
+    enum slot_state state;
+
+    if (named == 0 || named > CONTROL_SLOTS || leader_owns(leader, named - 1)) {
+        return false;
+    }
+    state = control_slot_state(leader->control, named - 1);
+    if (state == SLOT_FREE || state == SLOT_RETIRED) {
+        return false;
+    }
+    return !leader_is_gone(leader, named - 1);
+}
+
+int
+leader_try(struct leader *leader, uint32_t slot)
+{
+    int error = lock(leader, leader_byte);
+
+    if (error < 0) {
+        return error == -EAGAIN ? 0 : error;
+    }
+    TEST_POINT(lead_locked);
+    if (other_leads(leader)) {
+        unlock(leader, leader_byte);
+        return 0;
+    }
+    leader->leads = true;
+    leader->slot = slot;
+    atomic_store_explicit(&leader->control->shared->leader, slot + 1,
+                          memory_order_release);
+    control_add(leader->control, COUNTER_leader_changes, 1);
+    TEST_POINT(lead_named);
+    return 1;
+}
+
+int
+leader_assert(struct leader *leader)
+{
+    uint32_t named = atomic_load_explicit(&leader->control->shared->leader,
+                                          memory_order_acquire);
+
+    if (leader->leads && named == leader->slot + 1 && lock(leader, leader_byte) == 0) {
+        return 0;
+    }
+    leader_step_down(leader);
+    return -EPERM;
+}
+
+void
+leader_step_down(struct leader *leader)
+{
+    uint32_t own = leader->slot + 1;
+
+    if (!leader->leads) {
+        return;
+    }
+    leader->leads = false;
+    atomic_compare_exchange_strong_explicit(&leader->control->shared->leader, &own, 0,
+                                            memory_order_release, memory_order_relaxed);
+    TEST_POINT(step_down);
+    unlock(leader, leader_byte);
+}
+
+int
+leader_check_lock_file(struct leader *leader)
+{
+    struct stat held, named;
+
+    if (leader->sys->fstat(leader->lock_fd, &held) < 0 ||
+        held.st_dev != leader->lock_device || held.st_ino != leader->lock_inode) {
+        return -EBADF;
+    }
+    if (leader->sys->fstatat(leader->state_dir, lock_name, &named) < 0 ||
+        named.st_dev != leader->lock_device || named.st_ino != leader->lock_inode) {
+        return -ESTALE;
+    }
+    return 0;
+}
+
+int
+leader_reopen(struct leader *leader, mode_t mode, gid_t gid)
+{
+    /* The old number may belong to somebody else's file by now: it is not closed. */
+    return open_lock_file(leader, mode, gid);
+}
+
+int
+leader_lock_mill(struct leader *leader)
+{
+    return lock(leader, mill_byte);
+}
+
+void
+leader_unlock_mill(struct leader *leader)
+{
+    unlock(leader, mill_byte);
+}

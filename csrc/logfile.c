@@ -1,0 +1,213 @@
+#include "logfile.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+enum { stream_patience_ms = 100 };
+
+static int
+adopt(struct logfile *file, int fd, const struct stat *status)
+{
+    file->fd = fd;
+    file->device = status->st_dev;
+    file->inode = status->st_ino;
+    file->size = (uint64_t)status->st_size;
+    file->is_adopted = status->st_size > 0;
+    return 0;
+}
+
+/* A file that we just made gets its rights before anybody writes to it. */
+static int
+set_rights(const struct sys *sys, int fd, const struct stat *before, mode_t mode,
+           gid_t gid)
+{
+    int error = sys->fchmod(fd, before != NULL ? before->st_mode & 07777 : mode);
+
+    if (before != NULL) {
+        /* Only root may give files away; a writer of the same group needs no more. */
+        (void)sys->fchown(fd, before->st_uid, before->st_gid);
+    } else if (error == 0 && gid != (gid_t)-1) {
+        error = sys->fchown(fd, (uid_t)-1, gid);
+    }
+    return error;
+}
+
+int
+logfile_create(struct logfile *file, const struct stat *before, mode_t mode, gid_t gid)
+{
+    const struct sys *sys = file->sys;
+    struct stat status;
+    int error, fd = sys->openat(file->dir, file->name,
+                                O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW |
+                                    O_CLOEXEC | O_NONBLOCK,
+                                mode & 0600);
+
+    if (fd < 0) {
+        return fd;
+    }
+    error = set_rights(sys, fd, before, mode, gid);
+    if (error == 0) {
+        error = sys->fstat(fd, &status);
+    }
+    if (error < 0) {
+        sys->close(fd);
+        return error;
+    }
+    return adopt(file, fd, &status);
+}
+
+static int
+open_existing(struct logfile *file)
+{
+    const struct sys *sys = file->sys;
+    struct stat status;
+    /* O_NONBLOCK: a FIFO planted at the name must not hang the opener. */
+    int error, fd = sys->openat(file->dir, file->name,
+                                O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+                                0);
+
+    if (fd < 0) {
+        return fd;
+    }
+    error = sys->fstat(fd, &status);
+    if (error == 0 && !S_ISREG(status.st_mode)) {
+        error = -EINVAL;
+    } else if (error == 0 && status.st_nlink > 1) {
+        error = -EMLINK;
+    }
+    if (error < 0) {
+        sys->close(fd);
+        return error;
+    }
+    return adopt(file, fd, &status);
+}
+
+int
+logfile_open(struct logfile *file, mode_t mode, gid_t gid)
+{
+    int error = open_existing(file);
+
+    if (error == -ENOENT) {
+        error = logfile_create(file, NULL, mode, gid);
+        if (error == -EEXIST) {
+            error = open_existing(file);
+        }
+    }
+    return error;
+}
+
+void
+logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd)
+{
+    *file = (struct logfile){.sys = sys, .dir = -1, .name = "-", .fd = fd,
+                             .is_stream = true};
+}
+
+void
+logfile_close(struct logfile *file)
+{
+    if (file->fd >= 0 && !file->is_stream) {
+        file->sys->close(file->fd);
+    }
+    file->fd = -1;
+}
+
+int
+logfile_look(struct logfile *file, struct logfile_look *look)
+{
+    struct stat held, named;
+    int error;
+
+    look->change = LOGFILE_SAME;
+    look->size_now = file->size;
+    if (file->is_stream) {
+        return 0;
+    }
+    error = file->sys->fstat(file->fd, &held);
+    if (error == -EBADF ||
+        (error == 0 && (held.st_dev != file->device || held.st_ino != file->inode))) {
+        look->change = LOGFILE_LOST;
+        return 0;
+    }
+    if (error < 0) {
+        return error;
+    }
+    look->size_now = (uint64_t)held.st_size;
+    if (held.st_nlink == 0) {
+        look->change = LOGFILE_UNLINKED;
+        return 0;
+    }
+    error = file->sys->fstatat(file->dir, file->name, &named);
+    if (error < 0 && error != -ENOENT) {
+        return error;
+    }
+    if (error == -ENOENT || named.st_dev != file->device ||
+        named.st_ino != file->inode) {
+        look->change = LOGFILE_MOVED;
+    } else if (look->size_now < file->size) {
+        look->change = LOGFILE_CUT;
+    } else if (look->size_now > file->size) {
+        look->change = LOGFILE_GREW;
+    }
+    return 0;
+}
+
+/* One write that is continued through EINTR and waits for a full pipe. */
+static int64_t
+write_some(struct logfile *file, const uint8_t *data, uint64_t size)
+{
+    int64_t result;
+
+    while ((result = file->sys->write(file->fd, data, size)) == -EINTR) {
+    }
+    if (result == -EAGAIN && file->is_stream) {
+        int ready = file->sys->poll_writable(file->fd, stream_patience_ms);
+        return ready < 0 && ready != -EINTR ? ready : -EAGAIN;
+    }
+    return result;
+}
+
+int
+logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
+               uint64_t *written, uint64_t *short_writes)
+{
+    *written = 0;
+    while (*written < size) {
+        int64_t result = write_some(file, data + *written, size - *written);
+        if (result < 0) {
+            return (int)result;
+        }
+        if (result == 0) {
+            return -EIO;
+        }
+        *written += (uint64_t)result;
+        file->size += (uint64_t)result;
+        file->is_adopted = false;
+        if (*written < size) {
+            ++*short_writes;
+        }
+    }
+    return 0;
+}
+
+int
+logfile_complete_last_line(struct logfile *file)
+{
+    uint64_t written, short_writes = 0;
+    char last = '\n';
+    int64_t got;
+    int error;
+
+    if (file->is_stream || file->size == 0) {
+        return 0;
+    }
+    got = file->sys->pread(file->fd, &last, 1, file->size - 1);
+    if (got < 0) {
+        return (int)got;
+    }
+    if (got == 0 || last == '\n') {
+        return 0;
+    }
+    error = logfile_append(file, (const uint8_t *)"\n", 1, &written, &short_writes);
+    return error < 0 ? error : 1;
+}

@@ -1,0 +1,70 @@
+/* logfile.h - the live file of a log: opened, appended to, watched for meddling.
+ *
+ * It only ever grows through us. A failed or short append leaves an unfinished last
+ * line, which is continued later and never cut.
+ *
+ * Ownership:  the struct owns its descriptor; `dir` is borrowed.
+ * Threads:    one at a time (the leader's).
+ * Errors:     0 or a negative errno.
+ * Units:      bytes.
+ */
+#ifndef AUDITRING_LOGFILE_H
+#define AUDITRING_LOGFILE_H
+
+#include "sys.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct logfile {
+    const struct sys *sys;
+    int dir;
+    const char *name;
+    int fd; /* -1: closed */
+    bool is_stream; /* standard output: no size, no name, no rotation */
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size;   /* as our last look or append left it */
+    bool is_adopted; /* it was there with content, and we have not written to it yet */
+};
+
+enum logfile_change {
+    LOGFILE_SAME,
+    LOGFILE_GREW,     /* somebody else appended */
+    LOGFILE_CUT,      /* it is shorter than we left it */
+    LOGFILE_MOVED,    /* it has another name now, or its name shows another file */
+    LOGFILE_UNLINKED, /* it has no name any more */
+    LOGFILE_LOST      /* our descriptor was closed, or is another file now */
+};
+
+struct logfile_look {
+    enum logfile_change change;
+    uint64_t size_now; /* GREW, CUT */
+};
+
+/* Opens the file, or creates it with mode and group. -EINVAL: no regular file;
+ * -EMLINK: it has a second name (a hard link planted by somebody). */
+int logfile_open(struct logfile *file, mode_t mode, gid_t gid);
+
+/* Creates the file after a rotation, like the one that was `before` (mode, owner).
+ * NULL: with mode and gid. -EEXIST: somebody made one. */
+int logfile_create(struct logfile *file, const struct stat *before, mode_t mode,
+                   gid_t gid);
+
+/* Takes standard output, or another stream, as the live file. */
+void logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd);
+
+void logfile_close(struct logfile *file);
+
+/* Compares descriptor, name and size with what we left. Two system calls. */
+int logfile_look(struct logfile *file, struct logfile_look *look);
+
+/* Appends; *written tells how much of it is in the file, also on failure. EINTR and
+ * short writes are continued; a full pipe is waited for, `patience_ms` at a time. */
+int logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
+                   uint64_t *written, uint64_t *short_writes);
+
+/* Adds the newline that the last line of an adopted file lacks; 1 when it did. */
+int logfile_complete_last_line(struct logfile *file);
+
+#endif

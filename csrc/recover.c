@@ -1,0 +1,326 @@
+#include "recover.h"
+
+#include "batch.h"
+#include "rotate.h"
+#include "testpoint.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Looks for a file of the directory by its inode. */
+struct search {
+    const struct logfile *live;
+    uint64_t device;
+    uint64_t inode;
+    char name[256];
+    bool is_found;
+};
+
+static int
+compare_inode(void *context, const char *name)
+{
+    struct search *search = context;
+    struct stat status;
+
+    if (search->live->sys->fstatat(search->live->dir, name, &status) == 0 &&
+        status.st_dev == search->device && status.st_ino == search->inode &&
+        S_ISREG(status.st_mode)) {
+        snprintf(search->name, sizeof(search->name), "%s", name);
+        search->is_found = true;
+    }
+    return search->is_found;
+}
+
+static int
+search_inode(const struct logfile *live, uint64_t device, uint64_t inode,
+             struct search *search)
+{
+    int error;
+
+    *search = (struct search){.live = live, .device = device, .inode = inode};
+    error = live->sys->list(live->dir, compare_inode, search);
+    return error < 0 ? error : 0;
+}
+
+/* Opens the file that the intent names: the live one, or one renamed since. -ENOENT:
+ * it has no name any more. */
+static int
+open_target(struct logfile *live, const struct control_intent *intent,
+            struct logfile *target, struct search *search)
+{
+    int error;
+
+    *target = *live;
+    if (live->device == intent->device && live->inode == intent->inode) {
+        return 0;
+    }
+    error = search_inode(live, intent->device, intent->inode, search);
+    if (error < 0) {
+        return error;
+    }
+    if (!search->is_found) {
+        return -ENOENT;
+    }
+    target->name = search->name;
+    target->fd = -1;
+    return logfile_open(target, 0600, (gid_t)-1);
+}
+
+/* Walks the records of the intent along the file. */
+struct completion {
+    struct logfile *file;
+    uint64_t position; /* of the record at hand, in the file */
+    uint64_t end;      /* where the file ended as recovery began */
+    bool is_same;
+};
+
+static int
+compare_with_file(void *context, const uint8_t *data, uint64_t size)
+{
+    struct completion *at = context;
+    uint8_t there[4096];
+
+    while (size > 0 && at->position < at->end && at->is_same) {
+        uint64_t left = at->end - at->position;
+        size_t part = size < sizeof(there) ? (size_t)size : sizeof(there);
+        int64_t got;
+
+        part = part < left ? part : (size_t)left;
+        got = at->file->sys->pread(at->file->fd, there, part, at->position);
+        if (got <= 0) {
+            return got < 0 ? (int)got : -EIO;
+        }
+        at->is_same = memcmp(there, data, (size_t)got) == 0;
+        at->position += (uint64_t)got;
+        data += got;
+        size -= (uint64_t)got;
+    }
+    return 0;
+}
+
+static int
+append_missing(void *context, const uint8_t *data, uint64_t size)
+{
+    struct completion *at = context;
+    uint64_t present = at->end > at->position ? at->end - at->position : 0;
+    uint64_t written, short_writes = 0;
+    int error;
+
+    if (present > size) {
+        present = size;
+    }
+    at->position += size;
+    if (present == size) {
+        return 0;
+    }
+    error = logfile_append(at->file, data + present, size - present, &written,
+                           &short_writes);
+    TEST_POINT(recover_appended);
+    return error;
+}
+
+static int
+count_nothing(void *context, const uint8_t *data, uint64_t size)
+{
+    (void)context, (void)data, (void)size;
+    return 0;
+}
+
+/* Appends what the torn batch lacks. -EUCLEAN: file or rings hold something else. */
+static int
+complete(const struct control_intent *intent, struct ring *const *rings,
+         struct logfile *file)
+{
+    struct completion at = {.file = file, .position = intent->start,
+                            .end = file->size, .is_same = true};
+    int error = batch_walk(intent, rings, count_nothing, NULL);
+
+    if (error == 0) {
+        error = batch_walk(intent, rings, compare_with_file, &at);
+    }
+    TEST_POINT(recover_rebuilt);
+    if (error < 0) {
+        return error;
+    }
+    if (!at.is_same) {
+        return -EUCLEAN;
+    }
+    at.position = intent->start;
+    return batch_walk(intent, rings, append_missing, &at);
+}
+
+static int
+map_rings(struct ringmap *map, const struct control_intent *intent, struct ring **rings)
+{
+    for (uint32_t i = 0; i < intent->range_count; i++) {
+        int error = ringmap_get(map, intent->ranges[i].slot, intent->ranges[i].nonce,
+                                &rings[i]);
+        if (error < 0) {
+            return error == -ENOENT ? -EUCLEAN : error;
+        }
+    }
+    return 0;
+}
+
+static void
+clear(struct control *control, struct control_intent *intent,
+      enum control_counter counter)
+{
+    control_add(control, counter, 1);
+    control_clear(intent);
+    TEST_POINT(recover_cleared);
+}
+
+/* Gives up on the file: its name becomes a backup's, the batch is written again. */
+static int
+leave_file(struct control *control, struct control_intent *intent, struct logfile *live,
+           int state_dir, bool is_live)
+{
+    int error = is_live ? rotate_away(live, control, state_dir) : 0;
+
+    if (error < 0 && error != -ENOTSUP) {
+        return error;
+    }
+    control_add_loss(control, GAP_CONFLICT, 1, intent->length);
+    clear(control, intent, COUNTER_recovery_conflicts);
+    return is_live && error == 0 ? rotate_reopen(live, control) : 0;
+}
+
+/* Somebody died while the file was being synced. Its part of the batch is cut off once
+ * the file is a backup, so that the batch stands only in the new one. */
+static int
+leave_suspect(struct control *control, struct control_intent *intent,
+              struct logfile *target, struct logfile *live, int state_dir)
+{
+    bool is_live = target->fd == live->fd;
+    int error = is_live ? rotate_away(live, control, state_dir) : 0;
+
+    if (error == 0 && target->size > intent->start) {
+        error = target->sys->ftruncate(target->fd, intent->start);
+    }
+    if (error < 0 && error != -ENOTSUP) {
+        return error;
+    }
+    clear(control, intent, COUNTER_batches_redone);
+    atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
+    return is_live && error == 0 ? rotate_reopen(live, control) : 0;
+}
+
+static int
+finish(struct control *control, struct control_intent *intent, struct ring **rings,
+       struct logfile *target)
+{
+    enum control_counter counter = COUNTER_batches_forwarded;
+    int error;
+
+    if (target->size == intent->start && intent->length > 0) {
+        clear(control, intent, COUNTER_batches_redone);
+        return 0;
+    }
+    if (target->size != intent->start + intent->length) {
+        if (target->size < intent->start ||
+            target->size > intent->start + intent->length) {
+            return -EUCLEAN;
+        }
+        error = complete(intent, rings, target);
+        if (error < 0) {
+            return error;
+        }
+        counter = COUNTER_batches_completed;
+    }
+    batch_publish(control, intent, rings, false);
+    control_add(control, counter, 1);
+    return 0;
+}
+
+static int
+recover_in(struct control *control, struct control_intent *intent, struct ringmap *map,
+           struct logfile *target, struct logfile *live, int state_dir)
+{
+    struct ring *rings[CONTROL_SLOTS];
+    int error;
+
+    if (atomic_load_explicit(&control->shared->syncing, memory_order_acquire)) {
+        return leave_suspect(control, intent, target, live, state_dir);
+    }
+    error = map_rings(map, intent, rings);
+    if (error == 0) {
+        error = finish(control, intent, rings, target);
+    }
+    if (error == -EUCLEAN) {
+        return leave_file(control, intent, live, state_dir, target->fd == live->fd);
+    }
+    return error;
+}
+
+int
+recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
+               int state_dir)
+{
+    struct control_intent *intent;
+    struct logfile target;
+    struct search search;
+    int error;
+
+    intent = control_valid_intent(control, &error);
+    if (error < 0) {
+        control_add_loss(control, GAP_CONFLICT, 1, 0);
+        control_add(control, COUNTER_recovery_conflicts, 1);
+        control_clear(&control->shared->intents[0]);
+        control_clear(&control->shared->intents[1]);
+        return 0;
+    }
+    if (intent == NULL) {
+        return 0;
+    }
+    error = open_target(live, intent, &target, &search);
+    if (error == -ENOENT) {
+        /* The file is gone with what it held; the batch itself is still in the rings. */
+        clear(control, intent, COUNTER_batches_redone);
+        return 0;
+    }
+    if (error < 0) {
+        return error;
+    }
+    if (target.fd != live->fd) {
+        error = recover_in(control, intent, map, &target, live, state_dir);
+        logfile_close(&target);
+        return error;
+    }
+    return recover_in(control, intent, map, live, live, state_dir);
+}
+
+int
+recover_live_file(struct control *control, struct logfile *live)
+{
+    struct control_shared *shared = control->shared;
+    struct search search;
+    int error;
+
+    if (shared->live_inode == 0) {
+        return 0;
+    }
+    if (shared->live_inode == live->inode && shared->live_device == live->device) {
+        if (live->size < shared->live_size) {
+            control_add_loss(control, GAP_CUT, live->size == 0 ? shared->live_lines : 1,
+                             shared->live_size - live->size);
+            control_add(control, COUNTER_live_file_cut, 1);
+        } else if (live->size > shared->live_size) {
+            control_add(control, COUNTER_foreign_bytes, live->size - shared->live_size);
+        }
+        return 0;
+    }
+    error = search_inode(live, shared->live_device, shared->live_inode, &search);
+    if (error < 0) {
+        return error;
+    }
+    if (search.is_found) {
+        control_add(control, COUNTER_live_file_moved, 1);
+    } else {
+        control_add_loss(control, GAP_UNLINKED, shared->live_lines, shared->live_size);
+        control_add(control, COUNTER_live_file_unlinked, 1);
+    }
+    return 0;
+}

@@ -1,0 +1,34 @@
+/* recover.h - finishes what a leader began and did not end.
+ *
+ * Called by whoever starts to lead, before anything else is written. The outstanding
+ * intent says which records were to be appended where; the file says how far that got.
+ *
+ *   file                          what is done                     counted as
+ *   has all of the batch          heads are published              batches_forwarded
+ *   has a part, and it matches    the rest is appended             batches_completed
+ *   has nothing of it             the intent is cleared            batches_redone
+ *   has other bytes, or the       the file is rotated away, the    recovery_conflicts,
+ *   rings are not there           batch is written to a new one    and a gap event
+ *   was being synced              the same, its part cut off       batches_redone
+ *
+ * The live file never shrinks; only a file that is a backup by now may.
+ *
+ * Threads:  the leader's.
+ * Errors:   0 or a negative errno; the intent then is as valid as before, and calling
+ *           again goes on.
+ */
+#ifndef AUDITRING_RECOVER_H
+#define AUDITRING_RECOVER_H
+
+#include "control.h"
+#include "logfile.h"
+#include "ringmap.h"
+
+/* `live` is the live file, open. */
+int recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
+                   int state_dir);
+
+/* Compares the live file with what the last batch left, when the leader changes. */
+int recover_live_file(struct control *control, struct logfile *live);
+
+#endif

@@ -1,0 +1,62 @@
+#include "ringmap.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int
+ringmap_get(struct ringmap *map, uint32_t slot, uint64_t nonce, struct ring **out)
+{
+    struct ring *ring;
+    int error;
+
+    if (slot >= CONTROL_SLOTS) {
+        return -EUCLEAN;
+    }
+    ring = map->rings[slot];
+    if (ring != NULL && ring->nonce == nonce) {
+        *out = ring;
+        return 0;
+    }
+    ringmap_drop(map, slot);
+    ring = calloc(1, sizeof(*ring));
+    if (ring == NULL) {
+        return -ENOMEM;
+    }
+    error = ring_open(ring, map->sys, map->dir, slot, nonce);
+    if (error < 0) {
+        free(ring);
+        return error;
+    }
+    map->rings[slot] = ring;
+    map->is_lent[slot] = false;
+    *out = ring;
+    return 0;
+}
+
+void
+ringmap_lend(struct ringmap *map, uint32_t slot, struct ring *ring)
+{
+    ringmap_drop(map, slot);
+    map->rings[slot] = ring;
+    map->is_lent[slot] = true;
+}
+
+void
+ringmap_drop(struct ringmap *map, uint32_t slot)
+{
+    struct ring *ring = map->rings[slot];
+
+    map->rings[slot] = NULL;
+    if (ring != NULL && !map->is_lent[slot]) {
+        ring_close(ring);
+        free(ring);
+    }
+}
+
+void
+ringmap_drop_all(struct ringmap *map)
+{
+    for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
+        ringmap_drop(map, slot);
+    }
+}

@@ -1,0 +1,290 @@
+#include "rotate.h"
+
+#include "clock.h"
+#include "testpoint.h"
+#include "wait.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
+enum { SUFFIXES = 4, COLLISIONS_MAX = 100000 };
+
+/* The extension as Go's filepath.Ext sees it: from the last dot. */
+static size_t
+stem_size(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot != NULL ? (size_t)(dot - name) : strlen(name);
+}
+
+void
+rotate_backup_name(const char *name, uint64_t real_ms, char out[ROTATE_NAME_SIZE])
+{
+    char time[CLOCK_NAME_SIZE];
+    int stem = (int)stem_size(name);
+
+    clock_name(real_ms, time);
+    snprintf(out, ROTATE_NAME_SIZE, "%.*s-%s%s", stem, name, time, name + stem);
+}
+
+static int
+is_suffix(const char *text)
+{
+    for (int i = 0; i < SUFFIXES; i++) {
+        if (strcmp(text, suffixes[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+uint64_t
+rotate_backup_time(const char *name, const char *candidate)
+{
+    size_t stem = stem_size(name), extension = strlen(name) - stem;
+    uint64_t real_ms;
+
+    if (strlen(candidate) < stem + 1 + (CLOCK_NAME_SIZE - 1) + extension ||
+        memcmp(candidate, name, stem) != 0 || candidate[stem] != '-') {
+        return 0;
+    }
+    candidate += stem + 1;
+    if (!clock_parse_name(candidate, &real_ms)) {
+        return 0;
+    }
+    candidate += CLOCK_NAME_SIZE - 1;
+    if (memcmp(candidate, name + stem, extension) != 0 ||
+        !is_suffix(candidate + extension)) {
+        return 0;
+    }
+    return real_ms;
+}
+
+struct newest {
+    const char *name;
+    uint64_t real_ms;
+};
+
+static int
+note_newest(void *context, const char *candidate)
+{
+    struct newest *newest = context;
+    uint64_t real_ms = rotate_backup_time(newest->name, candidate);
+
+    if (real_ms > newest->real_ms) {
+        newest->real_ms = real_ms;
+    }
+    return 0;
+}
+
+int
+rotate_newest(const struct sys *sys, int dir, const char *name, uint64_t *newest_ms)
+{
+    struct newest newest = {.name = name};
+    int error = sys->list(dir, note_newest, &newest);
+
+    if (error == 0) {
+        *newest_ms = newest.real_ms;
+    }
+    return error;
+}
+
+/* A plain or compressed file of that name exists. */
+static int
+is_taken(const struct sys *sys, int dir, const char *backup)
+{
+    char path[ROTATE_NAME_SIZE + 8];
+    struct stat status;
+
+    for (int i = 1; i < SUFFIXES; i++) {
+        snprintf(path, sizeof(path), "%s%s", backup, suffixes[i]);
+        if (sys->fstatat(dir, path, &status) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+rotate_by_time(const struct sys *sys, int dir, const char *name, uint64_t *last_ms)
+{
+    char backup[ROTATE_NAME_SIZE];
+    uint64_t real_ms = sys->now_real() / 1000000U;
+    int error = -EEXIST;
+
+    if (real_ms <= *last_ms) {
+        real_ms = *last_ms + 1; /* two in a millisecond, or a clock that went back */
+    }
+    for (int i = 0; i < COLLISIONS_MAX && error == -EEXIST; i++, real_ms++) {
+        rotate_backup_name(name, real_ms, backup);
+        if (!is_taken(sys, dir, backup)) {
+            error = sys->rename_noreplace(dir, name, backup);
+        }
+    }
+    if (error == 0) {
+        *last_ms = real_ms - 1;
+    }
+    return error;
+}
+
+/* Moves backup `index`, in whatever compression, to `index + 1`. */
+static int
+shift_one(const struct sys *sys, int dir, const char *name, uint64_t index)
+{
+    char from[ROTATE_NAME_SIZE], to[ROTATE_NAME_SIZE];
+    int error, result = 0;
+
+    for (int i = 0; i < SUFFIXES; i++) {
+        snprintf(from, sizeof(from), "%.280s.%" PRIu64 "%s", name, index, suffixes[i]);
+        snprintf(to, sizeof(to), "%.280s.%" PRIu64 "%s", name, index + 1, suffixes[i]);
+        error = sys->rename(dir, from, to);
+        if (error < 0 && error != -ENOENT) {
+            result = error;
+        }
+    }
+    return result;
+}
+
+static int
+index_exists(const struct sys *sys, int dir, const char *name, uint64_t index)
+{
+    char backup[ROTATE_NAME_SIZE];
+    struct stat status;
+
+    snprintf(backup, sizeof(backup), "%.280s.%" PRIu64, name, index);
+    return sys->fstatat(dir, backup, &status) == 0 || is_taken(sys, dir, backup);
+}
+
+static int
+remove_index(const struct sys *sys, int dir, const char *name, uint64_t index)
+{
+    char backup[ROTATE_NAME_SIZE];
+    int error, result = 0;
+
+    for (int i = 0; i < SUFFIXES; i++) {
+        snprintf(backup, sizeof(backup), "%.280s.%" PRIu64 "%s", name, index,
+                 suffixes[i]);
+        error = sys->unlinkat(dir, backup);
+        if (error < 0 && error != -ENOENT) {
+            result = error;
+        }
+    }
+    return result;
+}
+
+/* Shifts .1 … up to the first free number only: when a crash left the shift half done,
+ * the hole takes what moves and no backup is pushed out for it. */
+static int
+shift(const struct sys *sys, int dir, const char *name, uint64_t max_backups)
+{
+    uint64_t free_index = 1;
+    int error = 0;
+
+    while (free_index <= max_backups && index_exists(sys, dir, name, free_index)) {
+        free_index++;
+    }
+    if (free_index > max_backups) {
+        error = remove_index(sys, dir, name, max_backups);
+        free_index = max_backups;
+    }
+    while (error == 0 && --free_index >= 1) {
+        error = shift_one(sys, dir, name, free_index);
+        TEST_POINT(rotate_shifted);
+    }
+    return error;
+}
+
+static int
+rotate_by_index(const struct sys *sys, int dir, int state_dir, const char *name,
+                uint64_t max_backups)
+{
+    char first[ROTATE_NAME_SIZE];
+    int error;
+
+    if (max_backups == 0) {
+        return -ENOTSUP;
+    }
+    /* The mill renames numbered backups too, when it has compressed one. */
+    int names = sys->openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (names < 0) {
+        return names;
+    }
+    error = sys->flock(names, LOCK_EX);
+    if (error == 0) {
+        error = shift(sys, dir, name, max_backups);
+    }
+    if (error == 0) {
+        snprintf(first, sizeof(first), "%.280s.1", name);
+        error = sys->rename(dir, name, first);
+    }
+    sys->close(names);
+    return error;
+}
+
+static int
+rename_live(struct logfile *file, struct control *control, int state_dir)
+{
+    struct control_settings settings;
+
+    control_load_settings(control, &settings);
+    if (settings.dialect == DIALECT_STDLIB) {
+        return rotate_by_index(file->sys, file->dir, state_dir, file->name,
+                               settings.max_backups);
+    }
+    return rotate_by_time(file->sys, file->dir, file->name,
+                          &control->shared->last_backup_ms);
+}
+
+int
+rotate_away(struct logfile *file, struct control *control, int state_dir)
+{
+    uint64_t inode = control->shared->live_inode;
+    int error;
+
+    TEST_POINT(rotate_start);
+    /* Before the rename: a leader that finds the old inode under no name would take it
+     * for removed, and the mill may well have replaced it by then. */
+    control->shared->live_inode = 0;
+    error = rename_live(file, control, state_dir);
+    TEST_POINT(rotate_renamed);
+    if (error < 0) {
+        control->shared->live_inode = inode;
+        control_add(control, COUNTER_rotate_errors, 1);
+        return error;
+    }
+    atomic_store_explicit(&control->shared->unsynced_rotation, 1, memory_order_relaxed);
+    control_add(control, COUNTER_rotations, 1);
+    return 0;
+}
+
+int
+rotate_reopen(struct logfile *file, struct control *control)
+{
+    struct control_settings settings;
+    struct stat before;
+    bool is_known = file->fd >= 0 && file->sys->fstat(file->fd, &before) == 0;
+    int error;
+
+    control_load_settings(control, &settings);
+    logfile_close(file);
+    error = logfile_create(file, is_known ? &before : NULL, settings.mode,
+                           (gid_t)settings.gid);
+    TEST_POINT(rotate_created);
+    if (error == -EEXIST) {
+        error = logfile_open(file, settings.mode, (gid_t)settings.gid);
+    }
+    if (error == 0) {
+        control->shared->live_lines = 0;
+        control->shared->live_device = file->device;
+        control->shared->live_size = file->size;
+        control->shared->live_inode = file->inode;
+    }
+    TEST_POINT(rotate_done);
+    wait_wake(control->sys, &control->shared->rotation_word);
+    return error;
+}

@@ -1,0 +1,62 @@
+#include "syncer.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+static void *
+run(void *context)
+{
+    struct syncer *syncer = context;
+    int result = syncer->sys->fdatasync(syncer->fd);
+
+    syncer->sys->close(syncer->fd);
+    atomic_store_explicit(&syncer->result, result, memory_order_release);
+    return NULL;
+}
+
+int
+syncer_start(struct syncer *syncer, const struct sys *sys, int fd, uint64_t size)
+{
+    int error;
+
+    syncer->sys = sys;
+    syncer->size = size;
+    syncer->fd = sys->dup(fd);
+    if (syncer->fd < 0) {
+        return syncer->fd;
+    }
+    atomic_store_explicit(&syncer->result, -EINPROGRESS, memory_order_relaxed);
+    error = pthread_create(&syncer->thread, NULL, run, syncer);
+    if (error != 0) {
+        sys->close(syncer->fd);
+        return -error;
+    }
+    syncer->has_thread = true;
+    return 0;
+}
+
+int
+syncer_poll(struct syncer *syncer)
+{
+    int result;
+
+    if (!syncer->has_thread && !syncer->has_result) {
+        return -EINPROGRESS;
+    }
+    result = atomic_load_explicit(&syncer->result, memory_order_acquire);
+    if (result != -EINPROGRESS) {
+        syncer_join(syncer);
+        syncer->has_result = false;
+    }
+    return result;
+}
+
+void
+syncer_join(struct syncer *syncer)
+{
+    if (syncer->has_thread) {
+        pthread_join(syncer->thread, NULL);
+        syncer->has_thread = false;
+        syncer->has_result = true;
+    }
+}

@@ -1,0 +1,389 @@
+/* sys.c - the production table: each entry is one libc or kernel call. */
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int
+negative_errno(int result)
+{
+    return result < 0 ? -errno : result;
+}
+
+static int
+posix_openat(int dir, const char *path, int flags, mode_t mode)
+{
+    return negative_errno(openat(dir, path, flags, mode));
+}
+
+static int
+posix_close(int fd)
+{
+    return negative_errno(close(fd));
+}
+
+static int
+posix_dup(int fd)
+{
+    return negative_errno(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+}
+
+static int64_t
+posix_write(int fd, const void *data, size_t size)
+{
+    ssize_t written = write(fd, data, size);
+    return written < 0 ? -errno : written;
+}
+
+static int64_t
+posix_pread(int fd, void *data, size_t size, uint64_t offset)
+{
+    ssize_t got = pread(fd, data, size, (off_t)offset);
+    return got < 0 ? -errno : got;
+}
+
+static int
+posix_fstat(int fd, struct stat *out)
+{
+    return negative_errno(fstat(fd, out));
+}
+
+static int
+posix_fstatat(int dir, const char *path, struct stat *out)
+{
+    return negative_errno(fstatat(dir, path, out, AT_SYMLINK_NOFOLLOW));
+}
+
+static int
+posix_ftruncate(int fd, uint64_t size)
+{
+    return negative_errno(ftruncate(fd, (off_t)size));
+}
+
+static int
+posix_fallocate_all(int fd, uint64_t size)
+{
+    return -posix_fallocate(fd, 0, (off_t)size);
+}
+
+static int
+posix_fsync(int fd)
+{
+    return negative_errno(fsync(fd));
+}
+
+static int
+posix_fdatasync(int fd)
+{
+    return negative_errno(fdatasync(fd));
+}
+
+static int
+posix_syncfs(int fd)
+{
+    return negative_errno(syncfs(fd));
+}
+
+static int
+posix_rename(int dir, const char *from, const char *to)
+{
+    return negative_errno(renameat(dir, from, dir, to));
+}
+
+static int
+posix_rename_noreplace(int dir, const char *from, const char *to)
+{
+    struct stat existing;
+
+    if (renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return -errno;
+    }
+    /* The file system lacks the flag; one leader a log makes check-then-rename safe. */
+    if (fstatat(dir, to, &existing, AT_SYMLINK_NOFOLLOW) == 0) {
+        return -EEXIST;
+    }
+    return posix_rename(dir, from, to);
+}
+
+static int
+posix_unlinkat(int dir, const char *path)
+{
+    return negative_errno(unlinkat(dir, path, 0));
+}
+
+static int
+posix_mkdirat(int dir, const char *path, mode_t mode)
+{
+    return negative_errno(mkdirat(dir, path, mode));
+}
+
+static int
+posix_fchmod(int fd, mode_t mode)
+{
+    return negative_errno(fchmod(fd, mode));
+}
+
+static int
+posix_fchown(int fd, uid_t uid, gid_t gid)
+{
+    return negative_errno(fchown(fd, uid, gid));
+}
+
+static int64_t
+posix_fs_type(int fd)
+{
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0) {
+        return -errno;
+    }
+    return (int64_t)((uint64_t)fs.f_type & 0xffffffffU);
+}
+
+static int
+posix_list(int dir, int (*each)(void *context, const char *name), void *context)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent *entry;
+    DIR *stream;
+    int result = 0;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    stream = fdopendir(fd);
+    if (stream == NULL) {
+        result = -errno;
+        close(fd);
+        return result;
+    }
+    while (result == 0 && (entry = readdir(stream)) != NULL) {
+        result = each(context, entry->d_name);
+    }
+    closedir(stream);
+    return result;
+}
+
+static int
+posix_mmap_shared(int fd, size_t size, void **out)
+{
+    int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, 0);
+
+    if (address == MAP_FAILED) {
+        return -errno;
+    }
+    *out = address;
+    return 0;
+}
+
+static int
+posix_munmap(void *address, size_t size)
+{
+    return negative_errno(munmap(address, size));
+}
+
+static int
+posix_keep_from_children(void *address, size_t size)
+{
+    return negative_errno(madvise(address, size, MADV_DONTFORK));
+}
+
+static int
+posix_lock_byte(int fd, int command, short type, uint64_t offset)
+{
+    struct flock range = {
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)offset, .l_len = 1};
+
+    if (fcntl(fd, command, &range) < 0) {
+        return -errno;
+    }
+    return command == F_GETLK && range.l_type != F_UNLCK ? 1 : 0;
+}
+
+static int
+posix_flock(int fd, int operation)
+{
+    return negative_errno(flock(fd, operation));
+}
+
+static int
+posix_futex_wait(void *word, uint32_t expected, uint64_t timeout_ns)
+{
+    struct timespec timeout = {.tv_sec = (time_t)(timeout_ns / 1000000000U),
+                               .tv_nsec = (long)(timeout_ns % 1000000000U)};
+
+    return negative_errno(
+        (int)syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, NULL, 0));
+}
+
+static int
+posix_futex_wake(void *word, int count)
+{
+    return negative_errno(
+        (int)syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
+}
+
+static int
+posix_poll_writable(int fd, int timeout_ms)
+{
+    struct pollfd waited = {.fd = fd, .events = POLLOUT};
+
+    return negative_errno(poll(&waited, 1, timeout_ms));
+}
+
+static uint64_t
+read_clock(clockid_t clock)
+{
+    struct timespec now;
+
+    clock_gettime(clock, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t
+posix_now_mono(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+static uint64_t
+posix_now_real(void)
+{
+    return read_clock(CLOCK_REALTIME);
+}
+
+static pid_t
+posix_getpid(void)
+{
+    return getpid();
+}
+
+static uint64_t
+posix_pid_namespace(void)
+{
+    struct stat status;
+
+    return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
+}
+
+/* Fields of /proc/PID/stat after the last ')' of the name: 3 is the state, 22 the
+ * start time, 28 the start of the stack (proc(5)). */
+static int
+parse_process(const char *text, struct sys_process *out)
+{
+    const char *cursor = strrchr(text, ')');
+    unsigned long long value;
+    char state;
+    int field = 3;
+
+    if (cursor == NULL || sscanf(cursor + 1, " %c", &state) != 1) {
+        return -EPROTO;
+    }
+    cursor = strchr(cursor, state);
+    out->running = state != 'Z' && state != 'X' && state != 'x';
+    out->start_time = 0;
+    out->start_stack = 0;
+    while (field < 28 && (cursor = strchr(cursor + 1, ' ')) != NULL) {
+        field++;
+        value = strtoull(cursor + 1, NULL, 10);
+        if (field == 22) {
+            out->start_time = value;
+        } else if (field == 28) {
+            out->start_stack = value;
+        }
+    }
+    return field == 28 ? 0 : -EPROTO;
+}
+
+static int
+posix_process(pid_t pid, struct sys_process *out)
+{
+    char path[32], text[1024];
+    ssize_t size;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        if (errno != ENOENT) {
+            return -errno;
+        }
+        out->running = false;
+        return 0;
+    }
+    size = read(fd, text, sizeof(text) - 1);
+    if (size < 0) {
+        /* ESRCH: the process ended between open and read. */
+        int error = errno;
+        close(fd);
+        out->running = false;
+        return error == ESRCH ? 0 : -error;
+    }
+    close(fd);
+    text[size] = '\0';
+    return parse_process(text, out);
+}
+
+static int
+posix_random(void *out, size_t size)
+{
+    ssize_t got = getrandom(out, size, 0);
+
+    if (got < 0) {
+        return -errno;
+    }
+    return (size_t)got == size ? 0 : -EIO;
+}
+
+const struct sys sys_posix = {
+    .openat = posix_openat,
+    .close = posix_close,
+    .dup = posix_dup,
+    .write = posix_write,
+    .pread = posix_pread,
+    .fstat = posix_fstat,
+    .fstatat = posix_fstatat,
+    .ftruncate = posix_ftruncate,
+    .fallocate = posix_fallocate_all,
+    .fsync = posix_fsync,
+    .fdatasync = posix_fdatasync,
+    .syncfs = posix_syncfs,
+    .rename = posix_rename,
+    .rename_noreplace = posix_rename_noreplace,
+    .unlinkat = posix_unlinkat,
+    .mkdirat = posix_mkdirat,
+    .fchmod = posix_fchmod,
+    .fchown = posix_fchown,
+    .fs_type = posix_fs_type,
+    .list = posix_list,
+    .mmap_shared = posix_mmap_shared,
+    .munmap = posix_munmap,
+    .keep_from_children = posix_keep_from_children,
+    .lock_byte = posix_lock_byte,
+    .flock = posix_flock,
+    .futex_wait = posix_futex_wait,
+    .futex_wake = posix_futex_wake,
+    .poll_writable = posix_poll_writable,
+    .now_mono = posix_now_mono,
+    .now_real = posix_now_real,
+    .getpid = posix_getpid,
+    .pid_namespace = posix_pid_namespace,
+    .process = posix_process,
+    .random = posix_random,
+};

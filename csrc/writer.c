@@ -1,0 +1,1119 @@
+/* writer.c - lifetime of a writer, and what its callers do; the thread is drainer.c's. */
+#include "writer.h"
+
+#include "drainer.h"
+#include "rotate.h"
+#include "salvage.h"
+#include "testpoint.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint64_t slice_ns = 10 * 1000 * 1000;
+static const uint64_t open_limit_ns = 5000000000U;
+enum { open_idle_limit = 20, close_step_limit = 20 };
+
+/* Every writer of the process, so that one log has one writer: record locks do not
+ * conflict inside a process. */
+static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct writer *registry;
+static pthread_once_t fork_handler = PTHREAD_ONCE_INIT;
+
+/* --- opening ------------------------------------------------------------------------ */
+
+static bool
+is_network_fs(int64_t type)
+{
+    static const int64_t types[] = {
+        0x6969,     /* NFS */
+        0x517b,     /* SMB */
+        0xff534d42, /* CIFS */
+        0xfe534d42, /* SMB2 */
+        0x01021997, /* 9p */
+        0x65735546  /* FUSE */
+    };
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (type == types[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_group(const struct writer *writer)
+{
+    return writer->options.settings.gid != (uint32_t)-1;
+}
+
+static mode_t
+state_mode(const struct writer *writer)
+{
+    return has_group(writer) ? 0660 : 0600;
+}
+
+/* The state directory is ours, root's, or of the group that shares the log. */
+static int
+check_owner(const struct writer *writer, const struct stat *status)
+{
+    uid_t self = geteuid();
+
+    if (status->st_uid == self || status->st_uid == 0 || self == 0 ||
+        (has_group(writer) && status->st_gid == (gid_t)writer->options.settings.gid)) {
+        return 0;
+    }
+    return -EPERM;
+}
+
+static int
+open_directory(const struct sys *sys, int at, const char *path)
+{
+    return sys->openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+static int
+make_state_dir(struct writer *writer, const char *name)
+{
+    const struct sys *sys = writer->sys;
+    mode_t mode = has_group(writer) ? 02770 : 0700;
+    int fd, error = sys->mkdirat(writer->dir, name, mode);
+    bool is_new = error == 0;
+
+    if (error < 0 && error != -EEXIST) {
+        return error;
+    }
+    fd = open_directory(sys, writer->dir, name);
+    if (fd >= 0 && is_new && has_group(writer)) {
+        error = sys->fchown(fd, (uid_t)-1, (gid_t)writer->options.settings.gid);
+        if (error == 0) {
+            error = sys->fchmod(fd, mode);
+        }
+        if (error < 0) {
+            sys->close(fd);
+            return error;
+        }
+    }
+    return fd;
+}
+
+static int
+open_state_dir(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    char name[WRITER_NAME_SIZE + 8];
+    struct stat status;
+    int64_t type;
+    int error;
+
+    snprintf(name, sizeof(name), ".%s.ring", writer->name);
+    writer->state_dir = make_state_dir(writer, name);
+    if (writer->state_dir < 0) {
+        return writer->state_dir;
+    }
+    TEST_POINT(open_state_dir);
+    error = sys->fstat(writer->state_dir, &status);
+    if (error == 0) {
+        error = check_owner(writer, &status);
+    }
+    if (error < 0) {
+        return error;
+    }
+    writer->state_device = status.st_dev;
+    writer->state_inode = status.st_ino;
+    type = sys->fs_type(writer->state_dir);
+    if (type < 0) {
+        return (int)type;
+    }
+    return is_network_fs(type) && !writer->options.allow_network_fs ? -EREMOTE : 0;
+}
+
+static int
+open_directories(struct writer *writer)
+{
+    int error;
+
+    writer->dir = writer->sys->openat(AT_FDCWD, writer->directory,
+                                      O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (writer->dir < 0) {
+        return writer->dir;
+    }
+    error = open_state_dir(writer);
+    if (error < 0) {
+        return error;
+    }
+    writer->rings_dir = writer->rings_path != NULL
+                            ? writer->sys->openat(AT_FDCWD, writer->rings_path,
+                                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+                            : writer->sys->dup(writer->state_dir);
+    return writer->rings_dir < 0 ? writer->rings_dir : 0;
+}
+
+/* ctl remembers where the rings are: all processes must look in one place. */
+static int
+agree_on_rings(struct writer *writer)
+{
+    struct control_shared *shared = writer->control.shared;
+    const char *wanted = writer->rings_path != NULL ? writer->rings_path : "";
+
+    if (strlen(wanted) >= sizeof(shared->rings_path)) {
+        return -ENAMETOOLONG;
+    }
+    if (writer->control.is_new) {
+        snprintf(shared->rings_path, sizeof(shared->rings_path), "%s", wanted);
+    }
+    return strcmp(shared->rings_path, wanted) == 0 ? 0 : -EINVAL;
+}
+
+static void
+store_settings(struct writer *writer)
+{
+    struct control_settings before;
+
+    control_load_settings(&writer->control, &before);
+    if (memcmp(&before, &writer->options.settings, sizeof(before)) != 0) {
+        control_store_settings(&writer->control, &writer->options.settings);
+        if (!writer->control.is_new) {
+            control_add(&writer->control, COUNTER_settings_changes, 1);
+        }
+    }
+}
+
+static int
+found_log(struct writer *writer)
+{
+    struct control_shared *shared;
+    int error = control_open(&writer->control, writer->sys, writer->state_dir,
+                             state_mode(writer), (gid_t)writer->options.settings.gid);
+
+    if (error == 0) {
+        error = agree_on_rings(writer);
+    }
+    if (error == 0 && writer->control.rebooted) {
+        error = salvage(&writer->control, writer->dir, writer->rings_dir, writer->name);
+    }
+    if (error == 0 && writer->control.is_new) {
+        shared = writer->control.shared;
+        error = rotate_newest(writer->sys, writer->dir, writer->name,
+                              &shared->last_backup_ms);
+    }
+    if (error == 0) {
+        store_settings(writer);
+    }
+    return error;
+}
+
+static int
+open_private_control(struct writer *writer)
+{
+    int error = control_open_private(&writer->control, writer->sys);
+
+    if (error == 0) {
+        writer->needs_control = false;
+        control_store_settings(&writer->control, &writer->options.settings);
+    }
+    return error;
+}
+
+static int
+create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce)
+{
+    struct ring_options options = {
+        .capacity = writer->options.ring_bytes, .nonce = nonce, .slot = own->slot};
+
+    if (writer->is_private) {
+        return ring_create_private(&own->ring, writer->sys, &options);
+    }
+    memcpy(options.boot_id, writer->control.boot_id, sizeof(options.boot_id));
+    return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
+                       state_mode(writer), (gid_t)writer->options.settings.gid);
+}
+
+/* A private control block has one user: its first slot is his. */
+static int
+claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
+{
+    struct control_slot *entry;
+
+    if (!writer->is_private) {
+        return leader_claim_slot(&writer->leader, nonce, writer->options.durability,
+                                 slot);
+    }
+    if (writer->needs_control) {
+        control_close(&writer->control);
+        int error = open_private_control(writer);
+        if (error < 0) {
+            return error;
+        }
+    }
+    *slot = 0;
+    entry = &writer->control.shared->slots[0];
+    if (control_slot_state(&writer->control, 0) == SLOT_LIVE) {
+        return -EUSERS;
+    }
+    entry->nonce = nonce;
+    entry->pid = writer->leader.pid;
+    control_set_slot(&writer->control, 0, SLOT_CLAIMED);
+    return 0;
+}
+
+/* Lock the slot, claim it, make the ring, go live: in this order a slot without a lock
+ * is a corpse, and a claimed one holds nothing. */
+static int
+attach(struct writer *writer)
+{
+    struct own_ring *own = calloc(1, sizeof(*own));
+    uint64_t nonce;
+    int error;
+
+    if (own == NULL) {
+        return -ENOMEM;
+    }
+    error = writer->sys->random(&nonce, sizeof(nonce));
+    if (error == 0) {
+        error = claim_slot(writer, nonce, &own->slot);
+    }
+    if (error < 0) {
+        free(own);
+        return error;
+    }
+    error = create_ring(writer, own, nonce);
+    if (error < 0) {
+        control_set_slot(&writer->control, own->slot, SLOT_FREE);
+        if (!writer->is_private) {
+            leader_release_slot(&writer->leader, own->slot);
+        }
+        free(own);
+        return error;
+    }
+    TEST_POINT(slot_ring_created);
+    own->next = writer->own_rings;
+    writer->own_rings = own;
+    control_set_slot(&writer->control, own->slot, SLOT_LIVE);
+    TEST_POINT(slot_live);
+    atomic_store_explicit(&writer->current, own, memory_order_release);
+    return 0;
+}
+
+int
+writer_attach(struct writer *writer)
+{
+    int error;
+
+    pthread_mutex_lock(&writer->mutex);
+    error = attach(writer);
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+static int
+open_private(struct writer *writer)
+{
+    int error = open_private_control(writer);
+
+    if (error < 0) {
+        return error;
+    }
+    writer->is_private = true;
+    writer->leader = (struct leader){.sys = writer->sys,
+                                     .control = &writer->control,
+                                     .lock_fd = -1,
+                                     .pid = writer->sys->getpid()};
+    logfile_adopt_stream(&writer->file, writer->sys, writer->options.stream_fd);
+    return batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
+}
+
+/* Under the opening lock, so that one opener founds and the others find. */
+static int
+open_shared(struct writer *writer)
+{
+    int error;
+
+    writer->file = (struct logfile){
+        .sys = writer->sys, .dir = writer->dir, .name = writer->name, .fd = -1};
+    writer->map = (struct ringmap){.sys = writer->sys, .dir = writer->rings_dir};
+    error = leader_open(&writer->leader, writer->sys, &writer->control,
+                        writer->state_dir, state_mode(writer),
+                        (gid_t)writer->options.settings.gid);
+    if (error < 0) {
+        return error;
+    }
+    error = leader_lock_opening(&writer->leader);
+    if (error < 0) {
+        return error;
+    }
+    error = found_log(writer);
+    if (error == 0) {
+        error = writer_attach(writer);
+    }
+    leader_unlock_opening(&writer->leader);
+    if (error == 0) {
+        error =
+            batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
+    }
+    return error;
+}
+
+/* Writes what dead processes left before anybody writes more. A disk that refuses does
+ * not keep the log from opening: the ring takes what comes. */
+static int
+finish_orphans(struct writer *writer)
+{
+    uint64_t deadline = writer->sys->now_mono() + open_limit_ns;
+    _Atomic uint32_t never = 0;
+    int idle = 0;
+
+    while (writer->sys->now_mono() < deadline && idle < open_idle_limit) {
+        uint64_t sleep_ns = drainer_step(writer);
+
+        if (!writer->leader.leads) {
+            return 0;
+        }
+        if (writer->must_recover && writer->failures > 0) {
+            return atomic_load_explicit(&writer->control.shared->last_error,
+                                        memory_order_relaxed);
+        }
+        if (writer->failures > 0 || (sleep_ns > 0 && writer->is_settled)) {
+            return 0;
+        }
+        if (sleep_ns > 0) {
+            /* A live process is in the middle of a write, or was stopped there. */
+            idle++;
+            wait_word(writer->sys, &never, 0, sleep_ns);
+        }
+    }
+    return 0;
+}
+
+static void
+free_writer(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    struct own_ring *own, *next;
+
+    ringmap_drop_all(&writer->map);
+    for (own = writer->own_rings; own != NULL; own = next) {
+        next = own->next;
+        ring_close(&own->ring);
+        free(own);
+    }
+    batch_close(&writer->batch);
+    logfile_close(&writer->file);
+    leader_close(&writer->leader);
+    control_close(&writer->control);
+    if (writer->rings_dir >= 0) {
+        sys->close(writer->rings_dir);
+    }
+    if (writer->state_dir >= 0) {
+        sys->close(writer->state_dir);
+    }
+    if (writer->dir >= 0) {
+        sys->close(writer->dir);
+    }
+    pthread_mutex_destroy(&writer->mutex);
+    free(writer->directory);
+    free(writer->rings_path);
+    free(writer);
+}
+
+/* Splits the path; the name becomes a directory's and must leave room for that. */
+static int
+split_path(struct writer *writer, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+
+    if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return -EISDIR;
+    }
+    if (strlen(name) > WRITER_NAME_SIZE) {
+        return -ENAMETOOLONG;
+    }
+    snprintf(writer->name, sizeof(writer->name), "%s", name);
+    if (slash == NULL) {
+        writer->directory = strdup(".");
+    } else if (slash == path) {
+        writer->directory = strdup("/");
+    } else {
+        writer->directory = strndup(path, (size_t)(slash - path));
+    }
+    return writer->directory != NULL ? 0 : -ENOMEM;
+}
+
+static int
+new_writer(struct writer **out, const struct sys *sys,
+           const struct writer_options *options)
+{
+    struct writer *writer = calloc(1, sizeof(*writer));
+    int error = 0;
+
+    if (writer == NULL) {
+        return -ENOMEM;
+    }
+    writer->sys = sys;
+    writer->options = *options;
+    writer->options.ring_bytes = ring_capacity_for(options->ring_bytes);
+    writer->references = 1;
+    writer->dir = writer->state_dir = writer->rings_dir = -1;
+    writer->leader.lock_fd = -1;
+    writer->leader.sys = sys;
+    writer->file.fd = -1;
+    writer->file.sys = sys;
+    pthread_mutex_init(&writer->mutex, NULL);
+    if (options->rings_path != NULL) {
+        writer->rings_path = strdup(options->rings_path);
+        error = writer->rings_path == NULL ? -ENOMEM : 0;
+    }
+    if (error == 0 && options->path != NULL) {
+        error = split_path(writer, options->path);
+    }
+    if (error < 0) {
+        free_writer(writer);
+        return error;
+    }
+    *out = writer;
+    return 0;
+}
+
+static struct writer *
+find_registered(const struct writer *wanted)
+{
+    struct writer *writer = registry;
+
+    while (writer != NULL && (writer->is_private ||
+                              writer->state_device != wanted->state_device ||
+                              writer->state_inode != wanted->state_inode)) {
+        writer = writer->next;
+    }
+    return writer;
+}
+
+static void
+raise_durability(struct writer *writer)
+{
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
+
+    if (own != NULL) {
+        atomic_store_explicit(&writer->control.shared->slots[own->slot].durability,
+                              writer->options.durability, memory_order_relaxed);
+    }
+}
+
+/* The same log is open here already: its settings become ours. */
+static int
+join(struct writer *writer, const struct writer *newcomer)
+{
+    const char *mine = newcomer->rings_path != NULL ? newcomer->rings_path : "";
+    const char *theirs = writer->rings_path != NULL ? writer->rings_path : "";
+
+    if (strcmp(mine, theirs) != 0) {
+        return -EINVAL;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    writer->options.settings = newcomer->options.settings;
+    if (newcomer->options.durability > writer->options.durability) {
+        writer->options.durability = newcomer->options.durability;
+        raise_durability(writer);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    store_settings(writer);
+    writer->references++;
+    return 0;
+}
+
+static void
+mark_forked(void);
+
+static void
+register_fork_handler(void)
+{
+    pthread_atfork(NULL, NULL, mark_forked);
+}
+
+static int
+open_registered(struct writer *writer, struct writer **out)
+{
+    struct writer *known;
+    int error;
+
+    if (writer->options.path == NULL) {
+        error = open_private(writer);
+        if (error == 0) {
+            error = writer_attach(writer);
+        }
+    } else {
+        error = open_directories(writer);
+        if (error < 0) {
+            return error;
+        }
+        known = find_registered(writer);
+        if (known != NULL) {
+            error = join(known, writer);
+            *out = known;
+            return error;
+        }
+        error = open_shared(writer);
+        if (error == 0) {
+            error = finish_orphans(writer);
+        }
+    }
+    if (error == 0) {
+        error = drainer_start(writer);
+    }
+    if (error == 0) {
+        writer->next = registry;
+        registry = writer;
+        *out = writer;
+    }
+    return error;
+}
+
+static void
+abandon_slots(struct writer *writer);
+
+int
+writer_open(struct writer **out, const struct sys *sys,
+            const struct writer_options *options)
+{
+    struct writer *writer, *opened = NULL;
+    int error = new_writer(&writer, sys, options);
+
+    if (error < 0) {
+        return error;
+    }
+    pthread_once(&fork_handler, register_fork_handler);
+    pthread_mutex_lock(&registry_mutex);
+    error = open_registered(writer, &opened);
+    writer->options.path = NULL; /* borrowed from the caller until here */
+    writer->options.rings_path = NULL;
+    if (error < 0 || opened != writer) {
+        abandon_slots(writer);
+        free_writer(writer);
+    }
+    pthread_mutex_unlock(&registry_mutex);
+    if (error == 0) {
+        *out = opened;
+    }
+    return error;
+}
+
+/* --- closing ------------------------------------------------------------------------ */
+
+/* Promises that nobody writes to our rings any more. */
+static void
+close_slots(struct writer *writer)
+{
+    struct own_ring *own;
+
+    atomic_store_explicit(&writer->current, NULL, memory_order_release);
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        const struct control_slot *entry = &writer->control.shared->slots[own->slot];
+
+        if (entry->nonce == own->ring.nonce &&
+            control_slot_state(&writer->control, own->slot) == SLOT_LIVE) {
+            ring_seal(&own->ring);
+            control_set_slot(&writer->control, own->slot, SLOT_CLOSING);
+            TEST_POINT(slot_closing);
+        }
+    }
+}
+
+static void
+abandon_slots(struct writer *writer)
+{
+    if (writer->control.shared != NULL && writer->own_rings != NULL) {
+        close_slots(writer);
+    }
+}
+
+/* Whether anything that was committed here is not in the file yet. */
+static bool
+has_left(struct writer *writer)
+{
+    struct own_ring *own;
+
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        if (ring_head(&own->ring) < ring_tail(&own->ring)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+unregister(struct writer *writer)
+{
+    struct writer **link = &registry;
+
+    while (*link != writer) {
+        link = &(*link)->next;
+    }
+    *link = writer->next;
+}
+
+static int
+flush_within(struct writer *writer, uint64_t limit_ns)
+{
+    uint64_t ticket, deadline = writer->sys->now_mono() + limit_ns;
+    int error, answered;
+
+    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
+        return 0;
+    }
+    error = writer_ask(writer, REQUEST_FLUSH, &ticket);
+    if (error < 0) {
+        return error;
+    }
+    do {
+        answered = writer_wait_answer(writer, REQUEST_FLUSH, ticket, slice_ns, &error);
+    } while (answered == 0 && writer->sys->now_mono() < deadline);
+    return answered ? 0 : -EBUSY;
+}
+
+/* Gap events go through our ring: before it is closed, what is not told yet is. */
+static void
+tell_what_is_left(struct writer *writer)
+{
+    for (int i = 0; i < close_step_limit && writer->failures == 0; i++) {
+        if (drainer_step(writer) > 0) {
+            return;
+        }
+    }
+}
+
+static int
+end_writer(struct writer *writer)
+{
+    bool left;
+
+    unregister(writer);
+    drainer_stop(writer);
+    if (atomic_load_explicit(&writer->current, memory_order_relaxed) == NULL) {
+        free_writer(writer); /* a child that never wrote */
+        return 0;
+    }
+    if (!writer->is_private && !writer->leader.leads) {
+        writer->next_try_ns = 0;
+        drainer_step(writer); /* nobody may be left to lead */
+    }
+    tell_what_is_left(writer);
+    close_slots(writer);
+    drainer_finish(writer);
+    left = has_left(writer);
+    if (!writer->is_private) {
+        leader_step_down(&writer->leader);
+        control_wake_leader(&writer->control);
+    }
+    free_writer(writer);
+    return left ? -EBUSY : 0;
+}
+
+int
+writer_close(struct writer *writer, uint64_t flush_limit_ns)
+{
+    int error = flush_within(writer, flush_limit_ns);
+
+    pthread_mutex_lock(&registry_mutex);
+    if (--writer->references == 0) {
+        error = end_writer(writer);
+    }
+    pthread_mutex_unlock(&registry_mutex);
+    return error;
+}
+
+/* --- writing ------------------------------------------------------------------------ */
+
+/* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
+ * one. */
+static int
+find_ring(struct writer *writer, struct own_ring **out)
+{
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
+    int error = 0;
+
+    if (own == NULL || ring_is_sealed(&own->ring)) {
+        pthread_mutex_lock(&writer->mutex);
+        own = atomic_load_explicit(&writer->current, memory_order_acquire);
+        if (own == NULL || ring_is_sealed(&own->ring)) {
+            if (own != NULL) {
+                control_add(&writer->control, COUNTER_false_deaths, 1);
+            }
+            error = attach(writer);
+            own = atomic_load_explicit(&writer->current, memory_order_acquire);
+        }
+        if (error == 0) {
+            error = drainer_start(writer);
+        }
+        pthread_mutex_unlock(&writer->mutex);
+    }
+    *out = own;
+    return error;
+}
+
+/* A full ring's first success after drops: the gap event stands where they happened. */
+static int
+tell_drops_first(struct writer *writer, struct own_ring *own)
+{
+    int error = drainer_tell_drops(writer, own);
+
+    if (error == 0) {
+        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    }
+    return error;
+}
+
+int
+writer_write(struct writer *writer, const void *data, size_t size, bool terminate,
+             struct writer_ticket *ticket)
+{
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
+    struct ring_reservation reservation;
+    int error;
+
+    for (;;) {
+        error = own == NULL ? -ESTALE : 0;
+        if (error == 0 &&
+            atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
+            error = tell_drops_first(writer, own);
+        }
+        if (error == 0) {
+            error = ring_write(&own->ring, RING_DATA, data, size, terminate,
+                               &reservation);
+        }
+        if (error != -ESTALE && error != -EUCLEAN) {
+            break;
+        }
+        if (error == -EUCLEAN) {
+            ring_seal(&own->ring); /* head and tail contradict each other: leave it */
+        }
+        error = find_ring(writer, &own);
+        if (error < 0) {
+            return error;
+        }
+    }
+    if (error < 0) {
+        return error;
+    }
+    if (reservation.crossed_half &&
+        atomic_load_explicit(&writer->control.shared->leader_sleeps,
+                             memory_order_relaxed)) {
+        control_wake_leader(&writer->control);
+    }
+    ticket->ring = &own->ring;
+    ticket->end = reservation.end;
+    return 0;
+}
+
+uint64_t
+writer_record_limit(struct writer *writer)
+{
+    return ring_record_limit(writer->options.ring_bytes);
+}
+
+static struct own_ring *
+current_ring(struct writer *writer)
+{
+    return atomic_load_explicit(&writer->current, memory_order_acquire);
+}
+
+void
+writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
+{
+    struct own_ring *own = current_ring(writer);
+    uint64_t begin = writer->sys->now_mono();
+
+    if (own == NULL) {
+        return;
+    }
+    control_wake_leader(&writer->control);
+    ring_wait_space(&own->ring, size + 1, limit_ns);
+    atomic_fetch_add_explicit(&own->ring.shared->blocked_ns,
+                              writer->sys->now_mono() - begin, memory_order_relaxed);
+}
+
+void
+writer_drop(struct writer *writer, size_t size)
+{
+    struct own_ring *own = current_ring(writer);
+
+    if (own == NULL) {
+        return;
+    }
+    atomic_fetch_add_explicit(&own->ring.shared->dropped_bytes, size,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
+                              memory_order_release);
+    atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+}
+
+void
+writer_count_refused(struct writer *writer)
+{
+    struct own_ring *own = current_ring(writer);
+
+    if (own != NULL) {
+        atomic_fetch_add_explicit(&own->ring.shared->refused_count, 1,
+                                  memory_order_relaxed);
+    }
+}
+
+void
+writer_count_timeout(struct writer *writer)
+{
+    struct own_ring *own = current_ring(writer);
+
+    if (own != NULL) {
+        atomic_fetch_add_explicit(&own->ring.shared->block_timeouts, 1,
+                                  memory_order_relaxed);
+    }
+}
+
+bool
+writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
+                    uint64_t limit_ns)
+{
+    if (atomic_load_explicit(&writer->control.shared->leader_sleeps,
+                             memory_order_relaxed)) {
+        control_wake_leader(&writer->control);
+    }
+    return ring_wait_durable(ticket->ring, ticket->end, limit_ns);
+}
+
+/* --- asking ------------------------------------------------------------------------- */
+
+int
+writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
+{
+    struct own_ring *own;
+    int error = find_ring(writer, &own);
+
+    if (error < 0) {
+        return error;
+    }
+    *ticket = control_ask(&writer->control, request);
+    /* Nobody may be leading: then our own thread has to try now. */
+    wait_wake(writer->sys, &writer->thread_word);
+    return 0;
+}
+
+int
+writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
+                   uint64_t limit_ns, int *error)
+{
+    struct control_shared *shared = writer->control.shared;
+    uint32_t seen = atomic_load_explicit(&shared->done_word, memory_order_acquire);
+
+    if (!control_is_done(&writer->control, request, ticket)) {
+        wait_word(writer->sys, &shared->done_word, seen, limit_ns);
+    }
+    if (!control_is_done(&writer->control, request, ticket)) {
+        return 0;
+    }
+    *error = atomic_load_explicit(&shared->requests[request].error,
+                                  memory_order_relaxed);
+    return 1;
+}
+
+/* --- looking ------------------------------------------------------------------------ */
+
+static void
+add_ring_counters(uint64_t counters[COUNTER_COUNT], const struct ring_shared *shared)
+{
+    counters[COUNTER_dropped_records] +=
+        atomic_load_explicit(&shared->dropped_count, memory_order_relaxed);
+    counters[COUNTER_dropped_bytes] +=
+        atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
+    counters[COUNTER_refused_records] +=
+        atomic_load_explicit(&shared->refused_count, memory_order_relaxed);
+    counters[COUNTER_blocked_ns] +=
+        atomic_load_explicit(&shared->blocked_ns, memory_order_relaxed);
+    counters[COUNTER_block_timeouts] +=
+        atomic_load_explicit(&shared->block_timeouts, memory_order_relaxed);
+}
+
+void
+writer_stats(struct writer *writer, struct writer_stats *out)
+{
+    const struct control_shared *shared = writer->control.shared;
+    struct own_ring *own;
+
+    *out = (struct writer_stats){
+        .health = atomic_load_explicit(&shared->health, memory_order_relaxed),
+        .last_error = atomic_load_explicit(&shared->last_error, memory_order_relaxed),
+        .leads = writer->is_private};
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        out->counters[i] = control_count(&writer->control, (enum control_counter)i);
+    }
+    for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
+        out->live_slots += control_slot_state(&writer->control, slot) == SLOT_LIVE;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        if (writer->control.shared->slots[own->slot].nonce == own->ring.nonce &&
+            control_slot_state(&writer->control, own->slot) == SLOT_LIVE) {
+            add_ring_counters(out->counters, own->ring.shared);
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    own = current_ring(writer);
+    if (own != NULL) {
+        out->ring_capacity = own->ring.capacity;
+        out->ring_used = ring_tail(&own->ring) - ring_head(&own->ring);
+        out->leads |= atomic_load_explicit(&shared->leader, memory_order_relaxed) ==
+                      own->slot + 1;
+    }
+}
+
+void
+writer_settings(struct writer *writer, struct control_settings *out)
+{
+    control_load_settings(&writer->control, out);
+}
+
+uint32_t
+writer_wait_rotation(struct writer *writer, uint32_t seen, uint64_t limit_ns)
+{
+    _Atomic uint32_t *word = &writer->control.shared->rotation_word;
+
+    wait_word(writer->sys, word, seen, limit_ns);
+    return atomic_load_explicit(word, memory_order_acquire);
+}
+
+void
+writer_wake_rotation(struct writer *writer)
+{
+    wait_wake(writer->sys, &writer->control.shared->rotation_word);
+}
+
+int
+writer_lock_mill(struct writer *writer)
+{
+    int error;
+
+    if (writer->is_private) {
+        return -EAGAIN;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    error = leader_lock_mill(&writer->leader);
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+/* --- repairing ---------------------------------------------------------------------- */
+
+static bool
+is_directory_lost(struct writer *writer)
+{
+    struct stat status;
+
+    return writer->sys->fstat(writer->state_dir, &status) < 0 ||
+           status.st_dev != writer->state_device ||
+           status.st_ino != writer->state_inode;
+}
+
+/* Somebody closed our descriptors: the numbers may be others' files by now, so they are
+ * only forgotten. */
+static int
+reopen_directories(struct writer *writer)
+{
+    uint64_t inode = writer->state_inode, device = writer->state_device;
+    int error = open_directories(writer);
+
+    if (error == 0 &&
+        (writer->state_inode != inode || writer->state_device != device)) {
+        error = -ESTALE;
+    }
+    writer->file.dir = writer->dir;
+    writer->map.dir = writer->rings_dir;
+    writer->leader.state_dir = writer->state_dir;
+    return error;
+}
+
+int
+writer_repair(struct writer *writer)
+{
+    int error = 0, broken;
+
+    pthread_mutex_lock(&writer->mutex);
+    if (is_directory_lost(writer)) {
+        error = reopen_directories(writer);
+    }
+    broken = leader_check_lock_file(&writer->leader);
+    if (error == 0 && broken < 0) {
+        leader_step_down(&writer->leader);
+        error = leader_reopen(&writer->leader, state_mode(writer),
+                              (gid_t)writer->options.settings.gid);
+        control_add(&writer->control, COUNTER_locks_reopened, 1);
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+/* --- forking ------------------------------------------------------------------------ */
+
+void
+writer_before_fork(void)
+{
+    struct writer *writer;
+
+    pthread_mutex_lock(&registry_mutex);
+    for (writer = registry; writer != NULL; writer = writer->next) {
+        drainer_stop(writer);
+    }
+}
+
+void
+writer_after_fork_parent(void)
+{
+    struct writer *writer;
+
+    for (writer = registry; writer != NULL; writer = writer->next) {
+        if (atomic_load_explicit(&writer->current, memory_order_relaxed) != NULL) {
+            int error = drainer_start(writer);
+            if (error < 0) {
+                control_note_error(&writer->control, error);
+            }
+        }
+    }
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+/* Only what is safe in the child of a threaded process: no allocation, no locks. The
+ * parent's rings are not mapped here (keep_from_children); their structs stay, because
+ * nobody knows who looks at them. */
+static void
+mark_forked(void)
+{
+    struct writer *writer;
+
+    pthread_mutex_init(&registry_mutex, NULL);
+    for (writer = registry; writer != NULL; writer = writer->next) {
+        pthread_mutex_init(&writer->mutex, NULL);
+        atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
+        atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
+        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+        writer->own_rings = NULL;
+        atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
+        writer->needs_control = writer->is_private;
+        writer->syncer.has_thread = false;
+        writer->syncer.has_result = false;
+        writer->batch.is_outstanding = false;
+        writer->failures = 0;
+        writer->next_try_ns = 0;
+        memset(writer->map.rings, 0, sizeof(writer->map.rings));
+        if (!writer->is_private) {
+            leader_forget(&writer->leader);
+            logfile_close(&writer->file);
+        }
+    }
+}
+
+void
+writer_after_fork_child(void)
+{
+    mark_forked();
+}

@@ -1,0 +1,110 @@
+/* writer.h - a log as a process uses it: open, write, flush, rotate, close.
+ *
+ * Behind it runs one thread a log and process. It drains the rings of all processes
+ * while it leads, and stands by to lead otherwise. The thread never calls back.
+ *
+ * Ownership:  writer_open gives a reference, writer_close takes it back. Opening the
+ *             same log again in one process, by whatever path, gives the same writer;
+ *             its settings become the newest opener's.
+ * Threads:    everything may be called from any thread, except that nobody may be in
+ *             a call on a reference while it is closed.
+ * Fork:       call writer_before_fork, fork, then writer_after_fork_parent or
+ *             writer_after_fork_child. A child that forked without is noticed by
+ *             pthread_atfork. The first write in a child opens a ring of its own.
+ * Errors:     0 or a negative errno.
+ * Units:      bytes, nanoseconds.
+ */
+#ifndef AUDITRING_WRITER_H
+#define AUDITRING_WRITER_H
+
+#include "control.h"
+#include "sys.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct writer;
+
+struct writer_options {
+    const char *path; /* directory resolved; NULL: standard output */
+    const char *rings_path; /* directory for the rings; NULL: the state directory */
+    uint64_t ring_bytes;
+    enum durability durability;
+    struct control_settings settings;
+    bool allow_network_fs;
+    int stream_fd; /* when path is NULL */
+};
+
+/* What a producer waits for after a write. */
+struct writer_ticket {
+    void *ring;
+    uint64_t end;
+};
+
+/* What the process sees of its log; `counters` are the log's, of all processes. */
+struct writer_stats {
+    uint64_t counters[COUNTER_COUNT];
+    uint64_t ring_capacity;
+    uint64_t ring_used;
+    uint32_t live_slots;
+    uint32_t health;
+    int32_t last_error;
+    uint32_t leads;
+};
+
+/* Opens a log. Finishes what dead processes left, if nobody else leads, before it
+ * returns. -EREMOTE: a network file system. -EINVAL: rings_path differs from the one
+ * the log was founded with. -EPERM: the state directory belongs to somebody else. */
+int writer_open(struct writer **out, const struct sys *sys,
+                const struct writer_options *options);
+
+/* Flushes for `flush_limit_ns` at most and gives the reference back; with the last one
+ * the thread ends. 0, or -EBUSY when records stayed in the ring: they are not lost, the
+ * next opener writes them. */
+int writer_close(struct writer *writer, uint64_t flush_limit_ns);
+
+/* Commits one record, never waiting. `terminate` adds a newline.
+ * -EAGAIN: full; -EMSGSIZE: above writer_record_limit. */
+int writer_write(struct writer *writer, const void *data, size_t size, bool terminate,
+                 struct writer_ticket *ticket);
+uint64_t writer_record_limit(struct writer *writer);
+
+/* After -EAGAIN: waits until there may be room. Counts the time as blocked. */
+void writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns);
+
+/* After -EAGAIN: gives the record up; a gap event will tell. */
+void writer_drop(struct writer *writer, size_t size);
+
+/* Counts a record that the caller was told about instead. */
+void writer_count_refused(struct writer *writer);
+void writer_count_timeout(struct writer *writer);
+
+/* Waits until the ticket's record is on the disk; tells whether it is. */
+bool writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
+                         uint64_t limit_ns);
+
+/* Asks the leader, whoever it is. */
+int writer_ask(struct writer *writer, enum request request, uint64_t *ticket);
+
+/* Waits for an answer: 1 and *error when it came, 0 when not within the limit. */
+int writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
+                       uint64_t limit_ns, int *error);
+
+void writer_stats(struct writer *writer, struct writer_stats *out);
+void writer_settings(struct writer *writer, struct control_settings *out);
+
+/* Waits until a file was rotated since `seen`, or somebody calls writer_wake_rotation;
+ * returns the count to pass next time. */
+uint32_t writer_wait_rotation(struct writer *writer, uint32_t seen, uint64_t limit_ns);
+void writer_wake_rotation(struct writer *writer);
+
+/* 0: this process compresses and removes backups; -EAGAIN: another one does. */
+int writer_lock_mill(struct writer *writer);
+
+/* All writers of the process at once. */
+void writer_before_fork(void);
+void writer_after_fork_parent(void);
+void writer_after_fork_child(void);
+
+#endif
