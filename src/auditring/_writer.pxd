@@ -1,0 +1,101 @@
+"""The contract of csrc/writer.h, in Cython's words."""
+
+from libc.stdint cimport int32_t, uint32_t, uint64_t
+
+
+cdef extern from "sys.h" nogil:
+    cdef struct sys:
+        pass
+
+    const sys sys_posix
+
+
+cdef extern from "control.h" nogil:
+    enum:
+        COUNTER_COUNT
+        HEALTH_OK
+        HEALTH_DISK_FULL
+
+    cdef enum durability:
+        pass
+
+    cdef enum request:
+        REQUEST_FLUSH
+        REQUEST_SYNC
+        REQUEST_ROTATE
+        REQUEST_REOPEN
+
+    cdef enum control_counter:
+        pass
+
+    cdef struct control_settings:
+        uint64_t max_bytes
+        uint64_t max_backups
+        uint64_t max_age_s
+        uint64_t max_total_bytes
+        uint32_t dialect
+        uint32_t compress
+        int32_t compress_level
+        uint32_t mode
+        uint32_t gid
+        uint32_t wipe_on_drain
+        uint64_t sync_interval_ns
+
+    const char *control_counter_name(control_counter counter)
+
+
+cdef extern from "writer.h" nogil:
+    cdef struct writer:
+        pass
+
+    cdef struct writer_options:
+        const char *path
+        const char *rings_path
+        uint64_t ring_bytes
+        durability durability
+        control_settings settings
+        bint allow_network_fs
+        int stream_fd
+
+    cdef struct writer_ticket:
+        void *ring
+        uint64_t end
+
+    cdef struct writer_statistics "writer_stats":
+        uint64_t counters[COUNTER_COUNT]
+        uint64_t ring_capacity
+        uint64_t ring_used
+        uint32_t live_slots
+        uint32_t health
+        int32_t last_error
+        uint32_t leads
+
+    int writer_open(writer **out, const sys *sys, const writer_options *options)
+    int writer_close(writer *writer, uint64_t flush_limit_ns)
+    int writer_write(
+        writer *writer,
+        const void *data,
+        size_t size,
+        bint terminate,
+        writer_ticket *ticket,
+    )
+    uint64_t writer_record_limit(writer *writer)
+    void writer_wait_space(writer *writer, size_t size, uint64_t limit_ns)
+    void writer_drop(writer *writer, size_t size)
+    void writer_count_refused(writer *writer)
+    void writer_count_timeout(writer *writer)
+    bint writer_wait_durable(
+        writer *writer, const writer_ticket *ticket, uint64_t limit_ns
+    )
+    int writer_ask(writer *writer, request request, uint64_t *ticket)
+    int writer_wait_answer(
+        writer *writer, request request, uint64_t ticket, uint64_t limit_ns, int *error
+    )
+    void read_stats "writer_stats"(writer *writer, writer_statistics *out)
+    void writer_settings(writer *writer, control_settings *out)
+    uint32_t writer_wait_rotation(writer *writer, uint32_t seen, uint64_t limit_ns)
+    void writer_wake_rotation(writer *writer)
+    int writer_lock_mill(writer *writer)
+    void writer_before_fork()
+    void writer_after_fork_parent()
+    void writer_after_fork_child()

@@ -1,0 +1,459 @@
+"""Binding of csrc/writer.h: lifetime, argument checks, errno to exception.
+
+`writer.LogWriter` builds on it; everything with an idea in it is there or in csrc. The
+GIL is kept for a write that succeeds at once, because dropping it costs as much as the
+write, and dropped around everything that may wait.
+"""
+
+cimport cython
+from cpython.buffer cimport (
+    PyBUF_SIMPLE,
+    PyBuffer_Release,
+    PyObject_CheckBuffer,
+    PyObject_GetBuffer,
+)
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from libc.errno cimport EAGAIN, EBUSY, EINVAL, EMSGSIZE, EPERM, EPIPE, EREMOTE, EUSERS
+from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.string cimport memchr
+
+import errno
+import os
+import time
+
+import orjson
+
+from .errors import ClosedError, RingFullError
+
+cdef object dumps = orjson.dumps
+
+# Between two slices of a wait signal handlers run and a close() is noticed.
+cdef uint64_t SLICE_NS = 10 * 1000 * 1000
+cdef int64_t FOREVER_NS = INT64_MAX
+
+COUNTER_NAMES = tuple(
+    control_counter_name(<control_counter> i).decode() for i in range(COUNTER_COUNT)
+)
+
+_EXPLANATIONS = {
+    EREMOTE: "a network or FUSE file system, where locks and mappings can't be trusted",
+    EPERM: "the state directory belongs to another user",
+    EINVAL: "not a regular file, or state_dir is not what the log was founded with",
+    EUSERS: "all 1024 slots are taken",
+    EBUSY: "another process is opening the log and does not get on",
+    errno.EUCLEAN: "the state directory holds files of another version or program",
+    errno.EMLINK: "the file has a second name (hard link)",
+}
+
+
+cdef object _error(int error, object path):
+    """Make the OSError for a negative errno, with what it means here."""
+    code = -error
+    text = os.strerror(code)
+    if code in _EXPLANATIONS:
+        text = f"{text} ({_EXPLANATIONS[code]})"
+    return OSError(code, text, path)
+
+
+cdef int64_t _deadline(object timeout) except -1:
+    """Turn seconds from now, or None for ever, into monotonic nanoseconds."""
+    if timeout is None:
+        return FOREVER_NS
+    if timeout < 0:
+        raise ValueError(f"timeout: expected None or seconds >= 0, got {timeout!r}")
+    return time.monotonic_ns() + <int64_t> (timeout * 1e9)
+
+
+cdef class Writer:
+    """One reference to a log's writer, as `writer.LogWriter` opens it.
+
+    Thread-safety: any thread; `_close` waits for calls that are under way.
+    """
+
+    cdef writer *_writer
+    cdef object __weakref__
+    cdef readonly object path
+    cdef int _calls  # under way without the GIL
+    cdef bint _is_closing
+    cdef bint _is_stream
+    cdef bint _waits_for_disk
+    cdef int _on_full  # 0 block, 1 drop, 2 raise
+    cdef bint _drops_on_timeout
+    cdef int64_t _block_ns
+    cdef readonly uint64_t coerced_values
+
+    def __cinit__(self, *args, **kwargs):
+        self._writer = NULL
+
+    def _open(self, path, options):
+        """Open *path* (None: standard output) with checked *options*."""
+        cdef writer_options c_options
+        cdef writer *opened = NULL
+        cdef int error
+        path_bytes = None if path is None else os.fsencode(path)
+        rings = options["rings_path"]
+        rings_bytes = None if rings is None else os.fsencode(rings)
+        c_options.path = NULL if path_bytes is None else <const char *> path_bytes
+        c_options.rings_path = (
+            NULL if rings_bytes is None else <const char *> rings_bytes
+        )
+        c_options.ring_bytes = options["ring_bytes"]
+        c_options.durability = <durability> <int> options["durability"]
+        c_options.allow_network_fs = options["allow_network_fs"]
+        c_options.stream_fd = 1
+        _fill_settings(&c_options.settings, options)
+        with nogil:
+            error = writer_open(&opened, &sys_posix, &c_options)
+        if error < 0:
+            raise _error(error, path)
+        self._writer = opened
+        self.path = "-" if path is None else path
+        self._is_stream = path is None
+        self._waits_for_disk = options["durability"] == 2
+        self._on_full = options["on_full"]
+        self._drops_on_timeout = options["drops_on_timeout"]
+        self._block_ns = (
+            -1 if options["block_ns"] is None else <int64_t> options["block_ns"]
+        )
+
+    def __dealloc__(self):
+        cdef writer *left = self._writer
+        self._writer = NULL
+        if left != NULL:
+            # What is in the ring is safe there; waiting here could hang the collector.
+            with nogil:
+                writer_close(left, 0)
+
+    # Writing.
+
+    def write(self, data, /):
+        """Commit one record; see `LogWriter`."""
+        if type(data) is bytes:
+            return self._commit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return self._with_buffer(data, False)
+
+    def write_lines(self, chunk, /):
+        """Commit every line of *chunk* as a record of its own; see `LogWriter`."""
+        return self._with_buffer(chunk, True)
+
+    def write_json(self, value, /):
+        """Commit *value* as one line of JSON; see `LogWriter`."""
+        try:
+            line = dumps(value)
+        except TypeError:
+            line = self._coerced(value)
+        return self._commit(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
+
+    cdef bytes _coerced(self, object value):
+        # Imported where it is needed: a well-behaved program never does.
+        from .coerce import coerce
+
+        coerced, count = coerce(value)
+        self.coerced_values += count
+        return dumps(coerced)
+
+    cdef object _with_buffer(self, object data, bint is_lines):
+        cdef Py_buffer view
+        if not PyObject_CheckBuffer(data):
+            raise TypeError(f"data: expected a bytes-like object, got {data!r:.80}")
+        PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+        try:
+            if is_lines:
+                return self._commit_lines(<const char *> view.buf, view.len)
+            return self._commit(<const char *> view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+
+    cdef inline bint _commit(self, const char *data, Py_ssize_t size) except -1:
+        cdef writer_ticket ticket
+        cdef int error
+        if self._writer == NULL or self._is_closing:
+            raise ClosedError(f"{self.path}: write after close()")
+        if size == 0:
+            raise ValueError("data: expected at least one byte, got none")
+        error = writer_write(
+            self._writer, data, <size_t> size, data[size - 1] != 10, &ticket
+        )
+        if error < 0:
+            if not self._commit_slowly(error, data, size, &ticket):
+                return False
+        if self._waits_for_disk:
+            self._wait_durable(&ticket)
+        return True
+
+    cdef object _commit_lines(self, const char *data, Py_ssize_t size):
+        cdef const char *end
+        cdef Py_ssize_t line, committed = 0
+        while size > 0:
+            end = <const char *> memchr(data, 10, <size_t> size)
+            line = size if end == NULL else end - data + 1
+            committed += self._commit_one(data, line, end != NULL and line < size)
+            data += line
+            size -= line
+        return committed
+
+    cdef bint _commit_one(
+        self, const char *data, Py_ssize_t size, bint is_followed
+    ) except -1:
+        """Commit a line; only the last of a chunk waits for the disk."""
+        cdef bint waits = self._waits_for_disk
+        self._waits_for_disk = waits and not is_followed
+        try:
+            return self._commit(data, size)
+        finally:
+            self._waits_for_disk = waits
+
+    cdef bint _commit_slowly(
+        self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
+    ) except -1:
+        """Go on after a refusal: wait, drop or raise as the options say."""
+        cdef int64_t deadline
+        if error != -EAGAIN:
+            self._refuse(error, size)
+        if self._on_full == 1:
+            writer_drop(self._writer, <size_t> size)
+            return False
+        if self._on_full == 2:
+            writer_count_refused(self._writer)
+            raise RingFullError(f"{self.path}: no room for a record of {size} bytes")
+        deadline = FOREVER_NS
+        if self._block_ns >= 0:
+            deadline = time.monotonic_ns() + self._block_ns
+        while error == -EAGAIN:
+            if time.monotonic_ns() >= deadline:
+                return self._give_up(size)
+            self._wait_space(size, deadline)
+            error = writer_write(
+                self._writer, data, <size_t> size, data[size - 1] != 10, ticket
+            )
+        if error < 0:
+            self._refuse(error, size)
+        return True
+
+    cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1:
+        cdef uint64_t limit = SLICE_NS
+        left = deadline - time.monotonic_ns()
+        if deadline != FOREVER_NS and left < <int64_t> limit:
+            limit = max(left, 0)
+        self._calls += 1
+        try:
+            with nogil:
+                writer_wait_space(self._writer, <size_t> size, limit)
+        finally:
+            self._calls -= 1
+        return self._look_around()
+
+    cdef bint _give_up(self, Py_ssize_t size) except -1:
+        writer_count_timeout(self._writer)
+        if self._drops_on_timeout:
+            writer_drop(self._writer, <size_t> size)
+            return False
+        writer_count_refused(self._writer)
+        raise RingFullError(
+            f"{self.path}: no room for a record of {size} bytes within "
+            f"block_timeout={self._block_ns / 1e9}"
+        )
+
+    cdef int _refuse(self, int error, Py_ssize_t size) except -1:
+        if error == -EMSGSIZE:
+            writer_count_refused(self._writer)
+            raise ValueError(
+                f"data: a record of {size} bytes, the limit is "
+                f"{writer_record_limit(self._writer)} (half of ring_bytes less 64)"
+            )
+        raise _error(error, self.path)
+
+    cdef int _look_around(self) except -1:
+        """Between two slices of a wait: signals, close(), a stream without a reader."""
+        cdef writer_statistics stats
+        PyErr_CheckSignals()
+        if self._is_closing:
+            raise ClosedError(f"{self.path}: closed while waiting")
+        if self._is_stream:
+            read_stats(self._writer, &stats)
+            if stats.health != HEALTH_OK and stats.last_error == -EPIPE:
+                raise _error(-EPIPE, self.path)
+        return 0
+
+    cdef int _wait_durable(self, writer_ticket *ticket) except -1:
+        cdef bint is_durable = False
+        while not is_durable:
+            self._calls += 1
+            try:
+                with nogil:
+                    is_durable = writer_wait_durable(self._writer, ticket, SLICE_NS)
+            finally:
+                self._calls -= 1
+            if not is_durable:
+                self._look_around()
+        return 0
+
+    # Asking.
+
+    cdef bint _ask(self, request what, object timeout) except -1:
+        cdef int64_t deadline = _deadline(timeout)
+        cdef uint64_t ticket = 0
+        cdef int answered = 0, error = 0
+        self._check_open()
+        self._calls += 1
+        try:
+            error = writer_ask(self._writer, what, &ticket)
+            if error < 0:
+                raise _error(error, self.path)
+            while True:
+                with nogil:
+                    answered = writer_wait_answer(
+                        self._writer, what, ticket, SLICE_NS, &error
+                    )
+                if answered or time.monotonic_ns() >= deadline:
+                    break
+                self._look_around()
+        finally:
+            self._calls -= 1
+        if answered and error < 0:
+            raise _error(error, self.path)
+        return answered != 0
+
+    def flush(self, timeout=None):
+        """Wait until all that was committed is in the file; see `LogWriter`."""
+        return self._ask(REQUEST_FLUSH, timeout)
+
+    def sync(self, timeout=None):
+        """Wait until all that was committed is on the disk; see `LogWriter`."""
+        return self._ask(REQUEST_SYNC, timeout)
+
+    def rotate(self):
+        """Make the live file a backup; see `LogWriter`."""
+        self._ask(REQUEST_ROTATE, None)
+
+    def _ask_reopen(self):
+        """Ask for a reopen and don't wait: for signal handlers."""
+        cdef uint64_t ticket = 0
+        self._check_open()
+        writer_ask(self._writer, REQUEST_REOPEN, &ticket)
+
+    def reopen(self):
+        """Open the live file by its name again; see `LogWriter`."""
+        self._ask(REQUEST_REOPEN, None)
+
+    # Looking.
+
+    cdef int _check_open(self) except -1:
+        if self._writer == NULL or self._is_closing:
+            raise ClosedError(f"{self.path}: use after close()")
+        return 0
+
+    @property
+    def closed(self):
+        """Whether `close()` was called."""
+        return self._writer == NULL or self._is_closing
+
+    @property
+    def record_limit(self):
+        """Bytes that a record may have at most."""
+        self._check_open()
+        return writer_record_limit(self._writer)
+
+    def _statistics(self):
+        """Return the counters by name, and the rest of struct writer_stats."""
+        cdef writer_statistics stats
+        self._check_open()
+        read_stats(self._writer, &stats)
+        counters = {
+            name: stats.counters[i] for i, name in enumerate(COUNTER_NAMES)
+        }
+        return counters, {
+            "ring_capacity": stats.ring_capacity,
+            "ring_used": stats.ring_used,
+            "live_slots": stats.live_slots,
+            "health": stats.health,
+            "last_error": -stats.last_error,
+            "leads": stats.leads != 0,
+        }
+
+    def _settings(self):
+        """Return the settings in force, by name."""
+        cdef control_settings settings
+        self._check_open()
+        writer_settings(self._writer, &settings)
+        return settings
+
+    # For the mill.
+
+    def wait_rotation(self, seen, timeout):
+        """Wait until the count of rotations differs from *seen*; return it."""
+        cdef uint32_t before = <uint32_t> (seen & 0xFFFFFFFF), now
+        cdef uint64_t limit = <uint64_t> (timeout * 1e9)
+        if self._writer == NULL:
+            return before
+        self._calls += 1
+        try:
+            with nogil:
+                now = writer_wait_rotation(self._writer, before, limit)
+        finally:
+            self._calls -= 1
+        return now
+
+    def wake(self):
+        """Make a `wait_rotation` of another thread return."""
+        if self._writer != NULL:
+            writer_wake_rotation(self._writer)
+
+    def try_mill_lock(self):
+        """Tell whether this process is the one that works on backups."""
+        return self._writer != NULL and writer_lock_mill(self._writer) == 0
+
+    # Ending.
+
+    def _close(self, double flush_limit):
+        """Flush for *flush_limit* seconds and give the reference back; 0 or an errno."""
+        cdef writer *left = self._writer
+        cdef uint64_t limit = <uint64_t> (flush_limit * 1e9)
+        cdef int error
+        if left == NULL or self._is_closing:
+            return 0
+        self._is_closing = True
+        while self._calls > 0:
+            writer_wake_rotation(left)
+            time.sleep(0.001)
+        self._writer = NULL
+        with nogil:
+            error = writer_close(left, limit)
+        return -error
+
+    def _forget_calls(self):
+        """In a forked child: the threads that were in calls do not exist here."""
+        self._calls = 0
+
+
+def before_fork():
+    """Park the threads behind all writers, until after the fork."""
+    with nogil:
+        writer_before_fork()
+
+
+def after_fork_in_parent():
+    """Start the parked threads again."""
+    with nogil:
+        writer_after_fork_parent()
+
+
+def after_fork_in_child():
+    """Make all writers open rings of their own at the next write."""
+    writer_after_fork_child()
+
+
+cdef int _fill_settings(control_settings *settings, object options) except -1:
+    settings.max_bytes = options["max_bytes"]
+    settings.max_backups = options["max_backups"]
+    settings.max_age_s = options["max_age_s"]
+    settings.max_total_bytes = options["max_total_bytes"]
+    settings.dialect = options["dialect"]
+    settings.compress = options["compress"]
+    settings.compress_level = options["compress_level"]
+    settings.mode = options["mode"]
+    settings.gid = options["gid"]
+    settings.wipe_on_drain = options["wipe_on_drain"]
+    settings.sync_interval_ns = options["sync_interval_ns"]
+    return 0

@@ -1,0 +1,207 @@
+"""Names of backups: the grammar of both dialects, listing, age.
+
+A backup is a file that a rotation left beside the live file. A file is one only if
+its whole name matches the grammar; everything else in the directory belongs to
+somebody else and is never listed. What is done with backups stands in mill.py.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+__all__ = ["Backup", "Dialect", "Listing", "list_backups", "scan_backups", "temp_name"]
+
+Dialect = Literal["lumberjack", "stdlib"]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_SUFFIX = r"(?P<suffix>|\.gz|\.zst|\.lz4)"
+# [0-9], not \d: digits of other scripts are no part of the grammar.
+_TIME = (
+    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"T[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{3})"
+)
+_INDEX = r"(?P<index>[1-9][0-9]*)"
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """One backup, plain or compressed, as its name tells it.
+
+    Attributes:
+        directory: Where it lies.
+        name: Its file name.
+        plain: Its file name without the suffix of compression; a plain backup and
+            the compressed form of it share this.
+        suffix: ``""`` (plain), ``".gz"``, ``".zst"`` or ``".lz4"``.
+        time_ms: Time of rotation in milliseconds since the epoch, from the name;
+            None in the stdlib dialect.
+        index: Place in the row, 1 is the newest, from the name; None in the
+            lumberjack dialect.
+    """
+
+    directory: str
+    name: str
+    plain: str
+    suffix: str
+    time_ms: int | None = None
+    index: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Where to open it."""
+        return os.path.join(self.directory, self.name)
+
+    def written_ms(self) -> int:
+        """Return when its last line was written, in milliseconds since the epoch.
+
+        The name tells it; where the name holds no time, the mtime does. A file
+        that has gone in the meantime counts as written at the epoch.
+
+        Raises:
+            OSError: The file is there but can't be examined.
+        """
+        if self.time_ms is not None:
+            return self.time_ms
+        try:
+            return os.lstat(self.path).st_mtime_ns // 1_000_000
+        except FileNotFoundError:
+            return 0
+
+    def size_bytes(self) -> int:
+        """Return its size on disk in bytes, 0 if it has gone in the meantime.
+
+        Raises:
+            OSError: The file is there but can't be examined.
+        """
+        try:
+            return os.lstat(self.path).st_size
+        except FileNotFoundError:
+            return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one look into the directory found of one log.
+
+    Attributes:
+        backups: Newest first; of one backup the plain form first.
+        temps: Paths of half-made compressed backups, in no order.
+    """
+
+    backups: tuple[Backup, ...]
+    temps: tuple[str, ...]
+
+
+def list_backups(
+    directory: str | os.PathLike[str], name: str, dialect: Dialect
+) -> list[Backup]:
+    """List the backups of the log *name* in *directory*, newest first.
+
+    Directories, symbolic links and special files are no backups, whatever their
+    name.
+
+    Raises:
+        OSError: The directory can't be read.
+    """
+    return list(scan_backups(directory, name, dialect).backups)
+
+
+def scan_backups(
+    directory: str | os.PathLike[str], name: str, dialect: Dialect
+) -> Listing:
+    """List the backups of the log *name* and the temporary files made for them.
+
+    Raises:
+        OSError: The directory can't be read.
+    """
+    place = os.fspath(directory)
+    backups: list[Backup] = []
+    temps: list[str] = []
+    for file_name in _regular_files(place):
+        if backup := _parse(place, file_name, name, dialect):
+            backups.append(backup)
+        elif _is_temp(place, file_name, name, dialect):
+            temps.append(os.path.join(place, file_name))
+    backups.sort(key=_newest_first)
+    return Listing(tuple(backups), tuple(temps))
+
+
+def temp_name(name: str) -> str:
+    """Name the temporary file in which the compressed backup *name* is made.
+
+    It begins with a dot and matches no grammar of backups, so that neither we nor a
+    shell pattern take a half-made file for a backup.
+    """
+    return f".{name}.tmp"
+
+
+def _regular_files(directory: str) -> Iterator[str]:
+    with os.scandir(directory) as files:
+        for file in files:
+            if file.is_file(follow_symlinks=False):
+                yield file.name
+
+
+def _parse(
+    directory: str, file_name: str, name: str, dialect: Dialect
+) -> Backup | None:
+    match = _grammar(name, dialect).fullmatch(file_name)
+    if match is None:
+        return None
+    suffix = match["suffix"]
+    plain = file_name.removesuffix(suffix)
+    if dialect == "stdlib":
+        return Backup(directory, file_name, plain, suffix, index=int(match["index"]))
+    time_ms = _parse_time(match["time"])
+    if time_ms is None:
+        return None
+    return Backup(directory, file_name, plain, suffix, time_ms=time_ms)
+
+
+def _is_temp(directory: str, file_name: str, name: str, dialect: Dialect) -> bool:
+    if not (file_name.startswith(".") and file_name.endswith(".tmp")):
+        return False
+    backup = _parse(directory, file_name[1 : -len(".tmp")], name, dialect)
+    return backup is not None and backup.suffix != ""
+
+
+@lru_cache(maxsize=16)
+def _grammar(name: str, dialect: Dialect) -> re.Pattern[str]:
+    if dialect == "stdlib":
+        return re.compile(rf"{re.escape(name)}\.{_INDEX}{_SUFFIX}")
+    # The extension starts at the last dot even if that is the first character, as
+    # lumberjack has it: ".hidden" is all extension and its stem is empty.
+    dot = name.rfind(".")
+    stem, extension = (name[:dot], name[dot:]) if dot >= 0 else (name, "")
+    return re.compile(rf"{re.escape(stem)}-{_TIME}{re.escape(extension)}{_SUFFIX}")
+
+
+@lru_cache(maxsize=1024)
+def _parse_time(text: str) -> int | None:
+    """Return milliseconds since the epoch, None if there is no such date."""
+    try:
+        time = datetime(
+            int(text[0:4]),
+            int(text[5:7]),
+            int(text[8:10]),
+            int(text[11:13]),
+            int(text[14:16]),
+            int(text[17:19]),
+            int(text[20:23]) * 1000,
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return (time - _EPOCH) // _MILLISECOND
+
+
+def _newest_first(backup: Backup) -> tuple[int, str]:
+    if backup.index is not None:
+        return backup.index, backup.suffix
+    return -(backup.time_ms or 0), backup.suffix

@@ -1,0 +1,228 @@
+"""The command line: ``auditring write``, ``recover`` and ``demo``.
+
+Exit status: 0 all is well; 1 a problem was found, it is told on standard error; 2 the
+command was used wrongly or can't work in its environment.
+"""
+
+import inspect
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from ._version import __version__
+from .errors import AuditringError, RingFullError
+from .feed import Feed, Signals
+from .writer import LogWriter
+
+__all__ = ["main"]
+
+MIB = 2**20
+
+_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(LogWriter).parameters.items()
+}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="auditring")
+def main() -> None:
+    """Write audit logs that survive kill -9 and any number of processes.
+
+    Exit status: 0 all is well, 1 a problem was found, 2 wrong usage or environment.
+    """
+
+
+class _Refusal(click.ClickException):
+    """What was asked for can't be done here: one line on standard error, status 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        _complain(self.message)
+
+
+def _complain(message: str) -> None:
+    click.echo(f"auditring: {message}", err=True)
+
+
+@contextmanager
+def _refusing(subject: str) -> Iterator[None]:
+    """Turn what *subject* can't do into a refusal."""
+    try:
+        yield
+    except OSError as error:
+        raise _Refusal(f"{subject}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise _Refusal(str(error)) from error
+
+
+class _Mode(click.ParamType):
+    """Permission bits in octal, as chmod takes them."""
+
+    name = "octal"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Read the bits; a default is a number already."""
+        if isinstance(value, int):
+            return value
+        try:
+            return int(value, 8)
+        except ValueError:
+            self.fail(f"{value!r} is no octal number, such as 0640", param, ctx)
+
+
+def _to_bytes(
+    context: click.Context, parameter: click.Parameter, value: int | None
+) -> int | None:
+    return None if value is None else value * MIB
+
+
+@main.command()
+@click.argument("path")
+@click.option(
+    "--max-size",
+    "max_bytes",
+    metavar="MB",
+    type=click.IntRange(min=0),
+    default=_DEFAULTS["max_bytes"] // MIB,
+    show_default=True,
+    callback=_to_bytes,
+    help="Rotate before the live file grows beyond this; 0: never.",
+)
+@click.option(
+    "--max-backups",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=_DEFAULTS["max_backups"],
+    show_default=True,
+    help="Keep so many backups; 0: all.",
+)
+@click.option(
+    "--max-age",
+    metavar="DAYS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_DEFAULTS["max_age"],
+    show_default="keep all",
+    help="Remove backups that are older.",
+)
+@click.option(
+    "--max-total-size",
+    "max_total_bytes",
+    metavar="MB",
+    type=click.IntRange(min=1),
+    show_default="keep all",
+    callback=_to_bytes,
+    help="Remove the oldest backups while all together are larger.",
+)
+@click.option(
+    "--compress",
+    type=click.Choice(["none", "gzip", "zstd", "lz4"]),
+    default=_DEFAULTS["compress"] or "none",
+    show_default=True,
+    callback=lambda context, parameter, value: None if value == "none" else value,
+    help="Compress backups.",
+)
+@click.option(
+    "--compress-level",
+    metavar="N",
+    type=int,
+    default=_DEFAULTS["compress_level"],
+    show_default="the method's own",
+    help="How hard to compress.",
+)
+@click.option(
+    "--ring-size",
+    "ring_bytes",
+    metavar="MB",
+    type=click.IntRange(1, 1024),
+    default=_DEFAULTS["ring_bytes"] // MIB,
+    show_default=True,
+    callback=_to_bytes,
+    help="Size of the ring in which lines wait to be written. A line may be nearly"
+    " half as large; a larger one is refused and told.",
+)
+@click.option(
+    "--on-full",
+    type=click.Choice(["block", "drop", "raise"]),
+    default=_DEFAULTS["on_full"],
+    show_default=True,
+    help="While the ring is full: stop reading, drop lines (a gap event in the log"
+    " tells how many), or end with status 1.",
+)
+@click.option(
+    "--durability",
+    type=click.Choice(["process", "interval", "sync"]),
+    default=_DEFAULTS["durability"],
+    show_default=True,
+    help="What a line survives: the death of processes; loss of power too, but for"
+    " the last --sync-interval; or loss of power, before the next line is read.",
+)
+@click.option(
+    "--sync-interval",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=_DEFAULTS["sync_interval"],
+    show_default=True,
+    help="How often --durability interval syncs.",
+)
+@click.option(
+    "--state-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    default=_DEFAULTS["state_dir"],
+    show_default=".NAME.ring beside the log",
+    help="Where rings are kept.",
+)
+@click.option(
+    "--mode",
+    type=_Mode(),
+    default=_DEFAULTS["mode"],
+    show_default=f"{_DEFAULTS['mode']:04o}",
+    help="Permission bits of new files.",
+)
+@click.option(
+    "--group",
+    metavar="NAME|GID",
+    default=_DEFAULTS["group"],
+    show_default="the process's own",
+    help="Group of the files, which may then write to the log too.",
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["lumberjack", "stdlib"]),
+    default=_DEFAULTS["dialect"],
+    show_default=True,
+    help="Names of backups: audit-2026-11-22T01-02-03.004.log, or audit.log.1.",
+)
+def write(path: str, **options: Any) -> None:
+    """Write the lines of standard input to the log PATH.
+
+    Bytes are written as they come, and a last line without a newline gets one. PATH
+    "-" is standard output, which is never rotated.
+
+    MB are 1,048,576 bytes. The defaults are those of auditring.LogWriter.
+
+    SIGTERM and SIGINT end the command as the end of its input does, after what is in
+    the pipe; the second one ends it at once. SIGHUP makes it open the live file again,
+    for logrotate and the like.
+    """
+    if sys.stdin is None:
+        raise _Refusal("standard input: it is closed")
+    problems = _Problems()
+    with Signals() as signals:
+        with _refusing(path):
+            log = LogWriter(path, on_error=problems.on_error, **options)
+        try:
+            feed = Feed(log, sys.stdin.fileno(), on_oversize=problems.on_oversize)
+            ...
+        finally:
+            log.close()

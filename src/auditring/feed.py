@@ -1,0 +1,196 @@
+"""Feed a log with the lines of a file descriptor, in big chunks.
+
+A line is what a newline ends; its bytes are handed on as they came. What stands behind
+the last newline of the input gets one. No step here is taken once a line.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import stat
+import struct
+import termios
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Self
+
+from .writer import LogWriter
+
+__all__ = ["Feed", "Signals"]
+
+CHUNK_BYTES = 2**20
+
+
+class Signals:
+    """Signals that ask a feed for something, noted until it looks.
+
+    SIGTERM and SIGINT ask it to stop, and have their usual effect the second time.
+    SIGHUP asks it to open the live file again. Only for the main thread, and active
+    inside a ``with`` block.
+    """
+
+    def __init__(self) -> None:
+        self.stop = False
+        self.reopen = False
+
+    def __enter__(self) -> Self:
+        # A signal between the last look and poll() must end that poll(): the
+        # interpreter writes a byte to this pipe before it runs a handler.
+        self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
+        self._handlers = {
+            number: signal.signal(number, self._note)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            # A shell without job control starts a background job with SIGINT ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN
+        }
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._read_fd)
+        os.close(self._write_fd)
+
+    def fileno(self) -> int:
+        """Tell the descriptor that is readable once a signal came."""
+        return self._read_fd
+
+    def acknowledge(self) -> None:
+        """Make the descriptor unreadable until the next signal."""
+        os.read(self._read_fd, 4096)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self.reopen = True
+        else:
+            self.stop = True
+            signal.signal(number, signal.SIG_DFL)
+
+
+class Feed:
+    """The way of lines from a file descriptor into a log.
+
+    Attributes:
+        committed: lines that the log took.
+        dropped: lines that it dropped, because the ring was full.
+        oversize: lines that it can't take, because they are longer than
+            `record_limit`. They are passed over, and `on_oversize` is called with the
+            size of each in bytes.
+    """
+
+    def __init__(
+        self,
+        log: LogWriter,
+        fd: int,
+        *,
+        on_oversize: Callable[[int], None],
+    ) -> None:
+        self.committed = 0
+        self.dropped = 0
+        self.oversize = 0
+        self._log = log
+        self._fd = fd
+        self._record_limit = log.record_limit
+        self._on_oversize = on_oversize
+        # No chunk is larger than a record may be, so no line in it is.
+        self._buffer = bytearray(min(CHUNK_BYTES, log.record_limit))
+        self._kept = 0  # bytes of an unfinished line at the start of the buffer
+        self._passed_over = 0  # bytes so far of a line that is too long
+
+    def run(self, signals: Signals) -> None:
+        """Feed the log until the input ends or a signal asks to stop.
+
+        Raises:
+            OSError: the input can't be read, or the log not be written.
+            RingFullError: as the log was opened to; lines of this chunk are missing.
+        """
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        poll.register(signals, select.POLLIN)
+        has_input = True
+        while has_input and not signals.stop:
+            ready = dict(poll.poll())
+            if signals.fileno() in ready:
+                signals.acknowledge()
+            if signals.reopen:
+                signals.reopen = False
+                self._log.reopen()
+            if self._fd in ready:
+                has_input = self._read(CHUNK_BYTES) > 0
+        if has_input:
+            self._read_pending()
+        self._end()
+
+    def _read(self, size: int) -> int:
+        """Read once and hand on whole lines; tell how much was read, 0 at the end."""
+        with memoryview(self._buffer) as view:
+            count = os.readv(self._fd, [view[self._kept : self._kept + size]])
+        self._accept(self._kept + count)
+        return count
+
+    def _read_pending(self) -> None:
+        """Read what was in the pipe when the signal came: nobody else will."""
+        if stat.S_ISREG(os.fstat(self._fd).st_mode):
+            return
+        try:
+            answer = fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4))
+        except OSError:
+            return  # The input is nothing that knows how much it holds.
+        (pending,) = struct.unpack("i", answer)
+        while pending > 0 and (count := self._read(pending)):
+            pending -= count
+
+    def _accept(self, end: int) -> None:
+        """Hand on the lines in the buffer up to *end*; keep what follows the last."""
+        start = self._pass_over(end) if self._passed_over else 0
+        stop = self._buffer.rfind(b"\n", max(start, self._kept), end) + 1
+        if stop > start:
+            self._hand_on(start, stop)
+            start = stop
+        self._kept = end - start
+        self._buffer[: self._kept] = self._buffer[start:end]
+        if self._kept == len(self._buffer):
+            self._make_room()
+
+    def _hand_on(self, start: int, stop: int) -> None:
+        with memoryview(self._buffer) as view:
+            committed = self._log.write_lines(view[start:stop])
+        self.committed += committed
+        self.dropped += self._buffer.count(b"\n", start, stop) - committed
+
+    def _make_room(self) -> None:
+        size = len(self._buffer)
+        if size == self._record_limit:
+            self._passed_over = size
+            self._kept = 0
+        else:
+            self._buffer.extend(bytes(min(size, self._record_limit - size)))
+
+    def _pass_over(self, end: int) -> int:
+        """Go on with a line that is too long; tell where in the buffer it ends."""
+        newline = self._buffer.find(b"\n", 0, end)
+        if newline < 0:
+            self._passed_over += end
+            return end
+        self._refuse(self._passed_over + newline + 1)
+        return newline + 1
+
+    def _refuse(self, size: int) -> None:
+        self._passed_over = 0
+        self.oversize += 1
+        self._on_oversize(size)
+
+    def _end(self) -> None:
+        if self._passed_over:
+            self._refuse(self._passed_over)
+        elif self._kept:
+            self._buffer[self._kept : self._kept + 1] = b"\n"
+            self._hand_on(0, self._kept + 1)

@@ -1,0 +1,637 @@
+"""The log writer: a log as a Python program opens, writes and closes it.
+
+Between `write` and the file runs only C (csrc/writer.h). Here stand the options and
+their checks, the counters, and what ties writers to the life of the process: fork,
+exit, the mill that works on backups.
+"""
+
+import atexit
+import errno
+import functools
+import grp
+import os
+import stat
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
+
+from . import _writer
+from ._writer import Writer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .backups import Dialect
+    from .mill import Compression, MillSettings, MillThread
+    from .space import SpaceState, SpaceWatch
+
+__all__ = ["LogWriter", "Stats"]
+
+MEBIBYTE: Final = 1024**2
+RING_BYTES_MIN: Final = 64 * 1024
+RING_BYTES_MAX: Final = 1024 * MEBIBYTE
+
+# How long close() waits for the disk before it leaves the rest to the next opener, and
+# how long the end of the process may take for that.
+CLOSE_LIMIT_S: Final = 10.0
+EXIT_LIMIT_S: Final = 5.0
+
+_CHOICES: Final[dict[str, tuple[str, ...]]] = {
+    "compress": ("gzip", "zstd", "lz4"),
+    "on_full": ("block", "drop", "raise"),
+    "on_timeout": ("raise", "drop"),
+    "durability": ("process", "interval", "sync"),
+    "dialect": ("lumberjack", "stdlib"),
+}
+_HEALTH: Final = ("ok", "disk-full", "disk-error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """The counters of a log, of all its processes since its control file was made.
+
+    Attributes:
+        records_written: Records in the file, gap events not counted.
+        bytes_written: Bytes in the file, gap events included.
+        batches_written: Appends that carried them.
+        gap_events: Gap events in the file.
+        rotations: Backups made.
+        leader_changes: Times that a process took over draining.
+        recovered_records: Records written for a process that had ended.
+        batches_forwarded: Batches of a dead leader that were in the file whole.
+        batches_completed: Batches of a dead leader that were torn and completed.
+        batches_redone: Batches of a dead leader that were begun anew.
+        batches_settled: Batches cut at a whole line because the file failed.
+        recovery_conflicts: Recoveries that found other bytes than they expected.
+        abandoned_reservations: Writes that a death of their process cut short.
+        damaged_records: Records whose checksum was wrong.
+        dropped_records: Records dropped because the ring was full.
+        dropped_bytes: Their bytes.
+        refused_records: Records refused with an exception.
+        blocked_ns: Nanoseconds that writes waited for room.
+        block_timeouts: Waits that ran out.
+        oversize_records: Records larger than max_bytes, each in a file of its own.
+        false_deaths: Rings left because somebody took their process for dead.
+        stalled_slots: Rings left because a thread stopped in the middle of a write.
+        retired_slots: Rings drained to their end and removed.
+        live_file_moved: Times the live file was renamed by somebody else.
+        live_file_unlinked: Times it was removed or replaced.
+        live_file_cut: Times it was truncated.
+        foreign_bytes: Bytes that others appended to it.
+        foreign_lines_completed: Newlines added after others' unfinished last lines.
+        short_writes: Writes that the kernel cut short and that were continued.
+        write_errors: Failed appends.
+        sync_errors: Failed syncs.
+        rotate_errors: Failed rotations.
+        syncs: Syncs.
+        locks_reopened: Times the lock file was closed or replaced under us.
+        handovers: Times a leader let another process try.
+        salvaged_records: Records saved after a reboot, in a file of their own.
+        settings_changes: Times an opener changed the settings.
+        ring_capacity: Bytes of this process's ring.
+        ring_used: Bytes of it that wait to be drained.
+        live_slots: Rings of all processes.
+        health: "ok", "disk-full" or "disk-error".
+        last_error: errno of the last trouble in the background, 0 for none.
+        leads: This process drains the rings of all.
+        coerced_values: Values that this writer made JSON-able.
+        backups_compressed: Backups compressed by this process.
+        backups_removed: Backups removed by this process.
+        mill_errors: Failures with backups in this process.
+        mill_last_error: Text of the last of them, "" for none.
+        space: State of the disk, "ok" if it isn't watched.
+    """
+
+    records_written: int
+    bytes_written: int
+    batches_written: int
+    gap_events: int
+    rotations: int
+    leader_changes: int
+    recovered_records: int
+    batches_forwarded: int
+    batches_completed: int
+    batches_redone: int
+    batches_settled: int
+    recovery_conflicts: int
+    abandoned_reservations: int
+    damaged_records: int
+    dropped_records: int
+    dropped_bytes: int
+    refused_records: int
+    blocked_ns: int
+    block_timeouts: int
+    oversize_records: int
+    false_deaths: int
+    stalled_slots: int
+    retired_slots: int
+    live_file_moved: int
+    live_file_unlinked: int
+    live_file_cut: int
+    foreign_bytes: int
+    foreign_lines_completed: int
+    short_writes: int
+    write_errors: int
+    sync_errors: int
+    rotate_errors: int
+    syncs: int
+    locks_reopened: int
+    handovers: int
+    salvaged_records: int
+    settings_changes: int
+    ring_capacity: int
+    ring_used: int
+    live_slots: int
+    health: str
+    last_error: int
+    leads: bool
+    coerced_values: int
+    backups_compressed: int
+    backups_removed: int
+    mill_errors: int
+    mill_last_error: str
+    space: "SpaceState"
+
+    @classmethod
+    def counter_names(cls) -> tuple[str, ...]:
+        """Return the names of the counters that the log itself keeps."""
+        return tuple(f.name for f in fields(cls))[: len(_writer.COUNTER_NAMES)]
+
+
+class LogWriter(Writer):
+    """A rotating log that any number of threads and processes write to.
+
+    A record whose `write` returned survives the death of the process, exactly once.
+    Processes that open the same log share it; the newest opener's settings count.
+
+    Thread-safety: any thread. Fork-safe: a child writes through a ring of its own.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_bytes: int = 100 * MEBIBYTE,
+        max_backups: int = 0,
+        max_age: float | timedelta | None = None,
+        max_total_bytes: int | None = None,
+        compress: "Compression | None" = None,
+        compress_level: int | None = None,
+        ring_bytes: int = 8 * MEBIBYTE,
+        on_full: Literal["block", "drop", "raise"] = "block",
+        block_timeout: float | None = None,
+        on_timeout: Literal["raise", "drop"] = "raise",
+        durability: Literal["process", "interval", "sync"] = "process",
+        sync_interval: float = 1.0,
+        state_dir: str | os.PathLike[str] | None = None,
+        dialect: "Dialect" = "lumberjack",
+        mode: int = 0o600,
+        group: int | str | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        space_warn_bytes: int | None = None,
+        space_critical_bytes: int | None = None,
+        wipe_on_drain: bool = False,
+        allow_network_fs: bool = False,
+    ) -> None:
+        """Open a log; finish what killed processes left if nobody else is writing.
+
+        Args:
+            path: The live file. Missing directories are made. ``"-"`` is standard
+                output: unrotated, and without the promise to survive a kill.
+            max_bytes: Size at which the live file becomes a backup; 0 is never.
+            max_backups: Backups to keep; 0 is all.
+            max_age: How long to keep them, in days or a timedelta; None is for ever.
+            max_total_bytes: What all of them may take on disk; None is any amount.
+            compress: Format for backups: None, ``"gzip"``, ``"zstd"`` or ``"lz4"``.
+            compress_level: As the format counts; None is its fastest good one.
+            ring_bytes: Size of the ring, 64 KiB to 1 GiB, rounded up to a power of
+                two. A record may take half of it.
+            on_full: What `write` does when the ring is full: ``"block"``, ``"drop"``
+                (a gap event will tell) or ``"raise"``.
+            block_timeout: Seconds that ``"block"`` waits; None is for ever.
+            on_timeout: What it does then: ``"raise"`` or ``"drop"``.
+            durability: ``"process"`` survives the death of processes, ``"interval"``
+                is synced to the disk every `sync_interval`, ``"sync"`` before `write`
+                returns.
+            sync_interval: Seconds.
+            state_dir: Directory for the rings; None is beside the log. All processes
+                name the same one.
+            dialect: How backups are named and when: ``"lumberjack"`` (as Kubernetes
+                and Loft do) or ``"stdlib"`` (as RotatingFileHandler does).
+            mode: Permissions of the live file when it is made.
+            group: Name or number of a group that shares the log; None is none.
+            on_error: Called with trouble in the background (compressing, retaining,
+                free space), in the thread that met it.
+            space_warn_bytes: Free bytes at which `on_error` hears of it; None doesn't
+                watch.
+            space_critical_bytes: Free bytes at which the oldest backup goes, if
+                `max_backups`, `max_age` or `max_total_bytes` allows removing any.
+            wipe_on_drain: Overwrite records in the ring once they are in the file.
+            allow_network_fs: Open on NFS and the like, where nothing is promised.
+
+        Raises:
+            ValueError, TypeError: A wrong option; the text names it and its value.
+            OSError: The log can't be opened.
+        """
+        options = _check_options(locals())
+        resolved = None if os.fspath(path) == "-" else _resolve(path)
+        self._log_path = resolved
+        self._mill_thread: MillThread | None = None
+        self._watch: SpaceWatch | None = None
+        self._close_lock = threading.Lock()
+        self._on_error = on_error
+        self._open(resolved, options)
+        if resolved is not None:
+            self._start_mill(options, space_warn_bytes, space_critical_bytes)
+        _open_writers.add(self)
+        _tie_to_process()
+
+    # The mill.
+
+    def _start_mill(
+        self, options: dict[str, Any], warn: int | None, critical: int | None
+    ) -> None:
+        has_work = any(
+            options[name]
+            for name in ("compress", "max_backups", "max_age_s", "max_total_bytes")
+        )
+        numbered_only = options["dialect"] == 1 and not options["compress"]
+        if not (has_work and not numbered_only) and warn is None and critical is None:
+            return
+        # Imported late: most programs that only write need none of it.
+        from .mill import Mill, MillThread
+
+        assert self._log_path is not None
+        mill = Mill(
+            self._log_path,
+            functools.partial(_mill_settings, weakref.ref(self)),
+            on_error=self._on_error,
+        )
+        if self.try_mill_lock():
+            mill.resolve()
+        self._mill = mill
+        if warn is not None or critical is not None:
+            self._watch = self._make_watch(mill, options, warn or 0, critical or 0)
+        self._mill_thread = MillThread(mill, self, watch=self._watch)
+        self._mill_thread.start()
+
+    def _make_watch(
+        self, mill: Any, options: dict[str, Any], warn: int, critical: int
+    ) -> "SpaceWatch":
+        from .space import SpaceWatch
+
+        assert self._log_path is not None
+        may_remove = (
+            options["max_backups"] or options["max_age_s"] or options["max_total_bytes"]
+        )
+        state_dir = self._log_path.with_name(f".{self._log_path.name}.ring")
+        full = min(critical, 4 * MEBIBYTE)
+
+        def report(before: "SpaceState", now: "SpaceState", free: int) -> None:
+            if now != "ok":
+                text = f"free space is {now}: {free} bytes left (was {before})"
+                mill.report(OSError(errno.ENOSPC, text, str(self._log_path)))
+
+        return SpaceWatch(
+            self._log_path.parent,
+            warn_bytes=max(warn, critical),
+            critical_bytes=critical,
+            full_bytes=full,
+            reserve=state_dir / "reserve",
+            remove_oldest=mill.remove_oldest if may_remove else None,
+            on_change=report,
+        )
+
+    # Looking.
+
+    def stats(self) -> Stats:
+        """Return the counters of the log and of this process.
+
+        Raises:
+            ClosedError: The writer is closed.
+        """
+        counters, rest = self._statistics()
+        rest["health"] = _HEALTH[rest["health"]]
+        mill = self._mill.counters if self._mill_thread is not None else None
+        return Stats(
+            **counters,
+            **rest,
+            coerced_values=self.coerced_values,
+            backups_compressed=mill.compressed if mill else 0,
+            backups_removed=mill.removed if mill else 0,
+            mill_errors=mill.errors if mill else 0,
+            mill_last_error=mill.last_error if mill else "",
+            space=self._watch.state if self._watch is not None else "ok",
+        )
+
+    # Ending.
+
+    def close(self, timeout: float = CLOSE_LIMIT_S) -> None:
+        """Flush, and end every thread of this writer; a second call does nothing.
+
+        Args:
+            timeout: Seconds to wait for a disk that is full or failing.
+
+        Raises:
+            OSError: Records stayed in the ring. They are not lost: the next opener
+                writes them.
+        """
+        with self._close_lock:
+            if self.closed:
+                return
+            _open_writers.discard(self)
+            if self._mill_thread is not None:
+                self._mill_thread.stop()
+            last_error = self._statistics()[1]["last_error"]
+            error = self._close(timeout)
+        if error:
+            code = last_error or error
+            text = os.strerror(code)
+            raise OSError(
+                code, f"{text}; records stay for the next opener", str(self.path)
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: "TracebackType | None",
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {str(self.path)!r}>"
+
+    # Signals and forks.
+
+    def reopen_on(self, signal_number: int) -> None:
+        """Reopen the live file whenever the process gets this signal (SIGHUP, say).
+
+        For an external logrotate. Only in the main thread. A handler that was there
+        before is called as well.
+        """
+        import signal
+
+        before = signal.getsignal(signal_number)
+        reference = weakref.ref(self)
+
+        def handle(number: int, frame: Any) -> None:
+            writer = reference()
+            if writer is not None and not writer.closed:
+                writer._ask_reopen()
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal_number, handle)
+
+
+_open_writers: "weakref.WeakSet[LogWriter]" = weakref.WeakSet()
+
+
+def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
+    """Return what the newest opener of the log wants done with backups."""
+    from .mill import MillSettings
+
+    writer = reference()
+    if writer is None or writer.closed:
+        return MillSettings()
+    settings = writer._settings()
+    compress = settings["compress"]
+    level = settings["compress_level"]
+    return MillSettings(
+        compress=_CHOICES["compress"][compress - 1] if compress else None,  # type: ignore[arg-type]
+        compress_level=None if level == _NO_LEVEL else level,
+        max_backups=settings["max_backups"],
+        max_age_days=settings["max_age_s"] / 86400 or None,
+        max_total_bytes=settings["max_total_bytes"] or None,
+        dialect=_CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+    )
+
+
+# Options.
+
+_NO_LEVEL: Final = -(2**31)
+
+
+def _check_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Turn the arguments of `LogWriter` into what the binding takes."""
+    for name in ("max_bytes", "max_backups", "ring_bytes", "mode"):
+        _check_count(name, given[name])
+    for name in ("max_total_bytes", "space_warn_bytes", "space_critical_bytes"):
+        if given[name] is not None:
+            _check_count(name, given[name])
+    if not RING_BYTES_MIN <= given["ring_bytes"] <= RING_BYTES_MAX:
+        raise ValueError(
+            f"ring_bytes: expected {RING_BYTES_MIN} to {RING_BYTES_MAX}, "
+            f"got {given['ring_bytes']!r}"
+        )
+    if given["mode"] > 0o7777:
+        raise ValueError(f"mode: expected at most 0o7777, got {given['mode']:#o}")
+    _check_level(given["compress"], given["compress_level"])
+    rings = given["state_dir"]
+    return {
+        "max_bytes": given["max_bytes"],
+        "max_backups": given["max_backups"],
+        "max_age_s": _age_s(given["max_age"]),
+        "max_total_bytes": given["max_total_bytes"] or 0,
+        "dialect": _index("dialect", given["dialect"]),
+        "compress": _index("compress", given["compress"], none=True),
+        "compress_level": (
+            _NO_LEVEL if given["compress_level"] is None else given["compress_level"]
+        ),
+        "mode": given["mode"],
+        "gid": _group_id(given["group"]),
+        "wipe_on_drain": bool(given["wipe_on_drain"]),
+        "sync_interval_ns": _seconds("sync_interval", given["sync_interval"]),
+        "ring_bytes": given["ring_bytes"],
+        "on_full": _index("on_full", given["on_full"]),
+        "drops_on_timeout": _index("on_timeout", given["on_timeout"]) == 1,
+        "block_ns": (
+            None
+            if given["block_timeout"] is None
+            else _seconds("block_timeout", given["block_timeout"])
+        ),
+        "durability": _index("durability", given["durability"]),
+        "rings_path": None if rings is None else _existing_directory(rings),
+        "allow_network_fs": bool(given["allow_network_fs"]),
+    }
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected an integer, got {value!r}")
+    if not 0 <= value < 2**63:
+        raise ValueError(f"{name}: expected 0 or more, got {value!r}")
+
+
+def _check_level(compress: Any, level: Any) -> None:
+    if level is None:
+        return
+    _check_count("compress_level", level)
+    # Only then: checking the range takes the mill's table of formats.
+    from .mill import MillSettings
+
+    MillSettings(compress=compress, compress_level=level)
+
+
+def _index(name: str, value: object, *, none: bool = False) -> int:
+    """Return the place of *value* among the choices; with *none* they count from 1."""
+    if none and value is None:
+        return 0
+    choices = _CHOICES[name]
+    if value not in choices:
+        wanted = ", ".join(map(repr, (None, *choices) if none else choices))
+        raise ValueError(f"{name}: expected one of {wanted}, got {value!r}")
+    return choices.index(str(value)) + none
+
+
+def _seconds(name: str, value: object) -> int:
+    """Return *value* seconds in nanoseconds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name}: expected seconds, got {value!r}")
+    if not 0 <= value < 2**31:
+        raise ValueError(f"{name}: expected seconds from 0 to 2**31, got {value!r}")
+    return int(value * 1e9)
+
+
+def _age_s(value: object) -> int:
+    """Return `max_age`, in days or a timedelta, in seconds."""
+    if value is None:
+        return 0
+    if isinstance(value, timedelta):
+        seconds = value.total_seconds()
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"max_age: expected days or a timedelta, got {value!r}")
+    else:
+        seconds = value * 86400
+    if not 0 <= seconds < 2**40:
+        raise ValueError(f"max_age: expected 0 or more days, got {value!r}")
+    return int(seconds)
+
+
+def _group_id(group: object) -> int:
+    if group is None:
+        return 2**32 - 1
+    if isinstance(group, str):
+        try:
+            return grp.getgrnam(group).gr_gid
+        except KeyError:
+            raise ValueError(f"group: no group is named {group!r}") from None
+    if isinstance(group, bool) or not isinstance(group, int):
+        raise TypeError(f"group: expected a name or number, got {group!r}")
+    if not 0 <= group < 2**32 - 1:
+        raise ValueError(f"group: expected a group number, got {group!r}")
+    return group
+
+
+# Paths.
+
+
+def _existing_directory(path: str | os.PathLike[str]) -> str:
+    real = os.path.realpath(path)
+    os.makedirs(real, mode=0o700, exist_ok=True)
+    return real
+
+
+def _resolve(path: str | os.PathLike[str]) -> Path:
+    """Return the one path of a log, so that all spellings of it meet.
+
+    A symbolic link as the log itself is followed once if it is root's or ours:
+    another user's may lead anywhere.
+    """
+    text = os.path.abspath(os.fsdecode(os.fspath(path)))
+    if os.fsdecode(os.fspath(path)).endswith("/"):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), text)
+    try:
+        status = os.lstat(text)
+    except FileNotFoundError:
+        status = None
+    if status is not None and stat.S_ISLNK(status.st_mode):
+        if status.st_uid not in (0, os.geteuid()):
+            raise PermissionError(
+                errno.EPERM, "a symbolic link of another user", text
+            )
+        text = os.path.join(os.path.dirname(text), os.readlink(text))
+    directory, name = os.path.split(text)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    return Path(os.path.realpath(directory), name)
+
+
+# The life of the process.
+
+
+@functools.cache
+def _tie_to_process() -> None:
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
+    atexit.register(_close_all)
+    if "multiprocessing.util" in sys.modules:
+        _tie_to_multiprocessing()
+
+
+def _tie_to_multiprocessing() -> None:
+    """Flush at the end of a child of multiprocessing, which skips atexit functions."""
+    from multiprocessing import util
+
+    def register(_: object = None) -> None:
+        util.Finalize(None, _flush_all, exitpriority=0)
+
+    register()
+    util.register_after_fork(_tie_to_process, register)
+
+
+def _close_all() -> None:
+    for writer in list(_open_writers):
+        try:
+            writer.close(EXIT_LIMIT_S)
+        except OSError as error:
+            print(f"auditring: {error}", file=sys.stderr)
+
+
+def _flush_all() -> None:
+    for writer in list(_open_writers):
+        if not writer.closed:
+            writer.flush(EXIT_LIMIT_S)
+
+
+def _mill_threads() -> "list[MillThread]":
+    return [w._mill_thread for w in _open_writers if w._mill_thread is not None]
+
+
+_parked: "list[MillThread]" = []
+
+
+def _before_fork() -> None:
+    # The mills first: they call into the writers that are parked next.
+    for mill_thread in _mill_threads():
+        mill_thread.park()
+        _parked.append(mill_thread)
+    _writer.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    _writer.after_fork_in_parent()
+    while _parked:
+        _parked.pop().resume()
+
+
+def _after_fork_in_child() -> None:
+    _writer.after_fork_in_child()
+    for writer in _open_writers:
+        writer._forget_calls()
+        writer._close_lock = threading.Lock()
+    while _parked:
+        mill_thread = _parked.pop()
+        mill_thread.forget()
+        mill_thread.start()

@@ -1,0 +1,202 @@
+"""Imports and includes point one way: to the shelves above, never sideways or down.
+
+A shelf may use everything on the shelves before it. What stands on one shelf doesn't
+know of each other. A trailing ``.*`` stands for the modules of a folder.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "src" / "auditring"
+CSRC = ROOT / "csrc"
+
+PYTHON_SHELVES = [
+    # 1: what everybody may use, and the binding of csrc
+    {"_version", "errors"},
+    {"_writer"},
+    # 2: events
+    {"coerce", "event"},
+    {"attributes", "targets"},
+    # 3: decide, write, read
+    {"backups"},
+    {"space"},
+    {"policy", "encode", "mill", "follow", "verify"},
+    {"writer"},
+    # 4: places and questions
+    {"query", "metrics", "backends.*"},
+    # 5: put together
+    {"config", "auditor"},
+    # 6: ways in
+    {"handlers", "middleware.*", "web.*"},
+    # 7: doors
+    {"__init__"},
+    {"feed", "demo_worker"},
+    {"demo_account"},
+    {"demo"},
+    {"cli"},
+    {"__main__"},
+]
+
+C_SHELVES = [
+    {"testpoint"},
+    {"sys"},
+    {"clock", "crc32c", "wait"},
+    {"gap"},
+    {"ring", "control"},
+    {"ringmap", "logfile", "syncer"},
+    {"rotate"},
+    {"leader"},
+    {"batch"},
+    {"recover", "salvage"},
+    {"writer"},
+]
+
+# One room of several files: drainer.h is the inside of `struct writer`.
+C_ROOMS = {"drainer": "writer"}
+
+
+def shelf_of(name: str, shelves: list[set[str]]) -> int:
+    """Return the number of the shelf that *name* stands on, or raise KeyError."""
+    folder = name.partition(".")[0] + ".*"
+    for number, shelf in enumerate(shelves):
+        if name in shelf or folder in shelf:
+            return number
+    raise KeyError(f"{name} stands on no shelf of {Path(__file__).name}")
+
+
+def name_of(path: Path) -> str:
+    """Return the dotted name of a module below the package."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def module_of(dotted: str) -> str:
+    """Return the module, named as on the shelves, that *dotted* lives in.
+
+    ``auditring.mill.compress`` and ``auditring.mill`` are both in ``mill``; what no
+    shelf knows can only come through the door, ``__init__``.
+    """
+    parts = dotted.split(".")[1:]
+    for shelf in PYTHON_SHELVES:
+        if parts and parts[0] in shelf:
+            return parts[0]
+        if parts and f"{parts[0]}.*" in shelf:
+            return ".".join(parts[:2])
+    return "__init__"
+
+
+def python_imports(source: str, importer: str) -> Iterator[str]:
+    """Yield the modules of this package that *source* imports, at any depth of it."""
+    package = ["auditring", *importer.split(".")[:-1]]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *filter(None, [node.module])])
+            targets = [f"{origin}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            if target.split(".")[0] == "auditring":
+                yield module_of(target)
+
+
+def cython_imports(source: str) -> Iterator[str]:
+    """Yield the modules of this package that Cython's *source* imports."""
+    pattern = r"^\s*(?:from\s+(?:auditring)?\.|c?import\s+auditring\.)(\w+)"
+    yield from re.findall(pattern, source, re.MULTILINE)
+
+
+def c_includes(source: str) -> Iterator[str]:
+    """Yield the rooms whose headers *source* includes."""
+    for name in re.findall(r'^\s*#\s*include\s+"(\w+)\.h"', source, re.MULTILINE):
+        yield C_ROOMS.get(name, name)
+
+
+def wrong_way(name: str, used: Iterator[str], shelves: list[set[str]]) -> set[str]:
+    """Return what *name* may not use, out of *used*."""
+    own = shelf_of(name, shelves)
+    others = set(used) - {name}
+    return {other for other in others if shelf_of(other, shelves) >= own}
+
+
+PYTHON_FILES = sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")])
+CYTHON_FILES = sorted([*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxd")])
+C_FILES = sorted([*CSRC.glob("*.c"), *CSRC.glob("*.h")])
+
+
+@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: path.name)
+def test_a_module_imports_only_from_the_shelves_above(path: Path) -> None:
+    name = name_of(path)
+
+    used = python_imports(path.read_text(encoding="utf-8"), name)
+
+    assert wrong_way(name, used, PYTHON_SHELVES) == set()
+
+
+@pytest.mark.parametrize("path", CYTHON_FILES, ids=lambda path: path.name)
+def test_the_binding_imports_only_from_the_shelves_above(path: Path) -> None:
+    used = cython_imports(path.read_text(encoding="utf-8"))
+
+    assert wrong_way(name_of(path), used, PYTHON_SHELVES) == set()
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_a_c_file_includes_only_from_the_shelves_above(path: Path) -> None:
+    used = c_includes(path.read_text(encoding="utf-8"))
+    room = C_ROOMS.get(path.stem, path.stem)
+
+    assert wrong_way(room, used, C_SHELVES) == set()
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_the_core_knows_nothing_of_python(path: Path) -> None:
+    assert "Python.h" not in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_a_c_file_and_its_header_come_in_pairs(path: Path) -> None:
+    other = path.with_suffix(".h" if path.suffix == ".c" else ".c")
+
+    assert other.exists() or path.name == "testpoint.h"
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert {"errors.py", "writer.py"} <= {path.name for path in PYTHON_FILES}
+    assert "_writer.pyx" in {path.name for path in CYTHON_FILES}
+    assert {"ring.c", "ring.h"} <= {path.name for path in C_FILES}
+
+
+@pytest.mark.parametrize(
+    ("importer", "source"),
+    [
+        ("errors", "from .writer import LogWriter"),
+        ("errors", "from . import writer"),
+        ("errors", "import auditring.writer"),
+        ("errors", "from auditring import writer"),
+        ("errors", "def lazily() -> None:\n    from .writer import LogWriter"),
+        ("mill", "from auditring import LogWriter"),
+        ("backends.log", "from . import stdout"),
+        ("backends.log", "from .stdout import Backend"),
+    ],
+)
+def test_an_import_the_wrong_way_is_noticed(importer: str, source: str) -> None:
+    used = python_imports(source, importer)
+
+    assert wrong_way(importer, used, PYTHON_SHELVES)
+
+
+@pytest.mark.parametrize("source", ["from .writer cimport x", "import auditring.cli"])
+def test_a_cython_import_the_wrong_way_is_noticed(source: str) -> None:
+    assert wrong_way("_writer", cython_imports(source), PYTHON_SHELVES)
+
+
+def test_an_include_the_wrong_way_is_noticed() -> None:
+    used = c_includes('#include "leader.h"\n#include "sys.h"\n')
+
+    assert wrong_way("ring", used, C_SHELVES) == {"leader"}
