@@ -67,7 +67,8 @@ batch_begin(struct batch *batch)
     batch->intent = control_next_intent(batch->control);
     begin_intent(batch, batch->intent);
     batch->intent->start = batch->file->size;
-    batch->data = batch->staging;
+    batch->staged = 0;
+    batch->part_count = 0;
     batch->size = 0;
     batch->written = 0;
     batch->aside_size = 0;
@@ -129,21 +130,55 @@ exceeds_file(const struct batch *batch, uint64_t size)
            (after == limit && batch->file->is_adopted && batch->size == 0);
 }
 
-/* Where a line goes: the end of the staging buffer; or, when it is larger than all of
- * that, it is the whole batch and stays where it is. */
+static void
+add_part(struct batch *batch, const uint8_t *data, uint64_t size)
+{
+    struct iovec *part = &batch->parts[batch->part_count++];
+
+    part->iov_base = (void *)(uintptr_t)data;
+    part->iov_len = size;
+}
+
+/* Copies a small line behind the last one that was copied, into the same part if no
+ * other stands between. */
+static void
+copy_line(struct batch *batch, const uint8_t *data, uint64_t size)
+{
+    uint8_t *to = batch->staging + batch->staged;
+    struct iovec *last =
+        batch->part_count > 0 ? &batch->parts[batch->part_count - 1] : NULL;
+
+    memcpy(to, data, size);
+    batch->staged += size;
+    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == to) {
+        last->iov_len += size;
+    } else {
+        add_part(batch, to, size);
+    }
+}
+
+static bool
+has_room(const struct batch *batch, uint64_t size)
+{
+    return batch->size == 0 ||
+           (batch->part_count < BATCH_PARTS &&
+            batch->size + size <= BATCH_SIZE_LIMIT &&
+            (size >= BATCH_COPY_LIMIT || size <= BATCH_STAGING_SIZE - batch->staged));
+}
+
 static enum batch_taken
 stage(struct batch *batch, const uint8_t *data, uint64_t size)
 {
     if (exceeds_file(batch, size)) {
         return BATCH_FILE_FULL;
     }
-    if (size > BATCH_STAGING_SIZE - batch->size || batch->data != batch->staging) {
-        if (batch->size > 0 || size <= BATCH_STAGING_SIZE) {
-            return BATCH_FULL;
-        }
-        batch->data = data;
+    if (!has_room(batch, size)) {
+        return BATCH_FULL;
+    }
+    if (size < BATCH_COPY_LIMIT) {
+        copy_line(batch, data, size);
     } else {
-        memcpy(batch->staging + batch->size, data, size);
+        add_part(batch, data, size);
     }
     if (batch->settings.max_bytes > 0 && size > batch->settings.max_bytes) {
         control_add(batch->control, COUNTER_oversize_records, 1);
@@ -235,9 +270,6 @@ take_records(struct batch *batch, const struct batch_source *source, uint64_t qu
             return taken;
         }
         note_taken(batch->intent, range, &record);
-        if (batch->data != batch->staging) {
-            return BATCH_FULL;
-        }
     }
     /* Pads and abandoned reservations at the end. */
     note_skipped(batch->intent, &record);
@@ -427,6 +459,8 @@ say_intent(struct batch *batch)
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
     control_validate(batch->control, intent);
+    batch->missing = (struct logfile_parts){.next = batch->parts,
+                                            .count = batch->part_count};
     batch->is_outstanding = true;
 }
 
@@ -446,11 +480,10 @@ check_outstanding(struct batch *batch)
 static int
 append(struct batch *batch)
 {
-    uint64_t written = 0, short_writes = 0;
-    int error = logfile_append(batch->file, batch->data + batch->written,
-                               batch->size - batch->written, &written, &short_writes);
+    uint64_t short_writes = 0;
+    int error =
+        logfile_append(batch->file, &batch->missing, &batch->written, &short_writes);
 
-    batch->written += written;
     if (short_writes > 0) {
         control_add(batch->control, COUNTER_short_writes, short_writes);
         TEST_POINT(batch_part_written);

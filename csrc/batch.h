@@ -22,7 +22,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BATCH_STAGING_SIZE = 512 * 1024, BATCH_ASIDE_SIZE = 16 * 1024 };
+enum {
+    BATCH_SIZE_LIMIT = 1024 * 1024, /* but always one record */
+    BATCH_PARTS = 1024,             /* IOV_MAX */
+    BATCH_STAGING_SIZE = 256 * 1024,
+    /* Smaller records are copied together; larger ones are written from the ring: one
+     * more part costs the kernel about as much as copying that many bytes. */
+    BATCH_COPY_LIMIT = 512,
+    BATCH_ASIDE_SIZE = 16 * 1024
+};
 
 struct batch {
     const struct sys *sys;
@@ -30,7 +38,10 @@ struct batch {
     struct logfile *file;
     struct control_settings settings; /* as of batch_begin */
     uint8_t *staging;
-    const uint8_t *data; /* the staging buffer, or one large record in its ring */
+    uint64_t staged; /* bytes used of it */
+    struct iovec parts[BATCH_PARTS];
+    uint32_t part_count;
+    struct logfile_parts missing; /* of an outstanding batch */
     uint64_t size;
     uint64_t written;  /* how much of it is in the file */
     char *aside;       /* gap events for the file beside the log */

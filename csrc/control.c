@@ -196,19 +196,22 @@ control_reset(struct control *control)
     control->rebooted = false;
 }
 
+/* The block that does not count is filled, then it counts: an opener that is killed in
+ * between leaves the settings as they were. */
 void
 control_store_settings(struct control *control, const struct control_settings *settings)
 {
     struct control_shared *shared = control->shared;
+    uint32_t next =
+        atomic_load_explicit(&shared->settings_version, memory_order_acquire) + 1;
     uint64_t words[CONTROL_SETTINGS_WORDS];
 
     memcpy(words, settings, sizeof(words));
-    /* Only openers write, one at a time under the opening lock. */
-    atomic_fetch_add_explicit(&shared->settings_version, 1, memory_order_acq_rel);
     for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
-        atomic_store_explicit(&shared->settings[i], words[i], memory_order_release);
+        atomic_store_explicit(&shared->settings[next & 1][i], words[i],
+                              memory_order_release);
     }
-    atomic_fetch_add_explicit(&shared->settings_version, 1, memory_order_release);
+    atomic_store_explicit(&shared->settings_version, next, memory_order_release);
 }
 
 void
@@ -217,17 +220,17 @@ control_load_settings(const struct control *control, struct control_settings *ou
     const struct control_shared *shared = control->shared;
     uint64_t words[CONTROL_SETTINGS_WORDS];
     uint32_t before, after;
-    int tries = 0;
 
-    /* An opener killed in the middle leaves the version odd: then take what is there;
-     * the next opener stores again. */
+    /* Whoever stores while we read does it in the other block, but for the second one
+     * to do so. */
     do {
         before = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
         for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
-            words[i] = atomic_load_explicit(&shared->settings[i], memory_order_acquire);
+            words[i] = atomic_load_explicit(&shared->settings[before & 1][i],
+                                            memory_order_acquire);
         }
         after = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
-    } while ((before != after || (before & 1) != 0) && ++tries < 1000);
+    } while (before != after);
     memcpy(out, words, sizeof(words));
 }
 
@@ -252,6 +255,18 @@ control_slot_state(const struct control *control, uint32_t slot)
 {
     return (enum slot_state)atomic_load_explicit(&control->shared->slots[slot].state,
                                                  memory_order_acquire); /* slot:A */
+}
+
+const char *
+control_counter_name(enum control_counter counter)
+{
+    static const char *const names[COUNTER_COUNT] = {
+#define AS_NAME(name) #name,
+        CONTROL_COUNTERS(AS_NAME)
+#undef AS_NAME
+    };
+
+    return names[counter];
 }
 
 uint64_t

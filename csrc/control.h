@@ -191,8 +191,8 @@ struct control_shared {
     char rings_path[CONTROL_PATH_SIZE]; /* "": the state directory itself */
     _Atomic uint32_t founded;
 
-    _Atomic uint32_t settings_version; /* odd while they are being written */
-    _Atomic uint64_t settings[CONTROL_SETTINGS_WORDS];
+    _Atomic uint32_t settings_version; /* its lowest bit tells which of two counts */
+    _Atomic uint64_t settings[2][CONTROL_SETTINGS_WORDS];
 
     _Atomic uint32_t leader;    /* slot + 1 of who leads, 0: nobody */
     _Atomic uint32_t leader_word; /* futex: work for the leader */
@@ -243,12 +243,16 @@ void control_close(struct control *control);
 /* Starts over after a reboot: clears slots, intents and requests, keeps counters. */
 void control_reset(struct control *control);
 
+/* Under the opening lock: one process stores at a time. */
 void control_store_settings(struct control *control,
                             const struct control_settings *settings);
 void control_load_settings(const struct control *control, struct control_settings *out);
 
 void control_set_slot(struct control *control, uint32_t slot, enum slot_state state);
 enum slot_state control_slot_state(const struct control *control, uint32_t slot);
+
+/* The counter's name, as listed above. */
+const char *control_counter_name(enum control_counter counter);
 
 uint64_t control_count(const struct control *control, enum control_counter counter);
 void control_add(struct control *control, enum control_counter counter, uint64_t by);

@@ -24,12 +24,15 @@
 #define CRC_U8(crc, value) _mm_crc32_u8((crc), (value))
 #endif
 
-enum { STRIPE_SIZE = 112, STRIPE_WORDS = STRIPE_SIZE / 8 };
+/* Three stripes are worked on together: the long ones for most of a line of a KiB, the
+ * short ones for what is left of it. */
+enum { LONG_STRIPE = 336, SHORT_STRIPE = 64 };
 
 static const uint32_t polynomial = 0x82f63b78; /* reflected */
 
-static uint32_t byte_table[8][256];  /* slicing by eight */
-static uint32_t shift_table[4][256]; /* a CRC moved over STRIPE_SIZE zero bytes */
+static uint32_t byte_table[8][256]; /* slicing by eight */
+/* A CRC moved over a stripe of zero bytes, by each of its four bytes. */
+static uint32_t long_shift[4][256], short_shift[4][256];
 static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static bool has_hardware;
 
@@ -52,23 +55,30 @@ fill_byte_table(void)
 }
 
 static uint32_t
-shift_by_zeros(uint32_t crc)
+shift_by_zeros(uint32_t crc, int size)
 {
-    for (int i = 0; i < STRIPE_SIZE; i++) {
+    for (int i = 0; i < size; i++) {
         crc = (crc >> 8) ^ byte_table[0][crc & 0xff];
     }
     return crc;
 }
 
 static void
+fill_shift_table(uint32_t table[4][256], int stripe)
+{
+    for (uint32_t i = 0; i < 256; i++) {
+        for (int byte = 0; byte < 4; byte++) {
+            table[byte][i] = shift_by_zeros(i << (8 * byte), stripe);
+        }
+    }
+}
+
+static void
 prepare(void)
 {
     fill_byte_table();
-    for (uint32_t i = 0; i < 256; i++) {
-        for (int byte = 0; byte < 4; byte++) {
-            shift_table[byte][i] = shift_by_zeros(i << (8 * byte));
-        }
-    }
+    fill_shift_table(long_shift, LONG_STRIPE);
+    fill_shift_table(short_shift, SHORT_STRIPE);
 #if defined(__aarch64__)
     has_hardware = (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
 #elif defined(__x86_64__)
@@ -104,24 +114,37 @@ portable(uint32_t crc, const uint8_t *at, size_t size)
 
 #ifdef HARDWARE_TARGET
 static inline uint32_t
-shift_stripe(uint32_t crc)
+shift(const uint32_t table[4][256], uint32_t crc)
 {
-    return shift_table[0][crc & 0xff] ^ shift_table[1][(crc >> 8) & 0xff] ^
-           shift_table[2][(crc >> 16) & 0xff] ^ shift_table[3][crc >> 24];
+    return table[0][crc & 0xff] ^ table[1][(crc >> 8) & 0xff] ^
+           table[2][(crc >> 16) & 0xff] ^ table[3][crc >> 24];
+}
+
+/* The CRC of three stripes in a row. */
+HARDWARE_TARGET static inline uint32_t
+three_stripes(uint32_t crc, const uint8_t *at, int stripe,
+              const uint32_t table[4][256])
+{
+    uint32_t second = 0, third = 0;
+
+#pragma GCC unroll 4
+    for (int i = 0; i < stripe; i += 8) {
+        crc = CRC_U64(crc, load_u64(at + i));
+        second = CRC_U64(second, load_u64(at + stripe + i));
+        third = CRC_U64(third, load_u64(at + 2 * stripe + i));
+    }
+    return shift(table, shift(table, crc) ^ second) ^ third;
 }
 
 HARDWARE_TARGET static uint32_t
 hardware(uint32_t crc, const uint8_t *at, size_t size)
 {
     crc = ~crc;
-    for (; size >= 3 * STRIPE_SIZE; size -= 3 * STRIPE_SIZE, at += 3 * STRIPE_SIZE) {
-        uint32_t second = 0, third = 0;
-        for (int i = 0; i < STRIPE_WORDS; i++) {
-            crc = CRC_U64(crc, load_u64(at + 8 * i));
-            second = CRC_U64(second, load_u64(at + STRIPE_SIZE + 8 * i));
-            third = CRC_U64(third, load_u64(at + 2 * STRIPE_SIZE + 8 * i));
-        }
-        crc = shift_stripe(shift_stripe(crc) ^ second) ^ third;
+    for (; size >= 3 * LONG_STRIPE; size -= 3 * LONG_STRIPE, at += 3 * LONG_STRIPE) {
+        crc = three_stripes(crc, at, LONG_STRIPE, long_shift);
+    }
+    for (; size >= 3 * SHORT_STRIPE; size -= 3 * SHORT_STRIPE, at += 3 * SHORT_STRIPE) {
+        crc = three_stripes(crc, at, SHORT_STRIPE, short_shift);
     }
     for (; size >= 8; size -= 8, at += 8) {
         crc = CRC_U64(crc, load_u64(at));

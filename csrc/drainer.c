@@ -451,7 +451,7 @@ static enum batch_taken
 fill(struct writer *writer, bool *complete)
 {
     uint32_t count = writer->source_count;
-    uint64_t quota = count > 0 ? BATCH_STAGING_SIZE / count : BATCH_STAGING_SIZE;
+    uint64_t quota = count > 0 ? BATCH_SIZE_LIMIT / count : BATCH_SIZE_LIMIT;
     enum batch_taken taken = BATCH_TOOK_ALL;
 
     *complete = true;
@@ -1028,6 +1028,7 @@ run(void *context)
 {
     struct writer *writer = context;
 
+    (void)pthread_setname_np(pthread_self(), "auditring");
     atomic_store_explicit(&writer->thread_id, (int32_t)syscall(SYS_gettid),
                           memory_order_release);
     while (!atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
@@ -1065,7 +1066,6 @@ block_signals(sigset_t *before)
 int
 drainer_start(struct writer *writer)
 {
-    pthread_attr_t attributes;
     sigset_t before;
     int error;
 
@@ -1074,14 +1074,11 @@ drainer_start(struct writer *writer)
     }
     atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
     atomic_store_explicit(&writer->thread_id, 0, memory_order_relaxed);
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, thread_stack_size);
     block_signals(&before);
-    error = pthread_create(&writer->thread, &attributes, run, writer);
+    error = writer->sys->thread_start(&writer->thread, thread_stack_size, run, writer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
     atomic_store_explicit(&writer->has_thread, error == 0, memory_order_relaxed);
-    return -error;
+    return error;
 }
 
 /* Joining returns before the kernel has taken the thread off the process; CPython
@@ -1108,7 +1105,7 @@ drainer_stop(struct writer *writer)
     atomic_store_explicit(&writer->must_stop, 1, memory_order_release);
     wait_wake(writer->sys, &writer->thread_word);
     control_wake_leader(&writer->control);
-    pthread_join(writer->thread, NULL);
+    writer->sys->thread_join(writer->thread);
     syncer_join(&writer->syncer);
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     wait_until_gone(writer);

@@ -154,11 +154,12 @@ logfile_look(struct logfile *file, struct logfile_look *look)
 
 /* One write that is continued through EINTR and waits for a full pipe. */
 static int64_t
-write_some(struct logfile *file, const uint8_t *data, uint64_t size)
+write_some(struct logfile *file, const struct logfile_parts *parts)
 {
     int64_t result;
 
-    while ((result = file->sys->write(file->fd, data, size)) == -EINTR) {
+    while ((result = file->sys->writev(file->fd, parts->next, (int)parts->count)) ==
+           -EINTR) {
     }
     if (result == -EAGAIN && file->is_stream) {
         int ready = file->sys->poll_writable(file->fd, stream_patience_ms);
@@ -167,13 +168,27 @@ write_some(struct logfile *file, const uint8_t *data, uint64_t size)
     return result;
 }
 
-int
-logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
-               uint64_t *written, uint64_t *short_writes)
+/* Takes `size` bytes off the front. */
+static void
+advance(struct logfile_parts *parts, uint64_t size)
 {
-    *written = 0;
-    while (*written < size) {
-        int64_t result = write_some(file, data + *written, size - *written);
+    while (parts->count > 0 && size >= parts->next->iov_len) {
+        size -= parts->next->iov_len;
+        parts->next++;
+        parts->count--;
+    }
+    if (size > 0) {
+        parts->next->iov_base = (uint8_t *)parts->next->iov_base + size;
+        parts->next->iov_len -= size;
+    }
+}
+
+int
+logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
+               uint64_t *short_writes)
+{
+    while (parts->count > 0) {
+        int64_t result = write_some(file, parts);
         if (result < 0) {
             return (int)result;
         }
@@ -183,9 +198,8 @@ logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
         *written += (uint64_t)result;
         file->size += (uint64_t)result;
         file->is_adopted = false;
-        if (*written < size) {
-            ++*short_writes;
-        }
+        advance(parts, (uint64_t)result);
+        *short_writes += parts->count > 0;
     }
     return 0;
 }
@@ -193,8 +207,10 @@ logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
 int
 logfile_complete_last_line(struct logfile *file)
 {
-    uint64_t written, short_writes = 0;
-    char last = '\n';
+    uint64_t written = 0, short_writes = 0;
+    char newline[] = "\n", last = '\n';
+    struct iovec part = {.iov_base = newline, .iov_len = 1};
+    struct logfile_parts parts = {.next = &part, .count = 1};
     int64_t got;
     int error;
 
@@ -208,6 +224,6 @@ logfile_complete_last_line(struct logfile *file)
     if (got == 0 || last == '\n') {
         return 0;
     }
-    error = logfile_append(file, (const uint8_t *)"\n", 1, &written, &short_writes);
+    error = logfile_append(file, &parts, &written, &short_writes);
     return error < 0 ? error : 1;
 }

@@ -59,10 +59,17 @@ void logfile_close(struct logfile *file);
 /* Compares descriptor, name and size with what we left. Two system calls. */
 int logfile_look(struct logfile *file, struct logfile_look *look);
 
-/* Appends; *written tells how much of it is in the file, also on failure. EINTR and
- * short writes are continued; a full pipe is waited for, `patience_ms` at a time. */
-int logfile_append(struct logfile *file, const uint8_t *data, uint64_t size,
-                   uint64_t *written, uint64_t *short_writes);
+/* What is still to be appended: parts anywhere in memory, in order. */
+struct logfile_parts {
+    struct iovec *next;
+    uint32_t count; /* at most IOV_MAX */
+};
+
+/* Appends with one call for all parts. EINTR and short writes are continued; a full
+ * pipe is waited for a moment. Also on failure *parts is what is missing from the file,
+ * and *written is increased by what got there. */
+int logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
+                   uint64_t *short_writes);
 
 /* Adds the newline that the last line of an adopted file lacks; 1 when it did. */
 int logfile_complete_last_line(struct logfile *file);

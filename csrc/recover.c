@@ -105,7 +105,9 @@ append_missing(void *context, const uint8_t *data, uint64_t size)
 {
     struct completion *at = context;
     uint64_t present = at->end > at->position ? at->end - at->position : 0;
-    uint64_t written, short_writes = 0;
+    uint64_t written = 0, short_writes = 0;
+    struct iovec part;
+    struct logfile_parts parts = {.next = &part, .count = 1};
     int error;
 
     if (present > size) {
@@ -115,8 +117,9 @@ append_missing(void *context, const uint8_t *data, uint64_t size)
     if (present == size) {
         return 0;
     }
-    error = logfile_append(at->file, data + present, size - present, &written,
-                           &short_writes);
+    part.iov_base = (void *)(uintptr_t)(data + present);
+    part.iov_len = size - present;
+    error = logfile_append(at->file, &parts, &written, &short_writes);
     TEST_POINT(recover_appended);
     return error;
 }

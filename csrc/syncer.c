@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+enum { thread_stack_size = 256 * 1024 };
+
 static void *
 run(void *context)
 {
@@ -26,10 +28,10 @@ syncer_start(struct syncer *syncer, const struct sys *sys, int fd, uint64_t size
         return syncer->fd;
     }
     atomic_store_explicit(&syncer->result, -EINPROGRESS, memory_order_relaxed);
-    error = pthread_create(&syncer->thread, NULL, run, syncer);
-    if (error != 0) {
+    error = sys->thread_start(&syncer->thread, thread_stack_size, run, syncer);
+    if (error < 0) {
         sys->close(syncer->fd);
-        return -error;
+        return error;
     }
     syncer->has_thread = true;
     return 0;
@@ -55,7 +57,7 @@ void
 syncer_join(struct syncer *syncer)
 {
     if (syncer->has_thread) {
-        pthread_join(syncer->thread, NULL);
+        syncer->sys->thread_join(syncer->thread);
         syncer->has_thread = false;
         syncer->has_result = true;
     }

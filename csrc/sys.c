@@ -48,6 +48,13 @@ posix_write(int fd, const void *data, size_t size)
 }
 
 static int64_t
+posix_writev(int fd, const struct iovec *parts, int count)
+{
+    ssize_t written = writev(fd, parts, count);
+    return written < 0 ? -errno : written;
+}
+
+static int64_t
 posix_pread(int fd, void *data, size_t size, uint64_t offset)
 {
     ssize_t got = pread(fd, data, size, (off_t)offset);
@@ -351,11 +358,32 @@ posix_random(void *out, size_t size)
     return (size_t)got == size ? 0 : -EIO;
 }
 
+static int
+posix_thread_start(pthread_t *out, size_t stack_size, void *(*run)(void *context),
+                   void *context)
+{
+    pthread_attr_t attributes;
+    int error;
+
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, stack_size);
+    error = pthread_create(out, &attributes, run, context);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+static int
+posix_thread_join(pthread_t thread)
+{
+    return -pthread_join(thread, NULL);
+}
+
 const struct sys sys_posix = {
     .openat = posix_openat,
     .close = posix_close,
     .dup = posix_dup,
     .write = posix_write,
+    .writev = posix_writev,
     .pread = posix_pread,
     .fstat = posix_fstat,
     .fstatat = posix_fstatat,
@@ -386,4 +414,6 @@ const struct sys sys_posix = {
     .pid_namespace = posix_pid_namespace,
     .process = posix_process,
     .random = posix_random,
+    .thread_start = posix_thread_start,
+    .thread_join = posix_thread_join,
 };

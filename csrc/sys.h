@@ -1,4 +1,4 @@
-/* sys.h - the table of every system call and clock that the core uses.
+/* sys.h - the table of every system call, clock and thread that the core uses.
  *
  * All of csrc reaches the kernel through one `struct sys`, so that tests can fail
  * the N-th call of a kind, cut a write short, or turn the clock. `sys_posix` is the
@@ -14,10 +14,12 @@
 #define AUDITRING_SYS_H
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 
 struct sys_process {
     uint64_t start_time;  /* clock ticks after boot; distinguishes reused pids */
@@ -30,6 +32,7 @@ struct sys {
     int (*close)(int fd);
     int (*dup)(int fd);
     int64_t (*write)(int fd, const void *data, size_t size);
+    int64_t (*writev)(int fd, const struct iovec *parts, int count);
     int64_t (*pread)(int fd, void *data, size_t size, uint64_t offset);
     int (*fstat)(int fd, struct stat *out);
     int (*fstatat)(int dir, const char *path, struct stat *out);
@@ -67,6 +70,9 @@ struct sys {
     uint64_t (*pid_namespace)(void);
     int (*process)(pid_t pid, struct sys_process *out);
     int (*random)(void *out, size_t size);
+    int (*thread_start)(pthread_t *out, size_t stack_size, void *(*run)(void *context),
+                        void *context);
+    int (*thread_join)(pthread_t thread);
 };
 
 extern const struct sys sys_posix;

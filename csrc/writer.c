@@ -509,20 +509,25 @@ join(struct writer *writer, const struct writer *newcomer)
 {
     const char *mine = newcomer->rings_path != NULL ? newcomer->rings_path : "";
     const char *theirs = writer->rings_path != NULL ? writer->rings_path : "";
+    int error;
 
     if (strcmp(mine, theirs) != 0) {
         return -EINVAL;
     }
     pthread_mutex_lock(&writer->mutex);
-    writer->options.settings = newcomer->options.settings;
-    if (newcomer->options.durability > writer->options.durability) {
-        writer->options.durability = newcomer->options.durability;
-        raise_durability(writer);
+    error = leader_lock_opening(&writer->leader);
+    if (error == 0) {
+        writer->options.settings = newcomer->options.settings;
+        if (newcomer->options.durability > writer->options.durability) {
+            writer->options.durability = newcomer->options.durability;
+            raise_durability(writer);
+        }
+        store_settings(writer);
+        leader_unlock_opening(&writer->leader);
+        writer->references++;
     }
     pthread_mutex_unlock(&writer->mutex);
-    store_settings(writer);
-    writer->references++;
-    return 0;
+    return error;
 }
 
 static void
