@@ -120,7 +120,8 @@ exceeds_file(const struct batch *batch, uint64_t size)
     uint64_t limit = batch->settings.max_bytes;
     uint64_t before = batch->file->size + batch->size, after = before + size;
 
-    if (limit == 0 || before == 0 || size == 0 || batch->file->is_stream) {
+    if (limit == 0 || before == 0 || size == 0 || batch->file->is_stream ||
+        batch->may_exceed) {
         return false;
     }
     if (batch->settings.dialect == DIALECT_STDLIB) {
@@ -277,6 +278,13 @@ take_records(struct batch *batch, const struct batch_source *source, uint64_t qu
     return record.next < source->end ? BATCH_AT_HOLE : BATCH_TOOK_ALL;
 }
 
+static enum durability
+durability_of(const struct control *control, uint32_t slot)
+{
+    return (enum durability)atomic_load_explicit(
+        &control->shared->slots[slot].durability, memory_order_acquire);
+}
+
 static struct control_range
 begin_range(uint32_t slot, bool owner_gone, const struct ring *ring)
 {
@@ -308,7 +316,10 @@ batch_take(struct batch *batch, const struct batch_source *source, uint64_t quot
     taken = take_records(batch, source, quota, range);
     if (range->to > range->from) {
         batch->rings[intent->range_count++] = source->ring;
-        batch->must_sync |= source->durability == DURABILITY_SYNC;
+        /* Read after the records: a slot that was raised to sync before one of them was
+         * written is seen here. */
+        batch->must_sync |= durability_of(batch->control, source->slot) ==
+                            DURABILITY_SYNC;
     }
     return taken;
 }
@@ -423,12 +434,13 @@ batch_publish(struct control *control, struct control_intent *intent,
     TEST_POINT(batch_cleared);
 }
 
-/* Gap events beside the log are written before the intent is published: after a crash
- * they may be there twice, never not at all. */
+/* Gap events beside the log are written before the intent is said: after a crash they
+ * may be there twice, never not at all. */
 static int
 write_aside(struct batch *batch)
 {
     char name[300];
+    struct stat status;
     int64_t written;
     int fd;
 
@@ -436,11 +448,16 @@ write_aside(struct batch *batch)
         return 0;
     }
     snprintf(name, sizeof(name), "%.280s.gaps", batch->file->name);
-    fd = batch->sys->openat(batch->file->dir, name,
-                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                            batch->settings.mode);
+    fd = batch->sys->openat(
+        batch->file->dir, name,
+        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+        batch->settings.mode);
     if (fd < 0) {
         return fd;
+    }
+    if (batch->sys->fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+        batch->sys->close(fd);
+        return -EINVAL;
     }
     written = batch->sys->write(fd, batch->aside, batch->aside_size);
     batch->sys->close(fd);
@@ -450,11 +467,15 @@ write_aside(struct batch *batch)
     return (uint64_t)written == batch->aside_size ? 0 : -ENOSPC;
 }
 
-static void
+static int
 say_intent(struct batch *batch)
 {
     struct control_intent *intent = batch->intent;
+    int error = write_aside(batch);
 
+    if (error < 0) {
+        return error;
+    }
     intent->length = batch->size;
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
@@ -462,6 +483,7 @@ say_intent(struct batch *batch)
     batch->missing = (struct logfile_parts){.next = batch->parts,
                                             .count = batch->part_count};
     batch->is_outstanding = true;
+    return 0;
 }
 
 /* Continuing takes a file that holds exactly what we wrote so far. */
@@ -473,6 +495,9 @@ check_outstanding(struct batch *batch)
 
     if (error < 0) {
         return error;
+    }
+    if (look.change == LOGFILE_LOST) {
+        return -EBADF;
     }
     return look.change == LOGFILE_SAME || look.change == LOGFILE_MOVED ? 0 : -ESTALE;
 }
@@ -536,7 +561,7 @@ batch_write(struct batch *batch)
     int error = 0;
 
     if (!batch->is_outstanding) {
-        say_intent(batch);
+        error = say_intent(batch);
     } else {
         error = check_outstanding(batch);
     }
@@ -545,7 +570,6 @@ batch_write(struct batch *batch)
     }
     if (error == 0) {
         TEST_POINT(batch_written);
-        error = write_aside(batch);
     }
     if (error == 0 && batch->must_sync && !batch->file->is_stream) {
         error = sync_file(batch);

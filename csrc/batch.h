@@ -47,6 +47,7 @@ struct batch {
     char *aside;       /* gap events for the file beside the log */
     uint64_t aside_size;
     bool must_sync;    /* a slot of durability sync takes part */
+    bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     struct control_intent *intent;
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
@@ -58,7 +59,6 @@ struct batch_source {
     uint32_t slot;
     uint64_t end; /* take no record beyond: the tail as the pass began */
     bool owner_gone;
-    enum durability durability;
 };
 
 enum batch_taken {

@@ -10,7 +10,8 @@
 #include <string.h>
 
 static const uint64_t control_magic = 0x316c746364756161; /* "aaudctl1" */
-static const char name[] = "ctl", temporary_name[] = "ctl.tmp";
+static const char name[] = "ctl", temporary_name[] = "ctl.tmp",
+                  unusable_name[] = "ctl.unusable";
 
 static int
 read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
@@ -33,7 +34,7 @@ read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
 }
 
 static void
-fill(struct control *control)
+fill(struct control *control, const char *rings_path)
 {
     struct control_shared *shared = control->shared;
 
@@ -41,13 +42,15 @@ fill(struct control *control)
     shared->version = CONTROL_VERSION;
     shared->slot_count = CONTROL_SLOTS;
     memcpy(shared->boot_id, control->boot_id, sizeof(shared->boot_id));
+    snprintf(shared->rings_path, sizeof(shared->rings_path), "%s", rings_path);
     atomic_store_explicit(&shared->founded, 1, memory_order_release);
 }
 
 /* No fsync: after a power cut the boot id differs or the magic is missing, and either
  * starts the control file over. */
 static int
-found(struct control *control, int state_dir, mode_t mode, gid_t gid)
+found(struct control *control, int state_dir, const char *rings_path, mode_t mode,
+      gid_t gid)
 {
     const struct sys *sys = control->sys;
     void *address;
@@ -75,7 +78,7 @@ found(struct control *control, int state_dir, mode_t mode, gid_t gid)
     }
     control->shared = address;
     control->is_new = true;
-    fill(control);
+    fill(control, rings_path);
     TEST_POINT(open_founding);
     error = sys->rename(state_dir, temporary_name, name);
     TEST_POINT(open_founded);
@@ -142,17 +145,33 @@ open_existing(struct control *control, int state_dir)
 }
 
 int
-control_open(struct control *control, const struct sys *sys, int state_dir, mode_t mode,
-             gid_t gid)
+control_open(struct control *control, const struct sys *sys, int state_dir,
+             const char *rings_path, mode_t mode, gid_t gid)
 {
     int error;
 
     *control = (struct control){.sys = sys};
+    if (strlen(rings_path) >= CONTROL_PATH_SIZE) {
+        return -ENAMETOOLONG;
+    }
     error = read_boot_id(sys, control->boot_id);
     if (error == 0) {
         error = open_existing(control, state_dir);
     }
-    return error == -ENOENT ? found(control, state_dir, mode, gid) : error;
+    if (error == -EUCLEAN) {
+        control->is_replaced = true;
+        error = sys->rename(state_dir, name, unusable_name);
+        error = error == 0 ? -ENOENT : error;
+    }
+    if (error == -ENOENT) {
+        return found(control, state_dir, rings_path, mode, gid);
+    }
+    if (error == 0 && strncmp(control->shared->rings_path, rings_path,
+                              CONTROL_PATH_SIZE) != 0) {
+        control_close(control);
+        error = -EINVAL;
+    }
+    return error;
 }
 
 int
@@ -165,7 +184,7 @@ control_open_private(struct control *control, const struct sys *sys)
     if (error == 0) {
         control->shared = address;
         control->is_new = true;
-        fill(control);
+        fill(control, "");
     }
     return error;
 }
@@ -188,6 +207,13 @@ control_reset(struct control *control)
     control_clear(&shared->intents[1]);
     for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
         control_set_slot(control, slot, SLOT_FREE);
+    }
+    for (int i = 0; i < REQUEST_COUNT; i++) {
+        struct control_request *request = &shared->requests[i];
+        atomic_store_explicit(
+            &request->done,
+            atomic_load_explicit(&request->requested, memory_order_relaxed),
+            memory_order_relaxed);
     }
     atomic_store_explicit(&shared->leader, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->syncing, 0, memory_order_relaxed);
@@ -385,12 +411,25 @@ control_is_done(const struct control *control, enum request request, uint64_t ti
                                 memory_order_acquire) >= ticket;
 }
 
+int
+control_answer(const struct control *control, enum request request, uint64_t ticket)
+{
+    const struct control_request *asked = &control->shared->requests[request];
+
+    return atomic_load_explicit(&asked->failed, memory_order_relaxed) >= ticket
+               ? atomic_load_explicit(&asked->error, memory_order_relaxed)
+               : 0;
+}
+
 void
 control_fulfil(struct control *control, enum request request, uint64_t ticket, int error)
 {
     struct control_request *asked = &control->shared->requests[request];
 
-    atomic_store_explicit(&asked->error, error, memory_order_relaxed);
+    if (error < 0) {
+        atomic_store_explicit(&asked->error, error, memory_order_relaxed);
+        atomic_store_explicit(&asked->failed, ticket, memory_order_relaxed);
+    }
     atomic_store_explicit(&asked->done, ticket, memory_order_release);
     TEST_POINT(request_served);
     wait_wake(control->sys, &control->shared->done_word);

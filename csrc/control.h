@@ -178,8 +178,9 @@ struct control_intent {
 
 struct control_request {
     _Atomic uint64_t requested; /* tickets handed out */
-    _Atomic uint64_t done;      /* leader: the last ticket that is fulfilled */
-    _Atomic int32_t error;      /* leader: of the last one done; 0 or negative errno */
+    _Atomic uint64_t done;      /* leader: the last ticket that was answered */
+    _Atomic uint64_t failed;    /* leader: the last ticket that was answered by an error */
+    _Atomic int32_t error;      /* leader: that error, a negative errno */
     uint32_t unused;
 };
 
@@ -226,14 +227,17 @@ struct control {
     const struct sys *sys;
     struct control_shared *shared; /* NULL: closed */
     bool is_new;      /* this open founded it */
+    bool is_replaced; /* and an unusable one was put aside for that */
     bool rebooted;    /* it is of an earlier boot: salvage before use */
     char boot_id[CONTROL_BOOT_SIZE]; /* of this boot */
 };
 
-/* Maps the control file, or founds it (fill `ctl.tmp`, allocate, rename). The caller
- * holds the init lock (leader.h). -EUCLEAN: not ours, or of another version. */
+/* Maps the control file, or founds it (fill `ctl.tmp`, allocate, rename) with
+ * `rings_path`, "" for the state directory. A file that is damaged or of another version
+ * is put aside as `ctl.unusable`, because the log must go on. The caller holds the
+ * opening lock (leader.h). -EINVAL: it was founded with another rings_path. */
 int control_open(struct control *control, const struct sys *sys, int state_dir,
-                 mode_t mode, gid_t gid);
+                 const char *rings_path, mode_t mode, gid_t gid);
 
 /* A control block of this process alone, for standard output. */
 int control_open_private(struct control *control, const struct sys *sys);
@@ -278,6 +282,11 @@ void control_clear(struct control_intent *intent);
 uint64_t control_ask(struct control *control, enum request request);
 bool control_is_done(const struct control *control, enum request request,
                      uint64_t ticket);
+
+/* How a ticket that is done was answered: 0 or a negative errno. A late reader may be
+ * told of an error that came after its own answer, never the other way round. */
+int control_answer(const struct control *control, enum request request,
+                   uint64_t ticket);
 void control_fulfil(struct control *control, enum request request, uint64_t ticket,
                     int error);
 

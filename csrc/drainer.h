@@ -1,6 +1,7 @@
 /* drainer.h - the thread behind a writer: leads when it can, and then drains all rings.
  *
- * Private to writer.c, drainer.c and their tests: the inside of `struct writer`.
+ * Private to writer.c, drainer.c, its parts (livefile, losses, sources) and their tests:
+ * the inside of `struct writer`.
  *
  * Threads:  `mutex` guards the list of own rings and the lock file's descriptor. What
  *           stands under "thread" is used by the thread, or by others while it does
@@ -55,8 +56,10 @@ struct writer {
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
     _Atomic uint32_t gap_due;           /* a drop was not told yet */
 
+    pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
-    _Atomic bool has_thread;
+    _Atomic bool has_thread; /* changes under thread_mutex */
+    bool is_parked;          /* a fork is under way: under thread_mutex */
     _Atomic int32_t thread_id;
     _Atomic uint32_t must_stop;
     _Atomic uint32_t thread_word; /* futex: the sleep of a thread that does not lead */
@@ -75,13 +78,18 @@ struct writer {
     uint64_t next_look_ns;     /* at the live file while idle */
     uint64_t next_retry_ns;    /* after a failed write */
     uint64_t next_sync_ns;     /* of durability interval */
+    uint64_t next_rotate_ns;   /* after a failed rotation */
     uint32_t failures;         /* of the outstanding batch, in a row */
     bool must_recover;         /* it began to lead and has not looked back yet */
     bool wants_rotation;       /* a failed sync made the live file suspect */
     bool is_settled;           /* since it leads, all rings were drained once */
     uint64_t told[GAP_REASONS]; /* losses that gap events were committed for */
     uint64_t told_bytes[GAP_REASONS];
-    uint64_t synced_size;       /* of the live file, by the last background sync */
+    uint64_t synced_size;       /* of the live file */
+    uint64_t syncer_inode;      /* the file that the background sync works on */
+    bool is_paused;             /* it handed leadership over: others first */
+    bool has_unread;            /* a ring could not be read in this pass */
+    int unread_error[CONTROL_SLOTS];
     bool is_gone[CONTROL_SLOTS]; /* the owner is dead */
     uint64_t hole_position[CONTROL_SLOTS];
     uint64_t hole_since_ns[CONTROL_SLOTS];
@@ -91,6 +99,10 @@ struct writer {
 int drainer_start(struct writer *writer);
 void drainer_stop(struct writer *writer);
 
+/* Around a fork: ends the thread and keeps it from being started until resumed. */
+void drainer_park(struct writer *writer);
+int drainer_resume(struct writer *writer);
+
 /* One round of the thread's work, for callers while it does not run. Returns how long
  * the thread would sleep now; 0: there is more to do. */
 uint64_t drainer_step(struct writer *writer);
@@ -98,11 +110,10 @@ uint64_t drainer_step(struct writer *writer);
 /* Drains and retires all slots of this process that are CLOSING, if it leads. */
 void drainer_finish(struct writer *writer);
 
-/* Commits the gap event for drops of an own ring; 0 when nothing is left to tell. */
-int drainer_tell_drops(struct writer *writer, struct own_ring *own);
-
-/* In writer.c: gives this process a (further) ring. Takes the mutex. */
-int writer_attach(struct writer *writer);
+/* In writer.c: gives this process a further ring, unless somebody did since `seen` was
+ * the current one; then counts `counter` (COUNTER_COUNT: none). Takes the mutex. */
+int writer_attach(struct writer *writer, const struct own_ring *seen,
+                  enum control_counter counter);
 
 /* In writer.c: opens directories and lock file again when they were closed or replaced
  * under us. Called by the thread. */

@@ -9,7 +9,7 @@
 static const char lock_name[] = "lock";
 static const uint64_t leader_byte = 0, first_slot_byte = 1, opening_byte = 1 << 20,
                       mill_byte = (1 << 20) + 1;
-static const uint64_t opening_limit_ns = 5000000000U, opening_poll_ns = 500000U;
+static const uint64_t opening_limit_ns = 30000000000U, opening_poll_ns = 500000U;
 
 static int
 lock(struct leader *leader, uint64_t byte)
@@ -95,6 +95,7 @@ void
 leader_forget(struct leader *leader)
 {
     leader->leads = false;
+    leader->mills = false;
     learn_identity(leader);
 }
 
@@ -308,13 +309,21 @@ int
 leader_reopen(struct leader *leader, mode_t mode, gid_t gid)
 {
     /* The old number may belong to somebody else's file by now: it is not closed. */
-    return open_lock_file(leader, mode, gid);
+    int error = open_lock_file(leader, mode, gid);
+
+    if (error == 0 && leader->mills) {
+        (void)leader_lock_mill(leader);
+    }
+    return error;
 }
 
 int
 leader_lock_mill(struct leader *leader)
 {
-    return lock(leader, mill_byte);
+    int error = lock(leader, mill_byte);
+
+    leader->mills = error == 0;
+    return error;
 }
 
 void

@@ -32,6 +32,7 @@ struct leader {
     uint64_t lock_device;
     uint64_t lock_inode;
     bool leads;
+    bool mills; /* it has the lock of the one mill */
     uint32_t slot; /* the slot that this process leads under */
     int32_t pid;
     uint64_t start_time;
@@ -49,7 +50,7 @@ void leader_close(struct leader *leader);
 /* In a forked child: it holds none of the parent's locks and has another pid. */
 void leader_forget(struct leader *leader);
 
-/* The lock around opening: founding, settings, claiming. Waits 5 s, then -EBUSY. */
+/* The lock around opening: founding, settings, claiming. Waits 30 s, then -EBUSY. */
 int leader_lock_opening(struct leader *leader);
 void leader_unlock_opening(struct leader *leader);
 

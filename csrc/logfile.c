@@ -1,7 +1,9 @@
 #include "logfile.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
+#include <unistd.h>
 
 enum { stream_patience_ms = 100 };
 
@@ -50,14 +52,16 @@ logfile_create(struct logfile *file, const struct stat *before, mode_t mode, gid
         error = sys->fstat(fd, &status);
     }
     if (error < 0) {
+        /* The next opener would take it as it is, with rights that nobody asked for. */
+        sys->unlinkat(file->dir, file->name);
         sys->close(fd);
         return error;
     }
     return adopt(file, fd, &status);
 }
 
-static int
-open_existing(struct logfile *file)
+int
+logfile_open_existing(struct logfile *file)
 {
     const struct sys *sys = file->sys;
     struct stat status;
@@ -72,7 +76,7 @@ open_existing(struct logfile *file)
     error = sys->fstat(fd, &status);
     if (error == 0 && !S_ISREG(status.st_mode)) {
         error = -EINVAL;
-    } else if (error == 0 && status.st_nlink > 1) {
+    } else if (error == 0 && status.st_nlink > 1 && status.st_uid != geteuid()) {
         error = -EMLINK;
     }
     if (error < 0) {
@@ -85,12 +89,12 @@ open_existing(struct logfile *file)
 int
 logfile_open(struct logfile *file, mode_t mode, gid_t gid)
 {
-    int error = open_existing(file);
+    int error = logfile_open_existing(file);
 
     if (error == -ENOENT) {
         error = logfile_create(file, NULL, mode, gid);
         if (error == -EEXIST) {
-            error = open_existing(file);
+            error = logfile_open_existing(file);
         }
     }
     return error;
@@ -99,8 +103,11 @@ logfile_open(struct logfile *file, mode_t mode, gid_t gid)
 void
 logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd)
 {
+    struct stat status;
+
     *file = (struct logfile){.sys = sys, .dir = -1, .name = "-", .fd = fd,
                              .is_stream = true};
+    file->may_block = sys->fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 }
 
 void
@@ -152,19 +159,31 @@ logfile_look(struct logfile *file, struct logfile_look *look)
     return 0;
 }
 
-/* One write that is continued through EINTR and waits for a full pipe. */
+/* A pipe that is ready takes PIPE_BUF bytes without blocking: a reader that stops must
+ * not take this thread with it. */
+static int64_t
+write_to_pipe(struct logfile *file, const struct iovec *part)
+{
+    int ready = file->sys->poll_writable(file->fd, stream_patience_ms);
+
+    if (ready <= 0) {
+        return ready < 0 && ready != -EINTR ? ready : -EAGAIN;
+    }
+    return file->sys->write(file->fd, part->iov_base,
+                            part->iov_len < PIPE_BUF ? part->iov_len : PIPE_BUF);
+}
+
+/* One write that is continued through EINTR. */
 static int64_t
 write_some(struct logfile *file, const struct logfile_parts *parts)
 {
     int64_t result;
 
-    while ((result = file->sys->writev(file->fd, parts->next, (int)parts->count)) ==
-           -EINTR) {
-    }
-    if (result == -EAGAIN && file->is_stream) {
-        int ready = file->sys->poll_writable(file->fd, stream_patience_ms);
-        return ready < 0 && ready != -EINTR ? ready : -EAGAIN;
-    }
+    do {
+        result = file->may_block
+                     ? write_to_pipe(file, parts->next)
+                     : file->sys->writev(file->fd, parts->next, (int)parts->count);
+    } while (result == -EINTR);
     return result;
 }
 

@@ -22,6 +22,7 @@ struct logfile {
     const char *name;
     int fd; /* -1: closed */
     bool is_stream; /* standard output: no size, no name, no rotation */
+    bool may_block; /* a stream that is no regular file */
     uint64_t device;
     uint64_t inode;
     uint64_t size;   /* as our last look or append left it */
@@ -43,8 +44,11 @@ struct logfile_look {
 };
 
 /* Opens the file, or creates it with mode and group. -EINVAL: no regular file;
- * -EMLINK: it has a second name (a hard link planted by somebody). */
+ * -EMLINK: somebody else's file, with a second name (a hard link may be planted). */
 int logfile_open(struct logfile *file, mode_t mode, gid_t gid);
+
+/* The same, but -ENOENT when there is none. */
+int logfile_open_existing(struct logfile *file);
 
 /* Creates the file after a rotation, like the one that was `before` (mode, owner).
  * NULL: with mode and gid. -EEXIST: somebody made one. */
@@ -65,8 +69,8 @@ struct logfile_parts {
     uint32_t count; /* at most IOV_MAX */
 };
 
-/* Appends with one call for all parts. EINTR and short writes are continued; a full
- * pipe is waited for a moment. Also on failure *parts is what is missing from the file,
+/* Appends with one call for all parts. EINTR and short writes are continued. A pipe gets
+ * no more at a time than it takes without blocking; -EAGAIN: it is full. Also on failure *parts is what is missing from the file,
  * and *written is increased by what got there. */
 int logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
                    uint64_t *short_writes);

@@ -65,7 +65,7 @@ open_target(struct logfile *live, const struct control_intent *intent,
     }
     target->name = search->name;
     target->fd = -1;
-    return logfile_open(target, 0600, (gid_t)-1);
+    return logfile_open_existing(target);
 }
 
 /* Walks the records of the intent along the file. */
@@ -158,10 +158,14 @@ static int
 map_rings(struct ringmap *map, const struct control_intent *intent, struct ring **rings)
 {
     for (uint32_t i = 0; i < intent->range_count; i++) {
-        int error = ringmap_get(map, intent->ranges[i].slot, intent->ranges[i].nonce,
-                                &rings[i]);
+        const struct control_range *range = &intent->ranges[i];
+        int error = ringmap_get(map, range->slot, range->nonce, &rings[i]);
+
         if (error < 0) {
             return error == -ENOENT ? -EUCLEAN : error;
+        }
+        if (!ring_is_consistent(rings[i], range->from, range->to)) {
+            return -EUCLEAN;
         }
     }
     return 0;
@@ -176,39 +180,94 @@ clear(struct control *control, struct control_intent *intent,
     TEST_POINT(recover_cleared);
 }
 
-/* Gives up on the file: its name becomes a backup's, the batch is written again. */
+/* The live file becomes a backup: nothing more is written to it. */
 static int
-leave_file(struct control *control, struct control_intent *intent, struct logfile *live,
-           int state_dir, bool is_live)
+leave_live(struct control *control, struct logfile *live, int state_dir)
 {
-    int error = is_live ? rotate_away(live, control, state_dir) : 0;
+    int error = rotate_away(live, control, state_dir, true);
 
-    if (error < 0 && error != -ENOTSUP) {
+    return error == -ENOENT ? 0 : error;
+}
+
+/* Other bytes than ours are in the file: they stay as they are, and the batch is
+ * written again, to a new file. */
+static int
+leave_conflict(struct control *control, struct control_intent *intent,
+               struct logfile *target, struct logfile *live, int state_dir)
+{
+    bool is_live = target->fd == live->fd;
+    int error = is_live ? leave_live(control, live, state_dir) : 0;
+
+    if (error < 0) {
         return error;
     }
     control_add_loss(control, GAP_CONFLICT, 1, intent->length);
     clear(control, intent, COUNTER_recovery_conflicts);
-    return is_live && error == 0 ? rotate_reopen(live, control) : 0;
+    return is_live ? rotate_reopen(live, control) : 0;
 }
 
-/* Somebody died while the file was being synced. Its part of the batch is cut off once
- * the file is a backup, so that the batch stands only in the new one. */
+/* The file can't be written on, or not be trusted to be on the disk. Its part of the
+ * batch is cut off once it is a backup, so that the batch stands only in the new one. */
 static int
-leave_suspect(struct control *control, struct control_intent *intent,
-              struct logfile *target, struct logfile *live, int state_dir)
+leave_unfinished(struct control *control, struct control_intent *intent,
+                 struct logfile *target, struct logfile *live, int state_dir)
 {
     bool is_live = target->fd == live->fd;
-    int error = is_live ? rotate_away(live, control, state_dir) : 0;
+    int error = is_live ? leave_live(control, live, state_dir) : 0;
 
     if (error == 0 && target->size > intent->start) {
         error = target->sys->ftruncate(target->fd, intent->start);
     }
-    if (error < 0 && error != -ENOTSUP) {
+    if (error < 0) {
         return error;
     }
     clear(control, intent, COUNTER_batches_redone);
     atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
-    return is_live && error == 0 ? rotate_reopen(live, control) : 0;
+    return is_live ? rotate_reopen(live, control) : 0;
+}
+
+static bool
+has_sync_slot(const struct control *control, const struct control_intent *intent)
+{
+    for (uint32_t i = 0; i < intent->range_count; i++) {
+        const struct control_slot *entry =
+            &control->shared->slots[intent->ranges[i].slot];
+        if (entry->nonce == intent->ranges[i].nonce &&
+            atomic_load_explicit(&entry->durability, memory_order_relaxed) ==
+                DURABILITY_SYNC) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Publishing began, so everything before it, a sync too, was done. */
+static bool
+is_being_published(const struct control_intent *intent, struct ring *const *rings)
+{
+    for (uint32_t i = 0; i < intent->range_count; i++) {
+        if (ring_head(rings[i]) > intent->ranges[i].from) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the dead leader did not get to: its writers may still wait for the disk. */
+static int
+sync_target(struct control *control, struct logfile *target)
+{
+    int error;
+
+    atomic_store_explicit(&control->shared->syncing, 1, memory_order_release);
+    error = target->sys->fdatasync(target->fd);
+    if (error < 0) {
+        control_add(control, COUNTER_sync_errors, 1);
+        return -EREMOTEIO;
+    }
+    atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
+    control_add(control, COUNTER_syncs, 1);
+    return 0;
 }
 
 static int
@@ -216,6 +275,7 @@ finish(struct control *control, struct control_intent *intent, struct ring **rin
        struct logfile *target)
 {
     enum control_counter counter = COUNTER_batches_forwarded;
+    bool must_sync = has_sync_slot(control, intent);
     int error;
 
     if (target->size == intent->start && intent->length > 0) {
@@ -233,34 +293,47 @@ finish(struct control *control, struct control_intent *intent, struct ring **rin
         }
         counter = COUNTER_batches_completed;
     }
-    batch_publish(control, intent, rings, false);
+    error = must_sync && !is_being_published(intent, rings)
+                ? sync_target(control, target)
+                : 0;
+    if (error < 0) {
+        return error;
+    }
+    batch_publish(control, intent, rings, must_sync);
     control_add(control, counter, 1);
     return 0;
 }
 
 static int
 recover_in(struct control *control, struct control_intent *intent, struct ringmap *map,
-           struct logfile *target, struct logfile *live, int state_dir)
+           struct logfile *target, struct logfile *live, int state_dir, bool give_up)
 {
     struct ring *rings[CONTROL_SLOTS];
     int error;
 
     if (atomic_load_explicit(&control->shared->syncing, memory_order_acquire)) {
-        return leave_suspect(control, intent, target, live, state_dir);
+        return leave_unfinished(control, intent, target, live, state_dir);
     }
     error = map_rings(map, intent, rings);
+    if (error == 0 && give_up && !is_being_published(intent, rings)) {
+        return leave_unfinished(control, intent, target, live, state_dir);
+    }
     if (error == 0) {
         error = finish(control, intent, rings, target);
     }
+    if (error == -EREMOTEIO) {
+        control_add_loss(control, GAP_SUSPECT, 0, intent->length);
+        return leave_unfinished(control, intent, target, live, state_dir);
+    }
     if (error == -EUCLEAN) {
-        return leave_file(control, intent, live, state_dir, target->fd == live->fd);
+        return leave_conflict(control, intent, target, live, state_dir);
     }
     return error;
 }
 
 int
 recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
-               int state_dir)
+               int state_dir, bool give_up)
 {
     struct control_intent *intent;
     struct logfile target;
@@ -276,6 +349,7 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
         return 0;
     }
     if (intent == NULL) {
+        atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
         return 0;
     }
     error = open_target(live, intent, &target, &search);
@@ -288,11 +362,11 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
         return error;
     }
     if (target.fd != live->fd) {
-        error = recover_in(control, intent, map, &target, live, state_dir);
+        error = recover_in(control, intent, map, &target, live, state_dir, give_up);
         logfile_close(&target);
         return error;
     }
-    return recover_in(control, intent, map, live, live, state_dir);
+    return recover_in(control, intent, map, live, live, state_dir, give_up);
 }
 
 int

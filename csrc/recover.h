@@ -9,9 +9,11 @@
  *   has nothing of it             the intent is cleared            batches_redone
  *   has other bytes, or the       the file is rotated away, the    recovery_conflicts,
  *   rings are not there           batch is written to a new one    and a gap event
- *   was being synced              the same, its part cut off       batches_redone
+ *   was being synced, or can't    the same, its part cut off       batches_redone
+ *   be written (`give_up`)        the old file
  *
- * The live file never shrinks; only a file that is a backup by now may.
+ * A batch that a slot of durability sync takes part in is synced before its heads are
+ * published. The live file never shrinks; only a file that is a backup by now may.
  *
  * Threads:  the leader's.
  * Errors:   0 or a negative errno; the intent then is as valid as before, and calling
@@ -24,9 +26,9 @@
 #include "logfile.h"
 #include "ringmap.h"
 
-/* `live` is the live file, open. */
+/* `live` is the live file, open. `give_up`: finishing failed too often. */
 int recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
-                   int state_dir);
+                   int state_dir, bool give_up);
 
 /* Compares the live file with what the last batch left, when the leader changes. */
 int recover_live_file(struct control *control, struct logfile *live);

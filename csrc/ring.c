@@ -74,14 +74,16 @@ ring_name(uint32_t slot, uint64_t nonce, char out[RING_NAME_SIZE])
     snprintf(out, RING_NAME_SIZE, "ring.%" PRIu32 ".%016" PRIx64, slot, nonce);
 }
 
+/* Capacity and nonce are the checked ones: the file may change under us. */
 static void
-adopt(struct ring *ring, const struct sys *sys, void *address)
+adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity,
+      uint64_t nonce)
 {
     ring->sys = sys;
     ring->shared = address;
     ring->data = (uint8_t *)address + RING_HEADER_SIZE;
-    ring->capacity = ring->shared->capacity;
-    ring->nonce = ring->shared->nonce;
+    ring->capacity = capacity;
+    ring->nonce = nonce;
     /* A child must not write to its parent's ring; failing here harms nobody. */
     (void)sys->keep_from_children(address, RING_HEADER_SIZE + ring->capacity);
 }
@@ -121,7 +123,7 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
     }
     if (error == 0) {
         fill_header(address, options);
-        adopt(ring, sys, address);
+        adopt(ring, sys, address, options->capacity, options->nonce);
     }
     return error;
 }
@@ -157,7 +159,7 @@ ring_create_private(struct ring *ring, const struct sys *sys,
 
     if (error == 0) {
         fill_header(address, options);
-        adopt(ring, sys, address);
+        adopt(ring, sys, address, options->capacity, options->nonce);
     }
     return error;
 }
@@ -199,7 +201,7 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
         sys->munmap(address, (size_t)status.st_size);
         return -EUCLEAN;
     }
-    adopt(ring, sys, address);
+    adopt(ring, sys, address, (uint64_t)status.st_size - RING_HEADER_SIZE, nonce);
     return 0;
 }
 
@@ -421,6 +423,25 @@ scan(const struct ring *ring, uint64_t from, uint64_t end)
     return position;
 }
 
+/* Where the record after a damaged one stands, if its size can be believed. In a ring
+ * with an owner nothing is searched for: what is not committed yet must not be passed
+ * over. */
+static uint64_t
+step_over(const struct ring *ring, uint64_t position, uint64_t end)
+{
+    uint64_t span = ring_span(header_at(ring, position)->size);
+    uint64_t room = ring->capacity - (position & (ring->capacity - 1));
+
+    return span <= room && span <= end - position ? position + span
+                                                  : scan(ring, position, end);
+}
+
+bool
+ring_is_consistent(const struct ring *ring, uint64_t head, uint64_t tail)
+{
+    return ((head | tail) & (RING_ALIGN - 1)) == 0 && tail - head <= ring->capacity;
+}
+
 int
 ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
           struct ring_record *record)
@@ -447,7 +468,8 @@ ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
             break;
         case IS_DAMAGED:
             record->damaged++;
-            position = scan(ring, position, end);
+            position = owner_gone ? scan(ring, position, end)
+                                  : step_over(ring, position, end);
             break;
         }
     }

@@ -166,6 +166,9 @@ bool ring_is_sealed(const struct ring *ring);
 uint64_t ring_tail(const struct ring *ring); /* without the seal */
 uint64_t ring_head(const struct ring *ring);
 
+/* Whether two positions can be a head and a tail of it: both come from the file. */
+bool ring_is_consistent(const struct ring *ring, uint64_t head, uint64_t tail);
+
 /* Finds the first record in [from, end): returns 1 and the record, or 0 with
  * record->next where it stopped: at `end`, or at a reservation that is not committed.
  * `owner_gone` passes over such reservations: only for a sealed ring without an owner. */
@@ -178,7 +181,7 @@ void ring_publish(struct ring *ring, uint64_t head);
 /* Tells the producers that everything before `position` is on the disk. */
 void ring_publish_durable(struct ring *ring, uint64_t position);
 
-/* Waits until a reservation may succeed, `limit_ns` at most. The ring was full. */
+/* Waits until `size` bytes may be reserved, `limit_ns` at most. The ring was full. */
 void ring_wait_space(struct ring *ring, uint64_t size, uint64_t limit_ns);
 
 /* Waits until `position` is on the disk, `limit_ns` at most; tells whether it is. */

@@ -28,17 +28,8 @@ ringmap_get(struct ringmap *map, uint32_t slot, uint64_t nonce, struct ring **ou
         return error;
     }
     map->rings[slot] = ring;
-    map->is_lent[slot] = false;
     *out = ring;
     return 0;
-}
-
-void
-ringmap_lend(struct ringmap *map, uint32_t slot, struct ring *ring)
-{
-    ringmap_drop(map, slot);
-    map->rings[slot] = ring;
-    map->is_lent[slot] = true;
 }
 
 void
@@ -47,7 +38,7 @@ ringmap_drop(struct ringmap *map, uint32_t slot)
     struct ring *ring = map->rings[slot];
 
     map->rings[slot] = NULL;
-    if (ring != NULL && !map->is_lent[slot]) {
+    if (ring != NULL) {
         ring_close(ring);
         free(ring);
     }

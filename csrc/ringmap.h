@@ -1,7 +1,7 @@
 /* ringmap.h - the rings of a log, by slot, as its leader has them mapped.
  *
- * Ownership:  rings opened here are closed here; lent ones stay the lender's.
- * Threads:    the leader's; lend and drop also from whoever holds it up.
+ * Ownership:  rings opened here are closed here.
+ * Threads:    the leader's.
  * Errors:     0 or a negative errno.
  */
 #ifndef AUDITRING_RINGMAP_H
@@ -14,14 +14,10 @@ struct ringmap {
     const struct sys *sys;
     int dir;
     struct ring *rings[CONTROL_SLOTS];
-    bool is_lent[CONTROL_SLOTS];
 };
 
 /* The ring of that slot and nonce, mapped on first use. */
 int ringmap_get(struct ringmap *map, uint32_t slot, uint64_t nonce, struct ring **out);
-
-/* Shows a ring that this process has mapped already. */
-void ringmap_lend(struct ringmap *map, uint32_t slot, struct ring *ring);
 
 void ringmap_drop(struct ringmap *map, uint32_t slot);
 void ringmap_drop_all(struct ringmap *map);

@@ -177,62 +177,85 @@ remove_index(const struct sys *sys, int dir, const char *name, uint64_t index)
     return result;
 }
 
+static uint64_t
+first_free_index(const struct sys *sys, int dir, const char *name, uint64_t limit)
+{
+    uint64_t index = 1;
+
+    while (index <= limit && index_exists(sys, dir, name, index)) {
+        index++;
+    }
+    return index;
+}
+
 /* Shifts .1 … up to the first free number only: when a crash left the shift half done,
  * the hole takes what moves and no backup is pushed out for it. */
 static int
 shift(const struct sys *sys, int dir, const char *name, uint64_t max_backups)
 {
-    uint64_t free_index = 1;
+    uint64_t index = first_free_index(sys, dir, name, max_backups);
     int error = 0;
 
-    while (free_index <= max_backups && index_exists(sys, dir, name, free_index)) {
-        free_index++;
-    }
-    if (free_index > max_backups) {
+    if (index > max_backups) {
         error = remove_index(sys, dir, name, max_backups);
-        free_index = max_backups;
+        index = max_backups;
     }
-    while (error == 0 && --free_index >= 1) {
-        error = shift_one(sys, dir, name, free_index);
+    while (error == 0 && --index >= 1) {
+        error = shift_one(sys, dir, name, index);
         TEST_POINT(rotate_shifted);
     }
     return error;
 }
 
 static int
+rename_to_index(const struct sys *sys, int dir, const char *name, uint64_t max_backups)
+{
+    char backup[ROTATE_NAME_SIZE];
+    uint64_t index = 1;
+
+    if (max_backups > 0) {
+        int error = shift(sys, dir, name, max_backups);
+        if (error < 0) {
+            return error;
+        }
+    } else {
+        index = first_free_index(sys, dir, name, COLLISIONS_MAX);
+    }
+    snprintf(backup, sizeof(backup), "%.280s.%" PRIu64, name, index);
+    return sys->rename(dir, name, backup);
+}
+
+static int
 rotate_by_index(const struct sys *sys, int dir, int state_dir, const char *name,
                 uint64_t max_backups)
 {
-    char first[ROTATE_NAME_SIZE];
-    int error;
+    int error, names;
 
-    if (max_backups == 0) {
-        return -ENOTSUP;
-    }
-    /* The mill renames numbered backups too, when it has compressed one. */
-    int names = sys->openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    /* The mill renames numbered backups too, when it has compressed one. A stopped mill
+     * must not stop the log, so this does not wait. */
+    names = sys->openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (names < 0) {
         return names;
     }
-    error = sys->flock(names, LOCK_EX);
+    error = sys->flock(names, LOCK_EX | LOCK_NB);
     if (error == 0) {
-        error = shift(sys, dir, name, max_backups);
-    }
-    if (error == 0) {
-        snprintf(first, sizeof(first), "%.280s.1", name);
-        error = sys->rename(dir, name, first);
+        error = rename_to_index(sys, dir, name, max_backups);
+        sys->flock(names, LOCK_UN);
     }
     sys->close(names);
     return error;
 }
 
 static int
-rename_live(struct logfile *file, struct control *control, int state_dir)
+rename_live(struct logfile *file, struct control *control, int state_dir, bool forced)
 {
     struct control_settings settings;
 
     control_load_settings(control, &settings);
     if (settings.dialect == DIALECT_STDLIB) {
+        if (settings.max_backups == 0 && !forced) {
+            return -ENOTSUP;
+        }
         return rotate_by_index(file->sys, file->dir, state_dir, file->name,
                                settings.max_backups);
     }
@@ -241,7 +264,7 @@ rename_live(struct logfile *file, struct control *control, int state_dir)
 }
 
 int
-rotate_away(struct logfile *file, struct control *control, int state_dir)
+rotate_away(struct logfile *file, struct control *control, int state_dir, bool forced)
 {
     uint64_t inode = control->shared->live_inode;
     int error;
@@ -250,11 +273,13 @@ rotate_away(struct logfile *file, struct control *control, int state_dir)
     /* Before the rename: a leader that finds the old inode under no name would take it
      * for removed, and the mill may well have replaced it by then. */
     control->shared->live_inode = 0;
-    error = rename_live(file, control, state_dir);
+    error = rename_live(file, control, state_dir, forced);
     TEST_POINT(rotate_renamed);
     if (error < 0) {
         control->shared->live_inode = inode;
-        control_add(control, COUNTER_rotate_errors, 1);
+        if (error != -ENOTSUP) {
+            control_add(control, COUNTER_rotate_errors, 1);
+        }
         return error;
     }
     atomic_store_explicit(&control->shared->unsynced_rotation, 1, memory_order_relaxed);

@@ -38,11 +38,12 @@ write_all(const struct sys *sys, int fd, const uint8_t *data, uint64_t size)
 }
 
 static int
-open_beside(struct salvage *salvage, const char *name)
+open_beside(struct salvage *salvage, const char *name, int flags)
 {
-    return salvage->sys->openat(salvage->dir, name,
-                                O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
-                                0600);
+    return salvage->sys->openat(
+        salvage->dir, name,
+        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
+        0600);
 }
 
 static int
@@ -57,7 +58,8 @@ open_output(struct salvage *salvage)
     }
     snprintf(path, sizeof(path), "%.*s-salvaged-%.8s.jsonl", stem, salvage->name,
              salvage->control->shared->boot_id);
-    salvage->out = open_beside(salvage, path);
+    /* A salvage that was killed began the same file; this one finds all of it again. */
+    salvage->out = open_beside(salvage, path, O_TRUNC);
     return salvage->out < 0 ? salvage->out : 0;
 }
 
@@ -199,7 +201,7 @@ set_aside(struct salvage *salvage, int fd, uint64_t from, uint64_t size)
     int error = 0, torn;
 
     snprintf(path, sizeof(path), "%.280s.torn", salvage->name);
-    torn = open_beside(salvage, path);
+    torn = open_beside(salvage, path, 0);
     if (torn < 0) {
         return torn;
     }
@@ -261,11 +263,11 @@ salvage(struct control *control, int dir, int rings_dir, const char *name)
     if (error < 0) {
         return error;
     }
-    remove_rings(&salvage, rings_dir);
-    control_reset(control);
     if (salvage.records > 0 || salvage.bytes > 0) {
         control_add(control, COUNTER_salvaged_records, salvage.records);
         control_add_loss(control, GAP_REBOOT, salvage.records, salvage.bytes);
     }
+    remove_rings(&salvage, rings_dir);
+    control_reset(control);
     return 0;
 }

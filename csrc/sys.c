@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,8 +329,9 @@ posix_process(pid_t pid, struct sys_process *out)
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        if (errno != ENOENT) {
-            return -errno;
+        /* With hidepid others' processes look like none. */
+        if (errno != ENOENT || kill(pid, 0) == 0 || errno != ESRCH) {
+            return -EACCES;
         }
         out->running = false;
         return 0;

@@ -2,7 +2,8 @@
 #include "writer.h"
 
 #include "drainer.h"
-#include "rotate.h"
+#include "livefile.h"
+#include "losses.h"
 #include "salvage.h"
 #include "testpoint.h"
 
@@ -18,9 +19,12 @@ static const uint64_t open_limit_ns = 5000000000U;
 enum { open_idle_limit = 20, close_step_limit = 20 };
 
 /* Every writer of the process, so that one log has one writer: record locks do not
- * conflict inside a process. */
-static pthread_mutex_t registry_mutex = PTHREAD_MUTEX_INITIALIZER;
+ * conflict inside a process. The mutex is held over a fork; recursive, because other
+ * fork hooks of the forking thread may open and close writers meanwhile. */
+static pthread_mutex_t registry_mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static struct writer *registry;
+static bool is_forking;  /* writers opened now get their thread after the fork */
+static pid_t registry_pid; /* a child sees its parent's here, once */
 static pthread_once_t fork_handler = PTHREAD_ONCE_INIT;
 
 /* --- opening ------------------------------------------------------------------------ */
@@ -102,12 +106,22 @@ make_state_dir(struct writer *writer, const char *name)
 }
 
 static int
+check_fs(const struct writer *writer, int dir)
+{
+    int64_t type = writer->sys->fs_type(dir);
+
+    if (type < 0) {
+        return (int)type;
+    }
+    return is_network_fs(type) && !writer->options.allow_network_fs ? -EREMOTE : 0;
+}
+
+static int
 open_state_dir(struct writer *writer)
 {
     const struct sys *sys = writer->sys;
     char name[WRITER_NAME_SIZE + 8];
     struct stat status;
-    int64_t type;
     int error;
 
     snprintf(name, sizeof(name), ".%s.ring", writer->name);
@@ -125,11 +139,7 @@ open_state_dir(struct writer *writer)
     }
     writer->state_device = status.st_dev;
     writer->state_inode = status.st_ino;
-    type = sys->fs_type(writer->state_dir);
-    if (type < 0) {
-        return (int)type;
-    }
-    return is_network_fs(type) && !writer->options.allow_network_fs ? -EREMOTE : 0;
+    return check_fs(writer, writer->state_dir);
 }
 
 static int
@@ -150,23 +160,8 @@ open_directories(struct writer *writer)
                             ? writer->sys->openat(AT_FDCWD, writer->rings_path,
                                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
                             : writer->sys->dup(writer->state_dir);
-    return writer->rings_dir < 0 ? writer->rings_dir : 0;
-}
-
-/* ctl remembers where the rings are: all processes must look in one place. */
-static int
-agree_on_rings(struct writer *writer)
-{
-    struct control_shared *shared = writer->control.shared;
-    const char *wanted = writer->rings_path != NULL ? writer->rings_path : "";
-
-    if (strlen(wanted) >= sizeof(shared->rings_path)) {
-        return -ENAMETOOLONG;
-    }
-    if (writer->control.is_new) {
-        snprintf(shared->rings_path, sizeof(shared->rings_path), "%s", wanted);
-    }
-    return strcmp(shared->rings_path, wanted) == 0 ? 0 : -EINVAL;
+    return writer->rings_dir < 0 ? writer->rings_dir
+                                 : check_fs(writer, writer->rings_dir);
 }
 
 static void
@@ -186,23 +181,19 @@ store_settings(struct writer *writer)
 static int
 found_log(struct writer *writer)
 {
-    struct control_shared *shared;
     int error = control_open(&writer->control, writer->sys, writer->state_dir,
+                             writer->rings_path != NULL ? writer->rings_path : "",
                              state_mode(writer), (gid_t)writer->options.settings.gid);
 
-    if (error == 0) {
-        error = agree_on_rings(writer);
-    }
     if (error == 0 && writer->control.rebooted) {
         error = salvage(&writer->control, writer->dir, writer->rings_dir, writer->name);
     }
-    if (error == 0 && writer->control.is_new) {
-        shared = writer->control.shared;
-        error = rotate_newest(writer->sys, writer->dir, writer->name,
-                              &shared->last_backup_ms);
-    }
     if (error == 0) {
         store_settings(writer);
+    }
+    if (error == 0 && writer->control.is_replaced) {
+        /* Rings that only the old control file knew can't be drained any more. */
+        control_add_loss(&writer->control, GAP_CONFLICT, 1, 0);
     }
     return error;
 }
@@ -257,6 +248,8 @@ claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
     }
     entry->nonce = nonce;
     entry->pid = writer->leader.pid;
+    atomic_store_explicit(&entry->durability, writer->options.durability,
+                          memory_order_relaxed);
     control_set_slot(&writer->control, 0, SLOT_CLAIMED);
     return 0;
 }
@@ -300,12 +293,18 @@ attach(struct writer *writer)
 }
 
 int
-writer_attach(struct writer *writer)
+writer_attach(struct writer *writer, const struct own_ring *seen,
+              enum control_counter counter)
 {
-    int error;
+    int error = 0;
 
     pthread_mutex_lock(&writer->mutex);
-    error = attach(writer);
+    if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
+        error = attach(writer);
+        if (error == 0 && counter != COUNTER_COUNT) {
+            control_add(&writer->control, counter, 1);
+        }
+    }
     pthread_mutex_unlock(&writer->mutex);
     return error;
 }
@@ -348,7 +347,7 @@ open_shared(struct writer *writer)
     }
     error = found_log(writer);
     if (error == 0) {
-        error = writer_attach(writer);
+        error = writer_attach(writer, NULL, COUNTER_COUNT);
     }
     leader_unlock_opening(&writer->leader);
     if (error == 0) {
@@ -356,6 +355,27 @@ open_shared(struct writer *writer)
             batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
     }
     return error;
+}
+
+/* Trouble with the disk may pass; trouble with the file's name won't. */
+static int
+refusal(int error)
+{
+    switch (error) {
+    case -EIO:
+    case -ENOSPC:
+    case -EDQUOT:
+    case -EFBIG:
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+    case -EAGAIN:
+    case -ESTALE:
+    case -EINTR:
+        return 0;
+    default:
+        return error;
+    }
 }
 
 /* Writes what dead processes left before anybody writes more. A disk that refuses does
@@ -374,8 +394,8 @@ finish_orphans(struct writer *writer)
             return 0;
         }
         if (writer->must_recover && writer->failures > 0) {
-            return atomic_load_explicit(&writer->control.shared->last_error,
-                                        memory_order_relaxed);
+            return refusal(atomic_load_explicit(&writer->control.shared->last_error,
+                                                memory_order_relaxed));
         }
         if (writer->failures > 0 || (sleep_ns > 0 && writer->is_settled)) {
             return 0;
@@ -415,6 +435,7 @@ free_writer(struct writer *writer)
         sys->close(writer->dir);
     }
     pthread_mutex_destroy(&writer->mutex);
+    pthread_mutex_destroy(&writer->thread_mutex);
     free(writer->directory);
     free(writer->rings_path);
     free(writer);
@@ -464,6 +485,7 @@ new_writer(struct writer **out, const struct sys *sys,
     writer->file.fd = -1;
     writer->file.sys = sys;
     pthread_mutex_init(&writer->mutex, NULL);
+    pthread_mutex_init(&writer->thread_mutex, NULL);
     if (options->rings_path != NULL) {
         writer->rings_path = strdup(options->rings_path);
         error = writer->rings_path == NULL ? -ENOMEM : 0;
@@ -536,6 +558,7 @@ mark_forked(void);
 static void
 register_fork_handler(void)
 {
+    registry_pid = getpid();
     pthread_atfork(NULL, NULL, mark_forked);
 }
 
@@ -548,7 +571,7 @@ open_registered(struct writer *writer, struct writer **out)
     if (writer->options.path == NULL) {
         error = open_private(writer);
         if (error == 0) {
-            error = writer_attach(writer);
+            error = writer_attach(writer, NULL, COUNTER_COUNT);
         }
     } else {
         error = open_directories(writer);
@@ -566,6 +589,7 @@ open_registered(struct writer *writer, struct writer **out)
             error = finish_orphans(writer);
         }
     }
+    writer->is_parked = is_forking;
     if (error == 0) {
         error = drainer_start(writer);
     }
@@ -596,6 +620,7 @@ writer_open(struct writer **out, const struct sys *sys,
     writer->options.path = NULL; /* borrowed from the caller until here */
     writer->options.rings_path = NULL;
     if (error < 0 || opened != writer) {
+        leader_step_down(&writer->leader);
         abandon_slots(writer);
         free_writer(writer);
     }
@@ -660,6 +685,17 @@ unregister(struct writer *writer)
     *link = writer->next;
 }
 
+/* Standard output without a reader: no patience helps. */
+static bool
+is_cut_off(struct writer *writer)
+{
+    struct control_shared *shared = writer->control.shared;
+
+    return writer->is_private &&
+           atomic_load_explicit(&shared->health, memory_order_relaxed) != HEALTH_OK &&
+           atomic_load_explicit(&shared->last_error, memory_order_relaxed) == -EPIPE;
+}
+
 static int
 flush_within(struct writer *writer, uint64_t limit_ns)
 {
@@ -675,7 +711,8 @@ flush_within(struct writer *writer, uint64_t limit_ns)
     }
     do {
         answered = writer_wait_answer(writer, REQUEST_FLUSH, ticket, slice_ns, &error);
-    } while (answered == 0 && writer->sys->now_mono() < deadline);
+    } while (answered == 0 && !is_cut_off(writer) &&
+             writer->sys->now_mono() < deadline);
     return answered ? 0 : -EBUSY;
 }
 
@@ -693,7 +730,7 @@ tell_what_is_left(struct writer *writer)
 static int
 end_writer(struct writer *writer)
 {
-    bool left;
+    int left;
 
     unregister(writer);
     drainer_stop(writer);
@@ -708,13 +745,13 @@ end_writer(struct writer *writer)
     tell_what_is_left(writer);
     close_slots(writer);
     drainer_finish(writer);
-    left = has_left(writer);
+    left = !has_left(writer) ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
     if (!writer->is_private) {
         leader_step_down(&writer->leader);
         control_wake_leader(&writer->control);
     }
     free_writer(writer);
-    return left ? -EBUSY : 0;
+    return left;
 }
 
 int
@@ -741,19 +778,14 @@ find_ring(struct writer *writer, struct own_ring **out)
     int error = 0;
 
     if (own == NULL || ring_is_sealed(&own->ring)) {
-        pthread_mutex_lock(&writer->mutex);
+        error = writer_attach(writer, own,
+                              own != NULL ? COUNTER_false_deaths : COUNTER_COUNT);
         own = atomic_load_explicit(&writer->current, memory_order_acquire);
-        if (own == NULL || ring_is_sealed(&own->ring)) {
-            if (own != NULL) {
-                control_add(&writer->control, COUNTER_false_deaths, 1);
-            }
-            error = attach(writer);
-            own = atomic_load_explicit(&writer->current, memory_order_acquire);
-        }
-        if (error == 0) {
-            error = drainer_start(writer);
-        }
-        pthread_mutex_unlock(&writer->mutex);
+    }
+    /* A child has no thread yet; a parent that could not start it again tries anew. */
+    if (error == 0 &&
+        !atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
+        error = drainer_start(writer);
     }
     *out = own;
     return error;
@@ -763,7 +795,7 @@ find_ring(struct writer *writer, struct own_ring **out)
 static int
 tell_drops_first(struct writer *writer, struct own_ring *own)
 {
-    int error = drainer_tell_drops(writer, own);
+    int error = losses_tell_drops(writer, own);
 
     if (error == 0) {
         atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
@@ -828,13 +860,20 @@ current_ring(struct writer *writer)
 void
 writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
 {
-    struct own_ring *own = current_ring(writer);
     uint64_t begin = writer->sys->now_mono();
+    struct own_ring *own;
 
-    if (own == NULL) {
+    if (find_ring(writer, &own) < 0) {
         return;
     }
-    control_wake_leader(&writer->control);
+    if (atomic_load_explicit(&writer->control.shared->leader_sleeps,
+                             memory_order_relaxed)) {
+        control_wake_leader(&writer->control);
+    }
+    if (atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
+        /* A gap event goes first. */
+        size += ring_span(sizeof(struct gap_mark) + GAP_LINE_MAX) + RING_ALIGN;
+    }
     ring_wait_space(&own->ring, size + 1, limit_ns);
     atomic_fetch_add_explicit(&own->ring.shared->blocked_ns,
                               writer->sys->now_mono() - begin, memory_order_relaxed);
@@ -918,8 +957,7 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
     if (!control_is_done(&writer->control, request, ticket)) {
         return 0;
     }
-    *error = atomic_load_explicit(&shared->requests[request].error,
-                                  memory_order_relaxed);
+    *error = control_answer(&writer->control, request, ticket);
     return 1;
 }
 
@@ -1049,10 +1087,16 @@ writer_repair(struct writer *writer)
     }
     broken = leader_check_lock_file(&writer->leader);
     if (error == 0 && broken < 0) {
+        if (broken == -EBADF) {
+            /* The number may be somebody else's file by now. */
+            writer->leader.lock_fd = -1;
+        }
         leader_step_down(&writer->leader);
         error = leader_reopen(&writer->leader, state_mode(writer),
                               (gid_t)writer->options.settings.gid);
-        control_add(&writer->control, COUNTER_locks_reopened, 1);
+        if (error == 0) {
+            control_add(&writer->control, COUNTER_locks_reopened, 1);
+        }
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;
@@ -1066,8 +1110,9 @@ writer_before_fork(void)
     struct writer *writer;
 
     pthread_mutex_lock(&registry_mutex);
+    is_forking = true;
     for (writer = registry; writer != NULL; writer = writer->next) {
-        drainer_stop(writer);
+        drainer_park(writer);
     }
 }
 
@@ -1076,44 +1121,65 @@ writer_after_fork_parent(void)
 {
     struct writer *writer;
 
+    is_forking = false;
     for (writer = registry; writer != NULL; writer = writer->next) {
-        if (atomic_load_explicit(&writer->current, memory_order_relaxed) != NULL) {
-            int error = drainer_start(writer);
-            if (error < 0) {
-                control_note_error(&writer->control, error);
+        int error = drainer_resume(writer);
+        if (error < 0) {
+            /* The next write tries again; until then another process may lead. */
+            control_note_error(&writer->control, error);
+            if (!writer->is_private) {
+                leader_step_down(&writer->leader);
             }
         }
     }
     pthread_mutex_unlock(&registry_mutex);
 }
 
+/* Everything of the parent that a writer must not go on with. */
+static void
+forget_parent(struct writer *writer)
+{
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_mutex_init(&writer->thread_mutex, NULL);
+    atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
+    atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
+    writer->own_rings = NULL;
+    writer->is_parked = false;
+    writer->needs_control = writer->is_private;
+    writer->is_settled = false;
+    writer->syncer.has_thread = false;
+    writer->syncer.has_result = false;
+    writer->batch.is_outstanding = false;
+    writer->failures = 0;
+    writer->next_try_ns = 0;
+    writer->next_retry_ns = 0;
+    memset(writer->map.rings, 0, sizeof(writer->map.rings));
+    leader_forget(&writer->leader);
+    if (!writer->is_private) {
+        logfile_close(&writer->file);
+    }
+}
+
 /* Only what is safe in the child of a threaded process: no allocation, no locks. The
  * parent's rings are not mapped here (keep_from_children); their structs stay, because
- * nobody knows who looks at them. */
+ * nobody knows who looks at them. Runs once a child: from pthread_atfork, and again from
+ * a caller that can't know of that. */
 static void
 mark_forked(void)
 {
+    pthread_mutex_t fresh = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
     struct writer *writer;
 
-    pthread_mutex_init(&registry_mutex, NULL);
+    if (registry_pid == getpid()) {
+        return;
+    }
+    registry_pid = getpid();
+    registry_mutex = fresh;
+    is_forking = false;
     for (writer = registry; writer != NULL; writer = writer->next) {
-        pthread_mutex_init(&writer->mutex, NULL);
-        atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
-        atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
-        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
-        writer->own_rings = NULL;
-        atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
-        writer->needs_control = writer->is_private;
-        writer->syncer.has_thread = false;
-        writer->syncer.has_result = false;
-        writer->batch.is_outstanding = false;
-        writer->failures = 0;
-        writer->next_try_ns = 0;
-        memset(writer->map.rings, 0, sizeof(writer->map.rings));
-        if (!writer->is_private) {
-            leader_forget(&writer->leader);
-            logfile_close(&writer->file);
-        }
+        forget_parent(writer);
     }
 }
 

@@ -61,7 +61,7 @@ int writer_open(struct writer **out, const struct sys *sys,
 
 /* Flushes for `flush_limit_ns` at most and gives the reference back; with the last one
  * the thread ends. 0, or -EBUSY when records stayed in the ring: they are not lost, the
- * next opener writes them. */
+ * next opener writes them. -EPIPE: they are, standard output has no reader. */
 int writer_close(struct writer *writer, uint64_t flush_limit_ns);
 
 /* Commits one record, never waiting. `terminate` adds a newline.

@@ -25,6 +25,7 @@ PYTHON_SHELVES = [
     # 3: decide, write, read
     {"backups"},
     {"space"},
+    {"stats"},
     {"policy", "encode", "mill", "follow", "verify"},
     {"writer"},
     # 4: places and questions

@@ -4,9 +4,11 @@ This is the public door: what isn't listed here or in the `__all__` of a module 
 private. Importing it loads no third-party module but orjson.
 """
 
+from typing import TYPE_CHECKING
+
 from ._version import __version__
 from .errors import AuditringError, ClosedError, RingFullError
-from .writer import LogWriter, Stats
+from .writer import LogWriter
 
 __all__ = [
     "AuditringError",
@@ -16,3 +18,15 @@ __all__ = [
     "Stats",
     "__version__",
 ]
+
+if TYPE_CHECKING:
+    from .stats import Stats
+
+
+def __getattr__(name: str) -> object:
+    """Import what only few programs use when they do."""
+    if name == "Stats":
+        from .stats import Stats
+
+        return Stats
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -53,16 +53,26 @@ cdef object _error(int error, object path):
     text = os.strerror(code)
     if code in _EXPLANATIONS:
         text = f"{text} ({_EXPLANATIONS[code]})"
-    return OSError(code, text, path)
+    return OSError(code, text, str(path))
 
 
 cdef int64_t _deadline(object timeout) except -1:
     """Turn seconds from now, or None for ever, into monotonic nanoseconds."""
     if timeout is None:
         return FOREVER_NS
-    if timeout < 0:
+    if not timeout >= 0:
         raise ValueError(f"timeout: expected None or seconds >= 0, got {timeout!r}")
+    if timeout > 2**31:
+        return FOREVER_NS
     return time.monotonic_ns() + <int64_t> (timeout * 1e9)
+
+
+cdef uint64_t _slice_ns(int64_t deadline) except? 0:
+    """Return how long to wait at a stretch: until the deadline, but not for long."""
+    cdef int64_t left = deadline - <int64_t> time.monotonic_ns()
+    if left >= <int64_t> SLICE_NS:
+        return SLICE_NS
+    return <uint64_t> left if left > 0 else 0
 
 
 cdef class Writer:
@@ -128,20 +138,81 @@ cdef class Writer:
     # Writing.
 
     def write(self, data, /):
-        """Commit one record; see `LogWriter`."""
+        """Commit one record: what the log keeps whole, in one file.
+
+        Returns when the record is in the ring and survives the death of the process;
+        with ``durability="sync"``, when it is on the disk. Newlines in it stay, and
+        one is added to its end if there is none.
+
+        Thread-safety: any thread. While it waits, signal handlers run.
+
+        Args:
+            data: A bytes-like object; with its newline up to `record_limit` bytes.
+
+        Returns:
+            True: It is committed. False: It was dropped, with ``on_full="drop"`` or
+            ``on_timeout="drop"``; a gap event in the log will tell.
+
+        Raises:
+            TypeError: It isn't bytes-like; text needs an encoding.
+            BufferError: It isn't contiguous.
+            ValueError: It is empty or too large.
+            RingFullError: There was no room, at once with ``on_full="raise"``, or for
+                `block_timeout`.
+            ClosedError: The writer was closed, before the call or while it waited.
+            BrokenPipeError: It waited for standard output, which nobody reads.
+            OSError: The process needs a new ring, after a fork, and can't have it.
+        """
         if type(data) is bytes:
             return self._commit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         return self._with_buffer(data, False)
 
     def write_lines(self, chunk, /):
-        """Commit every line of *chunk* as a record of its own; see `LogWriter`."""
+        """Commit every line of a chunk as a record of its own.
+
+        A line ends with its newline; the last one gets it if it has none. Empty lines
+        are lines.
+
+        Thread-safety: any thread. Lines of other threads may come in between.
+
+        Args:
+            chunk: A bytes-like object of any size; none of its lines is larger than
+                `record_limit`.
+
+        Returns:
+            How many were committed; the others were dropped, as `write` does it. With
+            ``durability="sync"`` all of them are on the disk.
+
+        Raises:
+            TypeError, BufferError, ValueError, RingFullError, ClosedError, OSError:
+                As `write` does. The lines before the one in question are committed,
+                those after it are not.
+        """
         return self._with_buffer(chunk, True)
 
     def write_json(self, value, /):
-        """Commit *value* as one line of JSON; see `LogWriter`."""
+        """Commit a mapping as one record, a line of compact JSON in UTF-8.
+
+        What JSON has no form for becomes something that it has one for, and is counted
+        in ``stats().coerced_values``: bytes and broken text, sets, keys that are no
+        text, unknown objects, what is nested too deep or in itself. NaN is null.
+
+        Thread-safety: any thread; nobody may change *value* meanwhile.
+
+        Args:
+            value: Anything that consists of mappings, lists and values; dates, UUIDs,
+                enums and dataclasses have forms of their own.
+
+        Returns:
+            As `write` does.
+
+        Raises:
+            ValueError: The line is too large.
+            RingFullError, ClosedError, OSError: As `write` does.
+        """
         try:
             line = dumps(value)
-        except TypeError:
+        except Exception:  # Foreign code may run in it: the event stays, come what may.
             line = self._coerced(value)
         return self._commit(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
 
@@ -167,44 +238,41 @@ cdef class Writer:
 
     cdef inline bint _commit(self, const char *data, Py_ssize_t size) except -1:
         cdef writer_ticket ticket
-        cdef int error
-        if self._writer == NULL or self._is_closing:
-            raise ClosedError(f"{self.path}: write after close()")
-        if size == 0:
-            raise ValueError("data: expected at least one byte, got none")
-        error = writer_write(
-            self._writer, data, <size_t> size, data[size - 1] != 10, &ticket
-        )
-        if error < 0:
-            if not self._commit_slowly(error, data, size, &ticket):
-                return False
+        if not self._take(data, size, &ticket):
+            return False
         if self._waits_for_disk:
             self._wait_durable(&ticket)
         return True
 
     cdef object _commit_lines(self, const char *data, Py_ssize_t size):
         cdef const char *end
+        cdef writer_ticket last
         cdef Py_ssize_t line, committed = 0
         while size > 0:
             end = <const char *> memchr(data, 10, <size_t> size)
             line = size if end == NULL else end - data + 1
-            committed += self._commit_one(data, line, end != NULL and line < size)
+            committed += self._take(data, line, &last)
             data += line
             size -= line
+        # The last one on the disk means that those before it are.
+        if committed > 0 and self._waits_for_disk:
+            self._wait_durable(&last)
         return committed
 
-    cdef bint _commit_one(
-        self, const char *data, Py_ssize_t size, bint is_followed
+    cdef inline bint _take(
+        self, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1:
-        """Commit a line; only the last of a chunk waits for the disk."""
-        cdef bint waits = self._waits_for_disk
-        self._waits_for_disk = waits and not is_followed
-        try:
-            return self._commit(data, size)
-        finally:
-            self._waits_for_disk = waits
+        cdef int error
+        if self._writer == NULL or self._is_closing:
+            raise ClosedError(f"{self.path}: write after close()")
+        if size == 0:
+            raise ValueError("data: expected at least one byte, got none")
+        error = writer_write(
+            self._writer, data, <size_t> size, data[size - 1] != 10, ticket
+        )
+        return error == 0 or self._take_slowly(error, data, size, ticket)
 
-    cdef bint _commit_slowly(
+    cdef bint _take_slowly(
         self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1:
         """Go on after a refusal: wait, drop or raise as the options say."""
@@ -232,10 +300,7 @@ cdef class Writer:
         return True
 
     cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1:
-        cdef uint64_t limit = SLICE_NS
-        left = deadline - time.monotonic_ns()
-        if deadline != FOREVER_NS and left < <int64_t> limit:
-            limit = max(left, 0)
+        cdef uint64_t limit = _slice_ns(deadline)
         self._calls += 1
         try:
             with nogil:
@@ -294,37 +359,87 @@ cdef class Writer:
     cdef bint _ask(self, request what, object timeout) except -1:
         cdef int64_t deadline = _deadline(timeout)
         cdef uint64_t ticket = 0
-        cdef int answered = 0, error = 0
+        cdef int error
         self._check_open()
+        error = writer_ask(self._writer, what, &ticket)
+        if error < 0:
+            raise _error(error, self.path)
+        while not self._wait_answer(what, ticket, deadline, &error):
+            self._look_around()
+            if time.monotonic_ns() >= deadline:
+                return False
+        if error < 0:
+            raise _error(error, self.path)
+        return True
+
+    cdef bint _wait_answer(
+        self, request what, uint64_t ticket, int64_t deadline, int *error
+    ) except -1:
+        cdef uint64_t limit = _slice_ns(deadline)
+        cdef bint is_answered
+        # Not across _look_around: a signal handler may close the writer there.
         self._calls += 1
         try:
-            error = writer_ask(self._writer, what, &ticket)
-            if error < 0:
-                raise _error(error, self.path)
-            while True:
-                with nogil:
-                    answered = writer_wait_answer(
-                        self._writer, what, ticket, SLICE_NS, &error
-                    )
-                if answered or time.monotonic_ns() >= deadline:
-                    break
-                self._look_around()
+            with nogil:
+                is_answered = writer_wait_answer(
+                    self._writer, what, ticket, limit, error
+                )
         finally:
             self._calls -= 1
-        if answered and error < 0:
-            raise _error(error, self.path)
-        return answered != 0
+        return is_answered
 
     def flush(self, timeout=None):
-        """Wait until all that was committed is in the file; see `LogWriter`."""
+        """Wait until every record that was committed before is in the file.
+
+        Records of all processes count, dead ones too. In the file means handed to the
+        kernel; `sync` means the disk.
+
+        Thread-safety: any thread. While it waits, signal handlers run.
+
+        Args:
+            timeout: Seconds to wait; None is for ever.
+
+        Returns:
+            True: They are. False: Not within *timeout*.
+
+        Raises:
+            ClosedError: The writer was closed, before the call or while it waited.
+            BrokenPipeError: It is standard output, which nobody reads.
+        """
         return self._ask(REQUEST_FLUSH, timeout)
 
     def sync(self, timeout=None):
-        """Wait until all that was committed is on the disk; see `LogWriter`."""
+        """Wait until every record that was committed before is on the disk.
+
+        Whatever `durability` is. Standard output is only flushed.
+
+        Thread-safety: any thread. While it waits, signal handlers run.
+
+        Args:
+            timeout: Seconds to wait; None is for ever.
+
+        Returns:
+            True: They are. False: Not within *timeout*.
+
+        Raises:
+            OSError: The disk failed. What was written since the last sync may be lost
+                when the machine stops; a gap event in the log says so.
+            ClosedError: The writer was closed, before the call or while it waited.
+        """
         return self._ask(REQUEST_SYNC, timeout)
 
     def rotate(self):
-        """Make the live file a backup; see `LogWriter`."""
+        """Make the live file a backup now, an empty one too, and begin a new one.
+
+        Waits until that is done, by whichever process leads. Records that were
+        committed before are in the backup. Standard output stays as it is.
+
+        Thread-safety: any thread. While it waits, signal handlers run.
+
+        Raises:
+            OSError: The file can't be renamed; it stays in use.
+            ClosedError: The writer was closed, before the call or while it waited.
+        """
         self._ask(REQUEST_ROTATE, None)
 
     def _ask_reopen(self):
@@ -334,7 +449,18 @@ cdef class Writer:
         writer_ask(self._writer, REQUEST_REOPEN, &ticket)
 
     def reopen(self):
-        """Open the live file by its name again; see `LogWriter`."""
+        """Open the live file by its name again, after somebody renamed it.
+
+        For an external logrotate; `reopen_on` ties it to a signal. Waits until that is
+        done, by whichever process leads. Without it a rename is noticed with the next
+        record, or within half a second.
+
+        Thread-safety: any thread. While it waits, signal handlers run.
+
+        Raises:
+            OSError: The file can't be opened; it is tried again and again.
+            ClosedError: The writer was closed, before the call or while it waited.
+        """
         self._ask(REQUEST_REOPEN, None)
 
     # Looking.
@@ -414,10 +540,14 @@ cdef class Writer:
         if left == NULL or self._is_closing:
             return 0
         self._is_closing = True
-        while self._calls > 0:
-            writer_wake_rotation(left)
-            time.sleep(0.001)
-        self._writer = NULL
+        try:
+            while self._calls > 0:
+                writer_wake_rotation(left)
+                time.sleep(0.001)
+            self._writer = NULL
+        finally:
+            # A signal handler that raises leaves the writer open.
+            self._is_closing = self._writer == NULL
         with nogil:
             error = writer_close(left, limit)
         return -error

@@ -53,6 +53,11 @@ class Backup:
     index: int | None = None
 
     @property
+    def dialect(self) -> Dialect:
+        """The dialect that its name is of."""
+        return "lumberjack" if self.index is None else "stdlib"
+
+    @property
     def path(self) -> str:
         """Where to open it."""
         return os.path.join(self.directory, self.name)

@@ -6,23 +6,33 @@ command was used wrongly or can't work in its environment.
 
 import inspect
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import click
 
 from ._version import __version__
-from .errors import AuditringError, RingFullError
+from .backups import list_backups
+from .errors import AuditringError
 from .feed import Feed, Signals
-from .writer import LogWriter
+from .problems import Problems
+from .recovery import has_writers, is_log
+from .recovery import recover as recover_log
+from .writer import CLOSE_LIMIT_S, LogWriter
+
+if TYPE_CHECKING:
+    from .backups import Dialect
+    from .mill import Compression
 
 __all__ = ["main"]
 
 MIB = 2**20
+COMPRESSION_POLL_S = 0.02
 
 _DEFAULTS = {
     name: parameter.default
@@ -63,13 +73,16 @@ def _refusing(subject: str) -> Iterator[None]:
         raise _Refusal(str(error)) from error
 
 
-class _Mode(click.ParamType):
+class _Mode(click.ParamType[int]):
     """Permission bits in octal, as chmod takes them."""
 
     name = "octal"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self,
+        value: str | int,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> int:
         """Read the bits; a default is a number already."""
         if isinstance(value, int):
@@ -84,6 +97,25 @@ def _to_bytes(
     context: click.Context, parameter: click.Parameter, value: int | None
 ) -> int | None:
     return None if value is None else value * MIB
+
+
+class _WriterOptions(TypedDict):
+    """The arguments of LogWriter that are options of `write`."""
+
+    max_bytes: int
+    max_backups: int
+    max_age: float | None
+    max_total_bytes: int | None
+    compress: "Compression | None"
+    compress_level: int | None
+    ring_bytes: int
+    on_full: Literal["block", "drop", "raise"]
+    durability: Literal["process", "interval", "sync"]
+    sync_interval: float
+    state_dir: str | None
+    mode: int
+    group: int | str | None
+    dialect: "Dialect"
 
 
 @main.command()
@@ -194,6 +226,9 @@ def _to_bytes(
     metavar="NAME|GID",
     default=_DEFAULTS["group"],
     show_default="the process's own",
+    callback=lambda context, parameter, value: (
+        int(value) if value and value.isdecimal() else value
+    ),
     help="Group of the files, which may then write to the log too.",
 )
 @click.option(
@@ -203,7 +238,7 @@ def _to_bytes(
     show_default=True,
     help="Names of backups: audit-2026-11-22T01-02-03.004.log, or audit.log.1.",
 )
-def write(path: str, **options: Any) -> None:
+def write(path: str, **options: Unpack[_WriterOptions]) -> None:
     """Write the lines of standard input to the log PATH.
 
     Bytes are written as they come, and a last line without a newline gets one. PATH
@@ -217,12 +252,124 @@ def write(path: str, **options: Any) -> None:
     """
     if sys.stdin is None:
         raise _Refusal("standard input: it is closed")
-    problems = _Problems()
-    with Signals() as signals:
-        with _refusing(path):
-            log = LogWriter(path, on_error=problems.on_error, **options)
+    with _refusing(path):
+        log = LogWriter(path, on_error=lambda error: _complain(str(error)), **options)
+    problems = Problems(path, _complain)
+    with Signals(on_tick=lambda: problems.look_at(log)) as signals:
+        log.reopen_on(signal.SIGHUP)
+        with problems.telling(log):
+            feed = Feed(
+                log,
+                sys.stdin.fileno(),
+                may_drop=options["on_full"] == "drop",
+                on_oversize=problems.on_oversize,
+            )
+            feed.run(signals, output_fd=1 if path == "-" else None)
+            if options["compress"] and path != "-":
+                _await_compression(log, options["dialect"], signals)
+            problems.look_at_losses(feed)
+    sys.exit(problems.status)
+
+
+def _await_compression(log: LogWriter, dialect: "Dialect", signals: Signals) -> None:
+    """Wait until all backups are compressed: after a pipeline nobody else may do it."""
+    log.flush(CLOSE_LIMIT_S)
+    while not signals.stop and not log.stats().mill_errors:
+        backups = list_backups(log.path.parent, log.path.name, dialect)
+        if all(backup.suffix for backup in backups):
+            return
+        signals.wait(COMPRESSION_POLL_S)
+
+
+@main.command()
+@click.argument("path")
+@click.option(
+    "--state-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    show_default=".NAME.ring beside the log",
+    help="Where its writers keep their rings.",
+)
+def recover(path: str, state_dir: str | None) -> None:
+    """Finish what killed writers of the log PATH left, when none is running.
+
+    The lines that they were acknowledged are then in the log. Any program that opens
+    the log does the same. Exit status 1: a writer is running, and does it by itself.
+    """
+    log = Path(os.path.realpath(path))
+    if not is_log(log):
+        click.echo(f"{path}: nothing to recover, no writer ever opened it")
+        return
+    with _refusing(path):
+        if has_writers(log):
+            _complain(f"{path}: a writer is running, it recovers what others left")
+            sys.exit(1)
+        done = recover_log(log, state_dir=state_dir)
+    click.echo(f"{path}: {done.lines} lines recovered, {done.size_bytes} bytes")
+    if done.gap_events:
+        click.echo(
+            f"{path}: {done.gap_events} of them are gap events: see what is lost"
+        )
+    for file in done.salvaged:
+        click.echo(f"{path}: the machine restarted, see {file}")
+
+
+@main.command()
+@click.option(
+    "--size",
+    "target_bytes",
+    metavar="MB",
+    type=click.IntRange(min=1),
+    default=300,
+    show_default=True,
+    callback=_to_bytes,
+    help="How much to write, all processes together; 1 MB is 1,048,576 bytes.",
+)
+@click.option(
+    "--writers",
+    metavar="N",
+    type=click.IntRange(1, 64),
+    default=3,
+    show_default=True,
+    help="How many processes write at the same time.",
+)
+@click.option(
+    "--keep",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="a temporary one that is removed",
+    help="Write the log into this new or empty directory and leave it there.",
+)
+def demo(target_bytes: int, writers: int, keep: Path | None) -> None:
+    """Show it: real audit events, several processes, a SIGKILL, and every line there.
+
+    Writes a few hundred MB of real Kubernetes audit events from several processes into
+    one rotated and compressed log, kills the process that writes the file in the
+    middle, and compares every line of the log with what was acknowledged.
+    """
+    from .demo import run_demo  # Here, for it takes what `write` needn't load.
+
+    with _demo_directory(keep) as directory:
         try:
-            feed = Feed(log, sys.stdin.fileno(), on_oversize=problems.on_oversize)
-            ...
-        finally:
-            log.close()
+            is_good = run_demo(
+                directory, target_bytes=target_bytes, writers=writers, echo=click.echo
+            )
+        except OSError as error:
+            raise _Refusal(f"{error.filename or directory}: {error.strerror}") from error
+        except AuditringError as error:
+            _complain(str(error))
+            is_good = False
+    sys.exit(0 if is_good else 1)
+
+
+@contextmanager
+def _demo_directory(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="auditring-demo-") as directory:
+            yield Path(directory)
+        return
+    with _refusing(str(keep)):
+        keep.mkdir(parents=True, exist_ok=True)
+        if any(keep.iterdir()):
+            raise ValueError(f"--keep: expected a new or empty directory, got {keep}")
+    yield keep

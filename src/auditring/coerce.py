@@ -1,7 +1,8 @@
 """Make values that JSON has no form for into ones that it has.
 
 The slow way of `LogWriter.write_json`: an odd value must never lose an event. What can
-be said of it is kept as text.
+be said of it is kept as text. Nothing that foreign objects raise gets out of here but
+what is to end the program, KeyboardInterrupt and the like.
 """
 
 import math
@@ -11,9 +12,10 @@ import orjson
 
 __all__ = ["coerce"]
 
-DEPTH_MAX = 200  # orjson refuses 254 levels
+DEPTH_MAX = 100  # a level takes 4 of the 1,000 frames that a thread has
 TEXT_MAX = 10_000
 
+_CUT = "…"
 _INT_MIN = -(2**63)
 _INT_MAX = 2**64 - 1
 
@@ -21,10 +23,11 @@ _INT_MAX = 2**64 - 1
 def coerce(value: object) -> tuple[object, int]:
     """Return *value* with everything odd replaced, and how much was.
 
-    Text that is not valid Unicode gets replacement characters; bytes are read as
-    UTF-8; keys become text; integers beyond 64 bits, sets, numbers that are none and
-    unknown objects become text (`str`, or the type's name if that fails); what is
-    nested deeper than 200 levels, or in itself, becomes "…".
+    Text that is not valid Unicode gets question marks where it isn't; bytes are read
+    as UTF-8; keys become text, with underscores after it if there is such a key
+    already; sets become lists; NaN and infinities become null; integers beyond 64 bits
+    and unknown objects become text (`str` up to 10,000 characters, or the type's name
+    if that fails); what is nested deeper than 100 levels, or in itself, becomes "…".
     """
     coercion = _Coercion()
     return coercion.convert(value, 0), coercion.count
@@ -33,65 +36,113 @@ def coerce(value: object) -> tuple[object, int]:
 class _Coercion:
     def __init__(self) -> None:
         self.count = 0
+        self._entered: set[int] = set()  # ids of the containers that we are inside of
 
     def convert(self, value: object, depth: int) -> object:
-        if depth > DEPTH_MAX:
-            return self._odd("…")
+        try:
+            return self._convert(value, depth)
+        except RecursionError:
+            text = _CUT  # the caller stands deep in the stack already
+        except Exception:  # Foreign code: whatever it raises, the event stays.
+            text = type(value).__name__
+        self.count += 1
+        return text
+
+    def _convert(self, value: object, depth: int) -> object:
         if value is None or isinstance(value, bool):
             return value
+        # What a subclass overrides is passed by, as orjson does.
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(str.__str__(value))
         if isinstance(value, int):
-            return self._integer(value)
+            return self._integer(int.__int__(value))
         if isinstance(value, float):
-            return value if math.isfinite(value) else self._odd(str(value))
-        if isinstance(value, Mapping):
-            return self._mapping(value, depth)
-        if isinstance(value, (list, tuple)):
-            return [self.convert(item, depth + 1) for item in value]
-        return self._unknown(value, depth)
-
-    def _odd(self, replacement: str) -> str:
-        self.count += 1
-        return replacement
+            return self._number(float.__float__(value))
+        if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+            return self._container(value, depth)
+        return self._unknown(value)
 
     def _text(self, value: str) -> str:
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return self._odd(value.encode(errors="replace").decode())
-        return str(value)
+        text = _valid(value)
+        self.count += text != value
+        return text
 
     def _integer(self, value: int) -> int | str:
         if _INT_MIN <= value <= _INT_MAX:
-            return int(value)
-        return self._odd(f"{value:#x}")
+            return value
+        self.count += 1
+        try:
+            return str(value)
+        except ValueError:  # more digits than Python writes
+            return f"{value:#x}"
+
+    def _number(self, value: float) -> float | None:
+        if math.isfinite(value):
+            return value
+        self.count += 1
+        return None
+
+    def _container(
+        self,
+        value: Mapping[object, object]
+        | list[object]
+        | tuple[object, ...]
+        | set[object]
+        | frozenset[object],
+        depth: int,
+    ) -> object:
+        if depth >= DEPTH_MAX or id(value) in self._entered:
+            self.count += 1
+            return _CUT
+        self._entered.add(id(value))
+        try:
+            if isinstance(value, Mapping):
+                return self._mapping(value, depth + 1)
+            self.count += isinstance(value, (set, frozenset))
+            return [self.convert(item, depth + 1) for item in value]
+        finally:
+            self._entered.discard(id(value))
 
     def _mapping(self, value: Mapping[object, object], depth: int) -> dict[str, object]:
-        try:
-            items = list(value.items())
-        except Exception:  # Foreign code: whatever it raises, the event stays.
-            return {"": self._odd(type(value).__name__)}
-        return {self._key(key): self.convert(item, depth + 1) for key, item in items}
+        result: dict[str, object] = {}
+        for key, item in value.items():
+            text = self._key(key)
+            while text in result:
+                text += "_"
+            result[text] = self.convert(item, depth)
+        return result
 
     def _key(self, key: object) -> str:
-        if isinstance(key, str):
+        if type(key) is str:
             return self._text(key)
-        text = self.convert(key, DEPTH_MAX)
-        return self._odd(text if isinstance(text, str) else str(text))
+        self.count += 1
+        try:
+            pair = orjson.dumps({key: None}, option=orjson.OPT_NON_STR_KEYS)
+            return str(*orjson.loads(pair))
+        except Exception:  # not a key to orjson; or foreign code, as above
+            return _description(key)
 
-    def _unknown(self, value: object, depth: int) -> object:
+    def _unknown(self, value: object) -> object:
         try:
             # Dates, UUIDs, enums, dataclasses: forms that orjson has by itself.
             return orjson.Fragment(orjson.dumps(value))
-        except TypeError:
+        except Exception:  # Foreign code may run in it, as above.
             self.count += 1
+            return _description(value)
+
+
+def _description(value: object) -> str:
+    try:
         if isinstance(value, (bytes, bytearray, memoryview)):
             return bytes(value).decode(errors="replace")
-        if isinstance(value, (set, frozenset)):
-            return [self.convert(item, depth + 1) for item in value]
-        try:
-            text = str(value)
-        except Exception:  # Foreign code: whatever it raises, the event stays.
-            text = type(value).__name__
-        return self._text(text[:TEXT_MAX])
+        return _valid(str(value)[:TEXT_MAX])
+    except Exception:  # Foreign code, as above.
+        return type(value).__name__
+
+
+def _valid(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode(errors="replace").decode()
+    return text

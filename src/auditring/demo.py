@@ -18,10 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
+from .backups import list_backups
 from .demo_account import Account, Contents
 from .demo_worker import COMPRESS, MAX_BYTES, Oracle, Sample, Task, open_log
 from .errors import AuditringError
-from .writer import Stats
+from .stats import Stats
 
 __all__ = ["Echo", "run_demo"]
 
@@ -127,6 +128,8 @@ class _Worker:
             [sys.executable, "-m", "auditring.demo_worker", json.dumps(asdict(task))],
             stdin=subprocess.PIPE,
             pass_fds=[self.oracle.fd],
+            # Ctrl-C is for the demo, which ends its workers.
+            process_group=0,
         )
 
     @property
@@ -280,9 +283,14 @@ def _settle(log: Path) -> Stats:
     """Open the log once more, until what the workers left undone is done."""
     with open_log(log) as writer:
         deadline = time.monotonic() + STALL_LIMIT_S
-        while has_plain_backup(log) and time.monotonic() < deadline:
+        while _has_plain_backup(log) and time.monotonic() < deadline:
             time.sleep(POLL_S)
         return writer.stats()
+
+
+def _has_plain_backup(log: Path) -> bool:
+    backups = list_backups(log.parent, log.name, "lumberjack")
+    return any(not backup.suffix for backup in backups)
 
 
 def _report(
@@ -307,7 +315,7 @@ def _report(
             f" {_mebibytes(contents.file_bytes)} of files",
         ),
         ("ratio", f"{contents.line_bytes / contents.file_bytes:.0f} : 1"),
-        ("", "the same events repeat: a real log packs less well"),
+        ("", "picked events: those of a log as it comes resemble each other more"),
         ("recovered", _recovered(stats)),
     ]
     echo("")
@@ -327,7 +335,11 @@ def _report(
 
 
 def _recovered(stats: Stats) -> str:
-    return f"{stats}"
+    return (
+        f"{stats.recovered_records:,} events that a killed worker left in its ring;"
+        f" torn batches completed: {stats.batches_completed};"
+        f" unfinished events passed over: {stats.abandoned_reservations}"
+    )
 
 
 def _spread(latencies_ns: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Self
 
 import zstandard
 
+from .backups import list_backups
 from .demo_worker import Oracle, Sample
 
 __all__ = ["Account", "Contents"]
@@ -99,8 +100,8 @@ def _enter(line: bytes, sample: Sample, accounts: Mapping[int, Account]) -> bool
 
 
 def _files(log: Path) -> list[Path]:
-    """List backups, oldest first (their names hold the time), then the live file."""
-    return [*sorted(log.parent.glob(f"{log.stem}-*{log.suffix}*")), log]
+    backups = list_backups(log.parent, log.name, "lumberjack")
+    return [*(Path(backup.path) for backup in reversed(backups)), log]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -16,14 +16,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from typing import Self
+from typing import Final, Self
 
 from .writer import LogWriter
 
 __all__ = ["COMPRESS", "MAX_BYTES", "Oracle", "Sample", "Task", "open_log"]
 
 MAX_BYTES = 20 * 2**20
-COMPRESS = "zstd"
+COMPRESS: Final = "zstd"
 
 
 def open_log(path: str | os.PathLike[str]) -> LogWriter:

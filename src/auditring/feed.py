@@ -4,6 +4,7 @@ A line is what a newline ends; its bytes are handed on as they came. What stands
 the last newline of the input gets one. No step here is taken once a line.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -12,6 +13,7 @@ import stat
 import struct
 import termios
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -23,28 +25,32 @@ CHUNK_BYTES = 2**20
 
 
 class Signals:
-    """Signals that ask a feed for something, noted until it looks.
+    """Signals noted until somebody looks, and a tick every second.
 
-    SIGTERM and SIGINT ask it to stop, and have their usual effect the second time.
-    SIGHUP asks it to open the live file again. Only for the main thread, and active
-    inside a ``with`` block.
+    SIGTERM and SIGINT ask to stop, and have their usual effect the second time. Only
+    for the main thread, and active inside a ``with`` block.
+
+    Attributes:
+        stop: One of them came.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_tick: Callable[[], object]) -> None:
         self.stop = False
-        self.reopen = False
+        self._on_tick = on_tick
 
     def __enter__(self) -> Self:
-        # A signal between the last look and poll() must end that poll(): the
+        # A signal between the last look and a poll() must end that poll(): the
         # interpreter writes a byte to this pipe before it runs a handler.
         self._read_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         self._handlers = {
-            number: signal.signal(number, self._note)
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+            number: signal.signal(number, self._note_stop)
+            for number in (signal.SIGTERM, signal.SIGINT)
             # A shell without job control starts a background job with SIGINT ignored.
             if signal.getsignal(number) is not signal.SIG_IGN
         }
+        self._handlers[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._tick)
+        signal.setitimer(signal.ITIMER_REAL, 1.0, 1.0)
         return self
 
     def __exit__(
@@ -53,6 +59,7 @@ class Signals:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._wakeup)
@@ -67,23 +74,25 @@ class Signals:
         """Make the descriptor unreadable until the next signal."""
         os.read(self._read_fd, 4096)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGHUP:
-            self.reopen = True
-        else:
-            self.stop = True
-            signal.signal(number, signal.SIG_DFL)
+    def wait(self, seconds: float) -> None:
+        """Wait until a signal comes, *seconds* at most."""
+        if select.select([self], [], [], seconds)[0]:
+            self.acknowledge()
+
+    def _note_stop(self, number: int, frame: FrameType | None) -> None:
+        self.stop = True
+        signal.signal(number, signal.SIG_DFL)
+
+    def _tick(self, number: int, frame: FrameType | None) -> None:
+        self._on_tick()
 
 
 class Feed:
     """The way of lines from a file descriptor into a log.
 
     Attributes:
-        committed: lines that the log took.
-        dropped: lines that it dropped, because the ring was full.
-        oversize: lines that it can't take, because they are longer than
-            `record_limit`. They are passed over, and `on_oversize` is called with the
-            size of each in bytes.
+        dropped: Lines that the log dropped, because its ring was full.
+        oversize: Lines passed over, because they are longer than a record may be.
     """
 
     def __init__(
@@ -91,38 +100,57 @@ class Feed:
         log: LogWriter,
         fd: int,
         *,
-        on_oversize: Callable[[int], None],
+        may_drop: bool,
+        on_oversize: Callable[[int], object],
     ) -> None:
-        self.committed = 0
+        """Prepare a feed.
+
+        Args:
+            log: Where lines go.
+            fd: Where they come from.
+            may_drop: The log drops lines when its ring is full; only then they are
+                counted, which takes another walk over all bytes.
+            on_oversize: Called with the size in bytes of each line passed over.
+        """
         self.dropped = 0
         self.oversize = 0
         self._log = log
         self._fd = fd
-        self._record_limit = log.record_limit
+        self._may_drop = may_drop
         self._on_oversize = on_oversize
         # No chunk is larger than a record may be, so no line in it is.
         self._buffer = bytearray(min(CHUNK_BYTES, log.record_limit))
         self._kept = 0  # bytes of an unfinished line at the start of the buffer
         self._passed_over = 0  # bytes so far of a line that is too long
 
-    def run(self, signals: Signals) -> None:
+    def run(self, signals: Signals, *, output_fd: int | None = None) -> None:
         """Feed the log until the input ends or a signal asks to stop.
 
+        Args:
+            signals: What may ask to stop.
+            output_fd: Where the log's lines go, if that is a pipe whose reader may
+                leave while there is no input.
+
         Raises:
-            OSError: the input can't be read, or the log not be written.
-            RingFullError: as the log was opened to; lines of this chunk are missing.
+            OSError: The input can't be read.
+            BrokenPipeError: The reader of the output left.
+            RingFullError: The log is to raise that; lines already read are missing.
         """
+        # A pipe of 64 KiB, as they are made, would be read in as many small pieces.
+        with suppress(OSError):
+            fcntl.fcntl(self._fd, fcntl.F_SETPIPE_SZ, CHUNK_BYTES)
         poll = select.poll()
         poll.register(self._fd, select.POLLIN)
         poll.register(signals, select.POLLIN)
+        if output_fd is not None:
+            poll.register(output_fd, 0)
         has_input = True
         while has_input and not signals.stop:
             ready = dict(poll.poll())
+            if output_fd in ready:
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
             if signals.fileno() in ready:
                 signals.acknowledge()
-            if signals.reopen:
-                signals.reopen = False
-                self._log.reopen()
             if self._fd in ready:
                 has_input = self._read(CHUNK_BYTES) > 0
         if has_input:
@@ -132,7 +160,11 @@ class Feed:
     def _read(self, size: int) -> int:
         """Read once and hand on whole lines; tell how much was read, 0 at the end."""
         with memoryview(self._buffer) as view:
-            count = os.readv(self._fd, [view[self._kept : self._kept + size]])
+            try:
+                count = os.readv(self._fd, [view[self._kept : self._kept + size]])
+            except OSError as error:
+                error.filename = "standard input"
+                raise
         self._accept(self._kept + count)
         return count
 
@@ -163,16 +195,17 @@ class Feed:
     def _hand_on(self, start: int, stop: int) -> None:
         with memoryview(self._buffer) as view:
             committed = self._log.write_lines(view[start:stop])
-        self.committed += committed
-        self.dropped += self._buffer.count(b"\n", start, stop) - committed
+        if self._may_drop:
+            self.dropped += self._buffer.count(b"\n", start, stop) - committed
 
     def _make_room(self) -> None:
         size = len(self._buffer)
-        if size == self._record_limit:
+        limit = self._log.record_limit
+        if size == limit:
             self._passed_over = size
             self._kept = 0
         else:
-            self._buffer.extend(bytes(min(size, self._record_limit - size)))
+            self._buffer.extend(bytes(min(size, limit - size)))
 
     def _pass_over(self, end: int) -> int:
         """Go on with a line that is too long; tell where in the buffer it ends."""

@@ -47,7 +47,7 @@ Compression = Literal["gzip", "zstd", "lz4"]
 
 # What is read, packed or unpacked in one call. Each call costs a busy Python thread two
 # hand-overs of the GIL, so it is large; it is also the longest that a stop or a fork
-# has to wait, so a slow level gets less (see _next_chunk_bytes).
+# has to wait, so a slow level gets less (see _Pace).
 CHUNK_MAX_BYTES = 8 * 1024**2
 CHUNK_MIN_BYTES = 256 * 1024
 CHUNK_CPU_S = 0.05
@@ -63,7 +63,8 @@ LOCK_RETRY_S = 1.0
 PASS_INTERVAL_S = 60.0
 
 _DAY_MS = 86_400_000
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Should somebody put a FIFO in a backup's place, opening it must not wait.
+_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _TEMP_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
@@ -194,6 +195,7 @@ class Mill:
         self._state_dir = state_dir or path.with_name(f".{path.name}.ring")
         self._now = now
         self._on_error = on_error
+        self._paces: dict[tuple[str, int], _Pace] = {}
         self.counters = MillCounters()
 
     def resolve(self) -> None:
@@ -203,7 +205,7 @@ class Mill:
             for _ in self._guarded(plain, self._settle(plain, compressed)):
                 pass
 
-    def run(self) -> Iterator[None]:
+    def run(self) -> Generator[None, None, None]:
         """Make one pass, in steps of some milliseconds each.
 
         Between two steps any thread may go on, or `close()` drop the rest. Nothing is
@@ -215,11 +217,8 @@ class Mill:
         listing = self._take_stock(settings, self._retain)
         compressed = dict(_pairs(listing.backups))
         for backup in listing.backups:
-            if backup in compressed:
-                work = self._settle(backup, compressed[backup])
-                yield from self._guarded(backup, work)
-            elif settings.compress and not backup.suffix:
-                work = self._compress(backup, settings)
+            if not backup.suffix:
+                work = self._work_on(backup, compressed.get(backup), settings)
                 yield from self._guarded(backup, work)
 
     def remove_oldest(self) -> bool:
@@ -338,59 +337,77 @@ class Mill:
 
     # Compress.
 
-    def _compress(self, plain: Backup, settings: MillSettings) -> Iterator[None]:
-        assert settings.compress is not None
-        form = _FORMATS[settings.compress]
-        level = settings.compress_level
-        level = form.default_level if level is None else level
+    def _work_on(
+        self, plain: Backup, compressed: Backup | None, settings: MillSettings
+    ) -> Iterator[None]:
+        if compressed is not None:
+            yield from self._settle(plain, compressed)
+        if settings.compress is not None:
+            form = _FORMATS[settings.compress]
+            level = settings.compress_level
+            level = form.default_level if level is None else level
+            yield from self._compress(plain, form, level)
+
+    def _compress(self, plain: Backup, form: "_Format", level: int) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             try:
                 source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
             except FileNotFoundError:
-                return  # a rotation shifted it; that rotation brings the next pass
+                return  # settled, or shifted by a rotation, which brings a pass
             before = os.fstat(source)
             temp = os.path.join(plain.directory, temp_name(plain.plain + form.suffix))
             made = stack.enter_context(_temporary(temp, before))
             view = stack.enter_context(_buffer())
             packer = form.packer(before.st_size, level)
-            bytes_out = yield from _pack(source, made, packer, view)
+            pace = self._paces.setdefault((form.suffix, level), _Pace())
+            bytes_out = yield from _pack(
+                source, before.st_size, made, packer, pace, view
+            )
             yield from _verify(made, before.st_size, form, view)
             os.utime(made, ns=(before.st_atime_ns, before.st_mtime_ns))
             os.fsync(made)
-            with self._names_held(settings.dialect):
-                is_done = self._put_in_place(plain, source, before, temp, form.suffix)
+            self._check_unchanged(plain, source, before)
+            with self._names_held(plain.dialect):
+                is_done = self._put_beside(plain, before, temp, form.suffix)
         if is_done:
             self._count_compressed(before.st_size, bytes_out)
+            _sync_directory(self._directory)
+            self._unlink_plain(plain, before)
 
-    def _put_in_place(
-        self,
-        plain: Backup,
-        source: int,
-        before: os.stat_result,
-        temp: str,
-        suffix: str,
+    def _check_unchanged(
+        self, plain: Backup, source: int, before: os.stat_result
+    ) -> None:
+        after = os.fstat(source)
+        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise OSError(errno.EBUSY, "changed while it was compressed", plain.path)
+
+    def _put_beside(
+        self, plain: Backup, before: os.stat_result, temp: str, suffix: str
     ) -> bool:
-        """Let the temporary file take the place of the plain backup.
+        """Give the temporary file its name, beside the plain backup.
 
         Returns:
-            False when the backup was removed in the meantime: then nothing is done.
+            False when the backup was removed in the meantime: then nothing is left.
         """
         current = self._find(plain, before)
         if current is None:
             os.unlink(temp)
             return False
-        after = os.fstat(source)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise OSError(errno.EBUSY, "changed while it was compressed", plain.path)
         final = os.path.join(current.directory, current.plain + suffix)
         # Checking and renaming is enough: there is one mill, and a rotation never
         # takes a name whose compressed form exists.
         if os.path.lexists(final):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final)
         os.rename(temp, final)
-        _sync_directory(self._directory)
-        os.unlink(current.path)
         return True
+
+    def _unlink_plain(self, plain: Backup, status: os.stat_result) -> None:
+        # Held anew, because a rotation mustn't wait for the directory's fsync. It
+        # shifts and removes both forms of a backup together.
+        with self._names_held(plain.dialect):
+            current = self._find(plain, status)
+            if current is not None:
+                os.unlink(current.path)
 
     def _find(self, backup: Backup, status: os.stat_result) -> Backup | None:
         """Find the name that the file with *status* has now, None if it has gone.
@@ -399,9 +416,9 @@ class Mill:
         """
         if _is_same_file(backup.path, status):
             return backup
-        if backup.index is None:
+        if backup.dialect == "lumberjack":
             return None
-        for other in self._scan("stdlib").backups:
+        for other in self._scan(backup.dialect).backups:
             if other.suffix == backup.suffix and _is_same_file(other.path, status):
                 return other
         return None
@@ -417,7 +434,7 @@ class Mill:
     # Settle both forms of one backup.
 
     def _settle(self, plain: Backup, compressed: Backup) -> Iterator[None]:
-        dialect: Dialect = "lumberjack" if plain.index is None else "stdlib"
+        form = _FORMAT_BY_SUFFIX[compressed.suffix]
         with contextlib.ExitStack() as stack:
             try:
                 source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
@@ -425,20 +442,22 @@ class Mill:
             except FileNotFoundError:
                 return
             view = stack.enter_context(_buffer())
-            form = _FORMAT_BY_SUFFIX[compressed.suffix]
-            is_equal = yield from _compare(source, made, form, view)
-            with self._names_held(dialect):
-                plain_now = self._find(plain, os.fstat(source))
-                compressed_now = self._find(compressed, os.fstat(made))
-                if plain_now is None or compressed_now is None:
-                    return
-                if is_equal:
-                    # The crash may have come before either reached the disk.
-                    os.fsync(made)
-                    _sync_directory(self._directory)
-                    os.unlink(plain_now.path)
-                else:
-                    os.unlink(compressed_now.path)
+            if (yield from _compare(source, made, form, view)):
+                # The crash may have come before either reached the disk.
+                os.fsync(made)
+                _sync_directory(self._directory)
+                self._unlink_one(plain, source, compressed, made)
+            else:
+                self._unlink_one(compressed, made, plain, source)
+
+    def _unlink_one(
+        self, backup: Backup, fd: int, other: Backup, other_fd: int
+    ) -> None:
+        """Unlink *backup*, but only while the *other* form of it exists."""
+        with self._names_held(backup.dialect):
+            current = self._find(backup, os.fstat(fd))
+            if current is not None and self._find(other, os.fstat(other_fd)):
+                os.unlink(current.path)
 
 
 class MillSource(Protocol):
@@ -494,21 +513,23 @@ class MillThread:
         self._mill = mill
         self._source = source
         self._watch = watch
-        # Guards _thread and the two flags' changes; held from park() to resume().
+        # Guards _thread and the flags; held from park() to resume().
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._is_halted = False
         self._is_parked = False
+        self._resumes = False
         # The rest belongs to the thread while it runs.
-        self._pass: Iterator[None] | None = None
+        self._pass: Generator[None, None, None] | None = None
         self._seen = -1
         self._is_due = True
         self._next_pass_s = 0.0
+        self._next_look_s = 0.0
 
     def start(self) -> None:
         """Start the thread if it isn't running."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._launch()
 
     def stop(self) -> None:
@@ -518,20 +539,21 @@ class MillThread:
             return
         with self._lock:
             self._halt()
-            self._thread = None
 
     def park(self) -> None:
         """Before a fork: end the OS thread and keep the half-made pass.
 
-        Must be followed by `resume` in the parent and `forget` in the child.
+        Must be followed by `resume` in the parent and `forget` in the child. In the
+        mill's own thread, thus from `on_error`, it does nothing.
         """
         if threading.current_thread() is self._thread:
             return
         self._lock.acquire()
         self._is_parked = True
         thread = self._thread
-        self._halt()
-        if thread is not None:
+        if thread is not None and thread.is_alive():
+            self._resumes = not self._is_halted
+            self._halt()
             _wait_until_gone(thread.native_id)
 
     def resume(self) -> None:
@@ -539,15 +561,16 @@ class MillThread:
         if not self._is_parked:
             return
         self._is_parked = False
-        if self._thread is not None:
+        if self._resumes:
             self._launch()
+        self._resumes = False
         self._lock.release()
 
     def forget(self) -> None:
         """After a fork, in the child: drop everything; the parent's files stay."""
         self._lock = threading.Lock()
         self._thread = None
-        self._is_parked = False
+        self._is_parked = self._resumes = False
         self._drop_pass()
         self._seen = -1
         self._is_due = True
@@ -568,16 +591,20 @@ class MillThread:
 
     def _drop_pass(self) -> None:
         work, self._pass = self._pass, None
-        if isinstance(work, Generator):
-            # A child that was forked without park() can't close what was running.
+        if work is not None:
+            # In a child that was forked without park() it can't be closed: the copy
+            # of the thread that runs it will never reach the next step.
             with contextlib.suppress(ValueError):
                 work.close()
 
     def _work(self) -> None:
         _lower_priority()
-        while not self._is_halted:
-            if self._pass is not None or self._await_pass():
-                self._drive()
+        try:
+            while not self._is_halted:
+                if self._pass is not None or self._await_pass():
+                    self._drive()
+        except Exception as error:
+            self._mill.report(error)
         if not self._is_parked:
             self._drop_pass()
 
@@ -587,39 +614,42 @@ class MillThread:
         for _ in self._pass:
             if self._is_halted:
                 return
+            self._look_after_space()
         self._pass = None
         self._next_pass_s = time.monotonic() + PASS_INTERVAL_S
 
     def _await_pass(self) -> bool:
-        """Wait until a pass is due, for a second or so at most if it isn't ours."""
+        """Wait until a pass is due, for a second at most if it isn't ours to make."""
         if not self._source.try_mill_lock():
             # Whoever has it may leave work behind.
             self._is_due = True
             self._seen = self._source.wait_rotation(self._seen, LOCK_RETRY_S)
             return False
-        timeout = 0.0 if self._is_due else self._timeout_s()
-        seen = self._source.wait_rotation(self._seen, timeout)
+        seen = self._source.wait_rotation(self._seen, self._timeout_s())
         if self._is_halted:
             return False
-        self._check_space()
-        is_due = self._is_due or seen != self._seen or self._is_overdue()
+        self._look_after_space()
+        is_overdue = time.monotonic() >= self._next_pass_s
+        is_due = self._is_due or is_overdue or seen != self._seen
         self._seen = seen
         self._is_due = False
         return is_due
 
     def _timeout_s(self) -> float:
-        left_s = max(0.0, self._next_pass_s - time.monotonic())
-        return left_s if self._watch is None else min(left_s, self._watch.interval_s)
+        if self._is_due:
+            return 0.0
+        next_s = self._next_pass_s
+        if self._watch is not None:
+            next_s = min(next_s, self._next_look_s)
+        return max(0.0, next_s - time.monotonic())
 
-    def _is_overdue(self) -> bool:
-        return time.monotonic() >= self._next_pass_s
-
-    def _check_space(self) -> None:
-        if self._watch is None:
+    def _look_after_space(self) -> None:
+        if self._watch is None or time.monotonic() < self._next_look_s:
             return
+        self._next_look_s = time.monotonic() + self._watch.interval_s
         try:
             self._watch.check()
-        except OSError as error:
+        except Exception as error:
             self._mill.report(error)
 
 
@@ -646,17 +676,18 @@ def _within_total(
     backups: Sequence[Backup], kept: set[str], total_max_bytes: int
 ) -> set[str]:
     """Return what of *kept* fits: the newest, and older ones up to the first excess."""
-    total = 0
-    fitting: dict[str, None] = {}
+    sizes: dict[str, int] = {}
     for backup in backups:
-        if backup.plain not in kept:
-            continue
-        total += backup.size_bytes()
+        if backup.plain in kept:
+            sizes[backup.plain] = sizes.get(backup.plain, 0) + backup.size_bytes()
+    total = 0
+    fitting: set[str] = set()
+    for plain, size in sizes.items():
+        total += size
         if total > total_max_bytes and fitting:
-            fitting.pop(backup.plain, None)
             break
-        fitting[backup.plain] = None
-    return set(fitting) or kept
+        fitting.add(plain)
+    return fitting
 
 
 def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
@@ -670,40 +701,51 @@ def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
 # Steps of compressing one file.
 
 
+class _Pace:
+    """How much to pack in one step, so that even a slow level ends each one soon.
+
+    Told by the CPU time of the step before, because a thread of low priority may stand
+    still for long.
+    """
+
+    def __init__(self) -> None:
+        self.chunk_bytes = CHUNK_MIN_BYTES
+
+    def note(self, packed_bytes: int, cpu_s: float) -> None:
+        if packed_bytes < self.chunk_bytes:
+            return  # the last of a file, too little to tell
+        fitting = int(packed_bytes * CHUNK_CPU_S / max(cpu_s, 1e-6))
+        self.chunk_bytes = min(max(fitting, CHUNK_MIN_BYTES), CHUNK_MAX_BYTES)
+
+
 def _pack(
-    source: int, target: int, packer: "_Packer", view: memoryview
+    source: int,
+    size_bytes: int,
+    target: int,
+    packer: "_Packer",
+    pace: _Pace,
+    view: memoryview,
 ) -> Generator[None, None, int]:
     """Write to *target* what *source* packs to; return how many bytes that is."""
     pending: list[bytes] = []
     offset = written = 0
-    chunk_bytes = CHUNK_MAX_BYTES
-    while True:
+    # Not until the end of the file: one that grows as fast would have none.
+    while offset < size_bytes:
         started_s = time.thread_time()
-        count = os.preadv(source, [view[:chunk_bytes]], offset)
+        wanted = min(pace.chunk_bytes, size_bytes - offset)
+        count = os.preadv(source, [view[:wanted]], offset)
         if not count:
-            break
+            raise OSError(errno.EIO, f"{size_bytes} bytes became {offset}")
         offset += count
         pending += packer.pack(view[:count])
         if sum(map(len, pending)) >= WRITE_BYTES:
             written += _write(target, pending, written)
             pending = []
-        chunk_bytes = _next_chunk_bytes(chunk_bytes, time.thread_time() - started_s)
+        pace.note(count, time.thread_time() - started_s)
         yield
     written += _write(target, [*pending, *packer.finish()], written)
     yield
     return written
-
-
-def _next_chunk_bytes(chunk_bytes: int, cpu_s: float) -> int:
-    """Choose the next chunk so that a slow level can be interrupted soon, too.
-
-    By CPU time, because a thread of low priority may stand still for long.
-    """
-    if cpu_s > CHUNK_CPU_S:
-        return max(chunk_bytes // 2, CHUNK_MIN_BYTES)
-    if cpu_s < CHUNK_CPU_S / 4:
-        return min(chunk_bytes * 2, CHUNK_MAX_BYTES)
-    return chunk_bytes
 
 
 def _write(target: int, pieces: Sequence[bytes], offset: int) -> int:
@@ -822,8 +864,9 @@ def _sync_directory(path: str) -> None:
 
 
 def _lower_priority() -> None:
-    # No lower than this: a thread that never gets a core while it holds the GIL, as
-    # SCHED_IDLE may bring about, would stop all others.
+    # Not SCHED_IDLE: on a busy machine such a thread may get no core for a second, and
+    # when it holds the GIL just then, all other threads wait with it. The priority of
+    # its I/O follows this one.
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 

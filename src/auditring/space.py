@@ -10,9 +10,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-__all__ = ["RESERVE_BYTES", "SpaceLimits", "SpaceState", "SpaceWatch", "state_of"]
+__all__ = [
+    "RESERVE_BYTES",
+    "DiskUsage",
+    "SpaceLimits",
+    "SpaceState",
+    "SpaceWatch",
+    "state_of",
+]
 
 SpaceState = Literal["ok", "warn", "critical", "full"]
 
@@ -52,6 +59,15 @@ def state_of(free_bytes: int, limits: SpaceLimits) -> SpaceState:
     return "ok"
 
 
+class DiskUsage(Protocol):
+    """What there is to know of a file system; `psutil.disk_usage` returns one."""
+
+    @property
+    def free(self) -> int:
+        """Bytes that this process may still use."""
+        ...
+
+
 class SpaceWatch:
     """Looks after the free space of one file system.
 
@@ -71,7 +87,7 @@ class SpaceWatch:
         reserve: str | os.PathLike[str] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         interval_s: float = 5.0,
-        free: Callable[[str], int] | None = None,
+        usage: Callable[[str], DiskUsage] | None = None,
         remove_oldest: Callable[[], bool] | None = None,
         on_change: Callable[[SpaceState, SpaceState, int], object] | None = None,
     ) -> None:
@@ -85,7 +101,8 @@ class SpaceWatch:
             reserve: The reserve file, on the same file system; None for none.
             reserve_bytes: Its size.
             interval_s: How often its owner should call `check`, in seconds.
-            free: Returns the free bytes at a path; None asks psutil.
+            usage: Tells how full the file system at a path is; None is
+                `psutil.disk_usage`.
             remove_oldest: Removes one backup and tells whether it did, or there was
                 none to spare; None when none may be removed for want of space.
             on_change: Called with the state before, the state now and the free bytes.
@@ -105,7 +122,7 @@ class SpaceWatch:
         self._path = os.fspath(path)
         self._reserve = None if reserve is None else os.fspath(reserve)
         self._reserve_bytes = 0 if reserve is None else reserve_bytes
-        self._free = _free_bytes if free is None else free
+        self._usage = _disk_usage if usage is None else usage
         self._remove_oldest = remove_oldest
         self._on_change = on_change
 
@@ -117,41 +134,46 @@ class SpaceWatch:
                 state is "full" whatever the file system says.
 
         Raises:
-            OSError: The free space can't be told, or the reserve file not be removed.
+            OSError: The free space can't be told, or the reserve file can't be made or
+                removed.
         """
-        free_bytes, state = self._look(is_refused)
-        while state in ("critical", "full") and self._removes_one():
-            is_refused = False
-            free_bytes, state = self._look(is_refused)
+        free_bytes, state = self._make_room(*self._look(is_refused))
         if state == "full":
             self._release_reserve()
-        if state == "ok":
-            self._take_reserve()
         before, self.state = self.state, state
         if state != before and self._on_change is not None:
             self._on_change(before, state, free_bytes)
+        if state == "ok":
+            self._take_reserve()
         return state
 
-    def _look(self, is_refused: bool) -> tuple[int, SpaceState]:
-        free_bytes = self._free(self._path)
+    def _look(self, is_refused: bool = False) -> tuple[int, SpaceState]:
+        free_bytes = self._usage(self._path).free
         if is_refused:
             return free_bytes, "full"
         missing_bytes = self._reserve_bytes - self._held_bytes()
         return free_bytes, state_of(free_bytes - missing_bytes, self.limits)
 
+    def _make_room(self, free_bytes: int, state: SpaceState) -> tuple[int, SpaceState]:
+        while state in ("critical", "full") and self._removes_one():
+            before_bytes = free_bytes
+            free_bytes, state = self._look()
+            # Space may come free late, or go to a reader that has the file open:
+            # then the next check decides, before all backups have gone for nothing.
+            if free_bytes <= before_bytes:
+                break
+        return free_bytes, state
+
     def _removes_one(self) -> bool:
         return self._remove_oldest is not None and self._remove_oldest()
 
     def _held_bytes(self) -> int:
-        """Return how much the reserve file really takes."""
         if self._reserve is None:
             return 0
         try:
-            # In units of 512 bytes, whatever the file system's blocks are.
-            taken = os.lstat(self._reserve).st_blocks * 512
+            return min(os.lstat(self._reserve).st_size, self._reserve_bytes)
         except FileNotFoundError:
             return 0
-        return min(taken, self._reserve_bytes)
 
     def _release_reserve(self) -> None:
         if self._reserve is not None:
@@ -173,8 +195,8 @@ class SpaceWatch:
             os.close(fd)
 
 
-def _free_bytes(path: str) -> int:
+def _disk_usage(path: str) -> DiskUsage:
     # Imported here, because a process that doesn't watch needn't load it.
     import psutil
 
-    return psutil.disk_usage(path).free
+    return psutil.disk_usage(path)

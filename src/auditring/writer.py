@@ -9,13 +9,13 @@ import atexit
 import errno
 import functools
 import grp
+import math
 import os
 import stat
 import sys
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from .backups import Dialect
     from .mill import Compression, MillSettings, MillThread
     from .space import SpaceState, SpaceWatch
+    from .stats import Stats
 
-__all__ = ["LogWriter", "Stats"]
+__all__ = ["LogWriter"]
 
 MEBIBYTE: Final = 1024**2
 RING_BYTES_MIN: Final = 64 * 1024
@@ -49,118 +50,6 @@ _CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "dialect": ("lumberjack", "stdlib"),
 }
 _HEALTH: Final = ("ok", "disk-full", "disk-error")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
-    """The counters of a log, of all its processes since its control file was made.
-
-    Attributes:
-        records_written: Records in the file, gap events not counted.
-        bytes_written: Bytes in the file, gap events included.
-        batches_written: Appends that carried them.
-        gap_events: Gap events in the file.
-        rotations: Backups made.
-        leader_changes: Times that a process took over draining.
-        recovered_records: Records written for a process that had ended.
-        batches_forwarded: Batches of a dead leader that were in the file whole.
-        batches_completed: Batches of a dead leader that were torn and completed.
-        batches_redone: Batches of a dead leader that were begun anew.
-        batches_settled: Batches cut at a whole line because the file failed.
-        recovery_conflicts: Recoveries that found other bytes than they expected.
-        abandoned_reservations: Writes that a death of their process cut short.
-        damaged_records: Records whose checksum was wrong.
-        dropped_records: Records dropped because the ring was full.
-        dropped_bytes: Their bytes.
-        refused_records: Records refused with an exception.
-        blocked_ns: Nanoseconds that writes waited for room.
-        block_timeouts: Waits that ran out.
-        oversize_records: Records larger than max_bytes, each in a file of its own.
-        false_deaths: Rings left because somebody took their process for dead.
-        stalled_slots: Rings left because a thread stopped in the middle of a write.
-        retired_slots: Rings drained to their end and removed.
-        live_file_moved: Times the live file was renamed by somebody else.
-        live_file_unlinked: Times it was removed or replaced.
-        live_file_cut: Times it was truncated.
-        foreign_bytes: Bytes that others appended to it.
-        foreign_lines_completed: Newlines added after others' unfinished last lines.
-        short_writes: Writes that the kernel cut short and that were continued.
-        write_errors: Failed appends.
-        sync_errors: Failed syncs.
-        rotate_errors: Failed rotations.
-        syncs: Syncs.
-        locks_reopened: Times the lock file was closed or replaced under us.
-        handovers: Times a leader let another process try.
-        salvaged_records: Records saved after a reboot, in a file of their own.
-        settings_changes: Times an opener changed the settings.
-        ring_capacity: Bytes of this process's ring.
-        ring_used: Bytes of it that wait to be drained.
-        live_slots: Rings of all processes.
-        health: "ok", "disk-full" or "disk-error".
-        last_error: errno of the last trouble in the background, 0 for none.
-        leads: This process drains the rings of all.
-        coerced_values: Values that this writer made JSON-able.
-        backups_compressed: Backups compressed by this process.
-        backups_removed: Backups removed by this process.
-        mill_errors: Failures with backups in this process.
-        mill_last_error: Text of the last of them, "" for none.
-        space: State of the disk, "ok" if it isn't watched.
-    """
-
-    records_written: int
-    bytes_written: int
-    batches_written: int
-    gap_events: int
-    rotations: int
-    leader_changes: int
-    recovered_records: int
-    batches_forwarded: int
-    batches_completed: int
-    batches_redone: int
-    batches_settled: int
-    recovery_conflicts: int
-    abandoned_reservations: int
-    damaged_records: int
-    dropped_records: int
-    dropped_bytes: int
-    refused_records: int
-    blocked_ns: int
-    block_timeouts: int
-    oversize_records: int
-    false_deaths: int
-    stalled_slots: int
-    retired_slots: int
-    live_file_moved: int
-    live_file_unlinked: int
-    live_file_cut: int
-    foreign_bytes: int
-    foreign_lines_completed: int
-    short_writes: int
-    write_errors: int
-    sync_errors: int
-    rotate_errors: int
-    syncs: int
-    locks_reopened: int
-    handovers: int
-    salvaged_records: int
-    settings_changes: int
-    ring_capacity: int
-    ring_used: int
-    live_slots: int
-    health: str
-    last_error: int
-    leads: bool
-    coerced_values: int
-    backups_compressed: int
-    backups_removed: int
-    mill_errors: int
-    mill_last_error: str
-    space: "SpaceState"
-
-    @classmethod
-    def counter_names(cls) -> tuple[str, ...]:
-        """Return the names of the counters that the log itself keeps."""
-        return tuple(f.name for f in fields(cls))[: len(_writer.COUNTER_NAMES)]
 
 
 class LogWriter(Writer):
@@ -202,7 +91,8 @@ class LogWriter(Writer):
 
         Args:
             path: The live file. Missing directories are made. ``"-"`` is standard
-                output: unrotated, and without the promise to survive a kill.
+                output: unrotated, without the promise to survive a kill, and only
+                with ``durability="process"``.
             max_bytes: Size at which the live file becomes a backup; 0 is never.
             max_backups: Backups to keep; 0 is all.
             max_age: How long to keep them, in days or a timedelta; None is for ever.
@@ -224,7 +114,8 @@ class LogWriter(Writer):
             dialect: How backups are named and when: ``"lumberjack"`` (as Kubernetes
                 and Loft do) or ``"stdlib"`` (as RotatingFileHandler does).
             mode: Permissions of the live file when it is made.
-            group: Name or number of a group that shares the log; None is none.
+            group: Name or number of a group that shares the log: its members may read
+                and write all of it. None is none.
             on_error: Called with trouble in the background (compressing, retaining,
                 free space), in the thread that met it.
             space_warn_bytes: Free bytes at which `on_error` hears of it; None doesn't
@@ -239,11 +130,12 @@ class LogWriter(Writer):
             OSError: The log can't be opened.
         """
         options = _check_options(locals())
-        resolved = None if os.fspath(path) == "-" else _resolve(path)
+        resolved = None if _is_stream(path, durability) else _resolve(path)
         self._log_path = resolved
         self._mill_thread: MillThread | None = None
         self._watch: SpaceWatch | None = None
-        self._close_lock = threading.Lock()
+        self._close_lock = threading.RLock()
+        self._is_ending = False
         self._on_error = on_error
         self._open(resolved, options)
         if resolved is not None:
@@ -309,12 +201,15 @@ class LogWriter(Writer):
 
     # Looking.
 
-    def stats(self) -> Stats:
+    def stats(self) -> "Stats":
         """Return the counters of the log and of this process.
 
         Raises:
             ClosedError: The writer is closed.
         """
+        # Imported late: making a dataclass of fifty fields takes milliseconds.
+        from .stats import Stats
+
         counters, rest = self._statistics()
         rest["health"] = _HEALTH[rest["health"]]
         mill = self._mill.counters if self._mill_thread is not None else None
@@ -339,22 +234,31 @@ class LogWriter(Writer):
 
         Raises:
             OSError: Records stayed in the ring. They are not lost: the next opener
-                writes them.
+                writes them. On standard output, which nobody reads any more, they are.
         """
+        _seconds("timeout", timeout)
         with self._close_lock:
-            if self.closed:
+            # A signal handler may come here while the same thread is in the middle.
+            if self.closed or self._is_ending:
                 return
-            _open_writers.discard(self)
-            if self._mill_thread is not None:
-                self._mill_thread.stop()
-            last_error = self._statistics()[1]["last_error"]
-            error = self._close(timeout)
-        if error:
+            self._is_ending = True
+            try:
+                self._end(timeout)
+            finally:
+                self._is_ending = False
+
+    def _end(self, timeout: float) -> None:
+        if self._mill_thread is not None:
+            self._mill_thread.stop()
+        last_error = self._statistics()[1]["last_error"]
+        error = self._close(timeout)
+        _open_writers.discard(self)
+        if error == errno.EBUSY:
             code = last_error or error
-            text = os.strerror(code)
-            raise OSError(
-                code, f"{text}; records stay for the next opener", str(self.path)
-            )
+            text = f"{os.strerror(code)}; records stay for the next opener"
+            raise OSError(code, text, str(self.path))
+        if error:
+            raise OSError(error, os.strerror(error), str(self.path))
 
     def __enter__(self) -> Self:
         return self
@@ -435,6 +339,8 @@ def _check_options(given: dict[str, Any]) -> dict[str, Any]:
         )
     if given["mode"] > 0o7777:
         raise ValueError(f"mode: expected at most 0o7777, got {given['mode']:#o}")
+    if given["on_error"] is not None and not callable(given["on_error"]):
+        raise TypeError(f"on_error: expected a callable, got {given['on_error']!r}")
     _check_level(given["compress"], given["compress_level"])
     rings = given["state_dir"]
     return {
@@ -447,7 +353,8 @@ def _check_options(given: dict[str, Any]) -> dict[str, Any]:
         "compress_level": (
             _NO_LEVEL if given["compress_level"] is None else given["compress_level"]
         ),
-        "mode": given["mode"],
+        # Whoever leads writes to the live file: all of the group must be able to.
+        "mode": given["mode"] | (0 if given["group"] is None else 0o660),
         "gid": _group_id(given["group"]),
         "wipe_on_drain": bool(given["wipe_on_drain"]),
         "sync_interval_ns": _seconds("sync_interval", given["sync_interval"]),
@@ -514,7 +421,7 @@ def _age_s(value: object) -> int:
         seconds = value * 86400
     if not 0 <= seconds < 2**40:
         raise ValueError(f"max_age: expected 0 or more days, got {value!r}")
-    return int(seconds)
+    return math.ceil(seconds)
 
 
 def _group_id(group: object) -> int:
@@ -533,6 +440,20 @@ def _group_id(group: object) -> int:
 
 
 # Paths.
+
+
+def _is_stream(path: object, durability: str) -> bool:
+    """Tell standard output from a file, if what is asked of it can be had."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path: expected a str or PathLike, got {path!r}")
+    name = os.fspath(path)
+    if not name:
+        raise ValueError(f"path: expected the name of a file, got {name!r}")
+    if name == "-" and durability != "process":
+        raise ValueError(
+            f"durability: expected 'process' for standard output, got {durability!r}"
+        )
+    return name == "-"
 
 
 def _existing_directory(path: str | os.PathLike[str]) -> str:
@@ -560,9 +481,24 @@ def _resolve(path: str | os.PathLike[str]) -> Path:
                 errno.EPERM, "a symbolic link of another user", text
             )
         text = os.path.join(os.path.dirname(text), os.readlink(text))
+    _refuse_special(text)
     directory, name = os.path.split(text)
     os.makedirs(directory, mode=0o755, exist_ok=True)
     return Path(os.path.realpath(directory), name)
+
+
+def _refuse_special(path: str) -> None:
+    """Refuse what is no regular file before anything is made beside it."""
+    try:
+        kind = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if stat.S_ISLNK(kind):
+        raise OSError(errno.ELOOP, "a symbolic link to a symbolic link", path)
+    if not stat.S_ISREG(kind):
+        raise OSError(errno.EINVAL, "not a regular file", path)
 
 
 # The life of the process.
@@ -630,7 +566,8 @@ def _after_fork_in_child() -> None:
     _writer.after_fork_in_child()
     for writer in _open_writers:
         writer._forget_calls()
-        writer._close_lock = threading.Lock()
+        writer._close_lock = threading.RLock()
+        writer._is_ending = False
     while _parked:
         mill_thread = _parked.pop()
         mill_thread.forget()

@@ -1,0 +1,118 @@
+#include "losses.h"
+
+#include "testpoint.h"
+
+static int
+commit_gap(struct writer *writer, struct ring *ring, struct gap *gap)
+{
+    char record[sizeof(struct gap_mark) + GAP_LINE_MAX];
+    struct ring_reservation reservation;
+    size_t size;
+
+    gap->pid = (uint32_t)writer->leader.pid;
+    gap->real_ns = writer->sys->now_real();
+    if (writer->sys->random(gap->random, sizeof(gap->random)) < 0) {
+        gap->random[0] = gap->real_ns;
+        gap->random[1] = gap->total_count;
+    }
+    size = gap_format(gap, record);
+    return ring_write(ring, RING_GAP, record, size, false, &reservation);
+}
+
+int
+losses_tell_drops(struct writer *writer, struct own_ring *own)
+{
+    struct ring_shared *shared = own->ring.shared;
+    uint64_t told = atomic_load_explicit(&own->dropped_told, memory_order_relaxed);
+    uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
+    uint64_t bytes_told =
+        atomic_load_explicit(&own->dropped_bytes_told, memory_order_relaxed);
+    struct gap gap = {.reason = GAP_DROPPED,
+                      .count = count - told,
+                      .bytes = bytes > bytes_told ? bytes - bytes_told : 0,
+                      .total_count = count,
+                      .total_bytes = bytes};
+    uint64_t claimed = count;
+    int error;
+
+    /* Whoever moves `told` writes the event; another thread then has nothing to tell. */
+    if (count <= told ||
+        !atomic_compare_exchange_strong_explicit(&own->dropped_told, &told, count,
+                                                 memory_order_acq_rel,
+                                                 memory_order_relaxed)) {
+        return 0;
+    }
+    if (atomic_load_explicit(&writer->control.shared->health, memory_order_relaxed) ==
+        HEALTH_DISK_FULL) {
+        gap.detail = "disk full";
+    }
+    error = commit_gap(writer, &own->ring, &gap);
+    TEST_POINT(gap_written);
+    if (error < 0) {
+        atomic_compare_exchange_strong_explicit(&own->dropped_told, &claimed, told,
+                                                memory_order_acq_rel,
+                                                memory_order_relaxed);
+        return error;
+    }
+    atomic_store_explicit(&own->dropped_bytes_told, bytes, memory_order_relaxed);
+    return 0;
+}
+
+void
+losses_tell_own_drops(struct writer *writer)
+{
+    struct own_ring *own =
+        atomic_load_explicit(&writer->current, memory_order_acquire);
+
+    if (own != NULL &&
+        atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0 &&
+        losses_tell_drops(writer, own) == 0) {
+        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    }
+}
+
+void
+losses_learn_told(struct writer *writer)
+{
+    for (int reason = 0; reason < GAP_REASONS; reason++) {
+        struct control_loss *loss = &writer->control.shared->losses[reason];
+        writer->told[reason] =
+            atomic_load_explicit(&loss->count_reported, memory_order_relaxed);
+        writer->told_bytes[reason] =
+            atomic_load_explicit(&loss->bytes_reported, memory_order_relaxed);
+    }
+    writer->is_settled = true;
+}
+
+bool
+losses_tell(struct writer *writer)
+{
+    struct own_ring *own =
+        atomic_load_explicit(&writer->current, memory_order_acquire);
+    bool has_told = false;
+
+    for (int reason = GAP_DROPPED + 1; own != NULL && reason < GAP_REASONS; reason++) {
+        struct control_loss *loss = &writer->control.shared->losses[reason];
+        uint64_t count = atomic_load_explicit(&loss->count, memory_order_acquire);
+        uint64_t bytes = atomic_load_explicit(&loss->bytes, memory_order_relaxed);
+        uint64_t told = writer->told[reason], told_bytes = writer->told_bytes[reason];
+        struct gap gap = {.reason = (enum gap_reason)reason,
+                          .count = count > told ? count - told : 0,
+                          .bytes = bytes > told_bytes ? bytes - told_bytes : 0,
+                          .total_count = count,
+                          .total_bytes = bytes};
+
+        if (gap.count == 0 && gap.bytes == 0) {
+            continue;
+        }
+        if (commit_gap(writer, &own->ring, &gap) < 0) {
+            break;
+        }
+        TEST_POINT(gap_written);
+        writer->told[reason] = count;
+        writer->told_bytes[reason] = bytes;
+        has_told = true;
+    }
+    return has_told;
+}

@@ -1,0 +1,28 @@
+/* losses.h - turns counted losses into gap events.
+ *
+ * Drops are told by the process that dropped, in its own ring and before the next
+ * record, so the event stands where they happened. Everything else is told by the
+ * leader, in its ring.
+ *
+ * Errors:  0 or a negative errno; what could not be told is told later.
+ */
+#ifndef AUDITRING_LOSSES_H
+#define AUDITRING_LOSSES_H
+
+#include "drainer.h"
+
+/* Commits the gap event for drops of an own ring; 0 when nothing is left to tell. Any
+ * thread. */
+int losses_tell_drops(struct writer *writer, struct own_ring *own);
+
+/* The same for the current ring, if a drop was noted. */
+void losses_tell_own_drops(struct writer *writer);
+
+/* Notes which losses earlier leaders told: only when no ring of a dead process is left,
+ * because their events may still be in one. */
+void losses_learn_told(struct writer *writer);
+
+/* Commits an event for every loss that was not told; whether there was one. */
+bool losses_tell(struct writer *writer);
+
+#endif

@@ -1,0 +1,264 @@
+#include "sources.h"
+
+#include "testpoint.h"
+
+#include <errno.h>
+
+static const uint64_t hole_limit_ns = 2000U * 1000 * 1000;
+
+static struct own_ring *
+find_own(struct writer *writer, uint32_t slot, uint64_t nonce)
+{
+    struct own_ring *own;
+
+    pthread_mutex_lock(&writer->mutex);
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        if (own->slot == slot && own->ring.nonce == nonce) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return own;
+}
+
+static void
+free_claimed(struct writer *writer, uint32_t slot)
+{
+    char name[RING_NAME_SIZE];
+
+    ring_name(slot, writer->control.shared->slots[slot].nonce, name);
+    writer->sys->unlinkat(writer->rings_dir, name);
+    control_set_slot(&writer->control, slot, SLOT_FREE);
+}
+
+/* The kernel never reports our own locks, so our own slots are not asked about. */
+static bool
+is_own(struct writer *writer, uint32_t slot)
+{
+#if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 3
+    (void)writer, (void)slot;
+    return false;
+#else
+    return leader_owns(&writer->leader, slot) &&
+           find_own(writer, slot, writer->control.shared->slots[slot].nonce) != NULL;
+#endif
+}
+
+void
+sources_find_orphans(struct writer *writer)
+{
+    uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
+                                         memory_order_acquire);
+
+    for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
+        enum slot_state state = control_slot_state(&writer->control, slot);
+
+        if ((state != SLOT_LIVE && state != SLOT_CLAIMED) || writer->is_gone[slot] ||
+            is_own(writer, slot) || !leader_is_gone(&writer->leader, slot)) {
+            continue;
+        }
+        TEST_POINT(orphan_found);
+        if (state == SLOT_CLAIMED) {
+            free_claimed(writer, slot);
+        } else {
+            writer->is_gone[slot] = true;
+        }
+    }
+}
+
+/* A ring file that is not there any more can't be drained; its slot must not hold up
+ * the others for ever. */
+static void
+lose_slot(struct writer *writer, uint32_t slot, int error)
+{
+    control_note_error(&writer->control, error);
+    control_add(&writer->control, COUNTER_damaged_records, 1);
+    control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
+    control_set_slot(&writer->control, slot, SLOT_FREE);
+    writer->is_gone[slot] = false;
+}
+
+/* A ring that can't be read now: a flush must not claim that it was. */
+static void
+note_unread(struct writer *writer, uint32_t slot, int error)
+{
+    writer->has_unread = true;
+    if (writer->unread_error[slot] != error) {
+        writer->unread_error[slot] = error;
+        control_note_error(&writer->control, error);
+    }
+}
+
+static int
+find_ring(struct writer *writer, uint32_t slot, struct ring **out)
+{
+    uint64_t nonce = writer->control.shared->slots[slot].nonce;
+    struct own_ring *own = find_own(writer, slot, nonce);
+
+    if (own != NULL) {
+        *out = &own->ring;
+        return 0;
+    }
+    return ringmap_get(&writer->map, slot, nonce, out);
+}
+
+static void
+add_source(struct writer *writer, uint32_t slot, enum slot_state state)
+{
+    struct batch_source *source = &writer->sources[writer->source_count];
+    bool owner_gone = state == SLOT_CLOSING || writer->is_gone[slot];
+    struct ring *ring;
+    int error = find_ring(writer, slot, &ring);
+
+    if (error < 0) {
+        if (owner_gone && (error == -ENOENT || error == -EUCLEAN)) {
+            lose_slot(writer, slot, error);
+        } else {
+            note_unread(writer, slot, error);
+        }
+        return;
+    }
+    /* Sealing is the one change after which the tail of a dead owner's ring is final,
+     * even if it was only thought dead. */
+    *source = (struct batch_source){
+        .ring = ring,
+        .slot = slot,
+        .owner_gone = owner_gone,
+        .end = owner_gone ? ring_seal(ring) : ring_tail(ring)};
+    if (owner_gone) {
+        TEST_POINT(orphan_sealed);
+    }
+    if (!ring_is_consistent(ring, ring_head(ring), source->end)) {
+        if (owner_gone) {
+            lose_slot(writer, slot, -EUCLEAN);
+        } else {
+            note_unread(writer, slot, -EUCLEAN);
+        }
+        return;
+    }
+    writer->unread_error[slot] = 0;
+    writer->source_count++;
+}
+
+void
+sources_find(struct writer *writer)
+{
+    uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
+                                         memory_order_acquire);
+
+    writer->source_count = 0;
+    writer->has_unread = false;
+    for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
+        enum slot_state state = control_slot_state(&writer->control, slot);
+        if (state == SLOT_LIVE || state == SLOT_CLOSING) {
+            add_source(writer, slot, state);
+        }
+    }
+}
+
+static uint64_t
+take(_Atomic uint64_t *counter)
+{
+    return atomic_exchange_explicit(counter, 0, memory_order_acq_rel);
+}
+
+/* Drops that the owner did not live to tell. Noted before they are marked as told: a
+ * crash in between may tell them twice, never not at all. */
+static void
+inherit_drops(struct writer *writer, struct ring_shared *shared)
+{
+    uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
+    uint64_t told = atomic_load_explicit(&shared->dropped_count_reported,
+                                         memory_order_relaxed);
+    uint64_t told_bytes = atomic_load_explicit(&shared->dropped_bytes_reported,
+                                               memory_order_relaxed);
+
+    if (count > told) {
+        control_add_loss(&writer->control, GAP_DROPPED_BY_DEAD, count - told,
+                         bytes > told_bytes ? bytes - told_bytes : 0);
+        atomic_store_explicit(&shared->dropped_count_reported, count,
+                              memory_order_release);
+    }
+}
+
+/* A producer's counters join the log's when its ring ends. */
+static void
+inherit_counters(struct writer *writer, struct ring_shared *shared)
+{
+    struct control *control = &writer->control;
+
+    inherit_drops(writer, shared);
+    control_add(control, COUNTER_dropped_records, take(&shared->dropped_count));
+    control_add(control, COUNTER_dropped_bytes, take(&shared->dropped_bytes));
+    control_add(control, COUNTER_refused_records, take(&shared->refused_count));
+    control_add(control, COUNTER_blocked_ns, take(&shared->blocked_ns));
+    control_add(control, COUNTER_block_timeouts, take(&shared->block_timeouts));
+}
+
+static void
+retire(struct writer *writer, struct batch_source *source)
+{
+    uint32_t slot = source->slot;
+    char name[RING_NAME_SIZE];
+
+    TEST_POINT(retire_drained);
+    inherit_counters(writer, source->ring->shared);
+    ring_name(slot, source->ring->nonce, name);
+    /* CLAIMED holds nothing: whoever leads next removes what we don't get to. */
+    control_set_slot(&writer->control, slot, SLOT_CLAIMED);
+    writer->sys->unlinkat(writer->rings_dir, name);
+    TEST_POINT(retire_unlinked);
+    ringmap_drop(&writer->map, slot);
+    writer->is_gone[slot] = false;
+    control_add(&writer->control, COUNTER_retired_slots, 1);
+    control_set_slot(&writer->control, slot, SLOT_RETIRED);
+    TEST_POINT(retire_done);
+}
+
+bool
+sources_retire(struct writer *writer)
+{
+    bool all = true;
+
+    for (uint32_t i = 0; i < writer->source_count; i++) {
+        struct batch_source *source = &writer->sources[i];
+        if (!source->owner_gone) {
+            continue;
+        }
+        if (ring_head(source->ring) < source->end) {
+            all = false;
+        } else {
+            retire(writer, source);
+        }
+    }
+    return all;
+}
+
+bool
+sources_have_others(const struct writer *writer)
+{
+    for (uint32_t i = 0; i < writer->source_count; i++) {
+        const struct batch_source *source = &writer->sources[i];
+        if (!source->owner_gone && !leader_owns(&writer->leader, source->slot)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+sources_watch_hole(struct writer *writer, const struct batch_source *source)
+{
+    uint32_t slot = source->slot;
+    uint64_t head = ring_head(source->ring), now = writer->sys->now_mono();
+    struct control_slot *entry = &writer->control.shared->slots[slot];
+
+    if (writer->hole_position[slot] != head || writer->hole_since_ns[slot] == 0) {
+        writer->hole_position[slot] = head;
+        writer->hole_since_ns[slot] = now;
+    } else if (now - writer->hole_since_ns[slot] >= hole_limit_ns &&
+               atomic_exchange_explicit(&entry->stalled, 1, memory_order_relaxed) == 0) {
+        control_add(&writer->control, COUNTER_stalled_slots, 1);
+    }
+}

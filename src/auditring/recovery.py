@@ -1,0 +1,108 @@
+"""Finish what killed writers of a log left, and tell what that was.
+
+Opening the log does the work; here is what a person wants to know besides: whether
+there is anything to do it on, whether somebody is doing it already, what came of it.
+"""
+
+import fcntl
+import os
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from .writer import LogWriter
+
+__all__ = ["Recovery", "has_writers", "is_log", "recover"]
+
+# struct flock of Linux, as F_GETLK fills it: type, whence, start, length, pid.
+_FLOCK = struct.Struct("hhqqi4x")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a recovery brought.
+
+    Attributes:
+        lines: Lines that are in the live file now and were not before.
+        size_bytes: Their size.
+        gap_events: Those of them that tell of a loss.
+        salvaged: Files beside the log that hold what was saved after a reboot.
+    """
+
+    lines: int
+    size_bytes: int
+    gap_events: int
+    salvaged: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """The live file at one moment, and the files that reboots left beside it."""
+
+    inode: int
+    size_bytes: int
+    salvaged: frozenset[Path]
+
+    @classmethod
+    def of(cls, log: Path) -> Self:
+        salvaged = frozenset(
+            {*log.parent.glob(f"{log.stem}-salvaged-*.jsonl")}
+            | {*log.parent.glob(f"{log.name}.torn")}
+        )
+        try:
+            status = log.stat()
+        except FileNotFoundError:
+            return cls(0, 0, salvaged)
+        return cls(status.st_ino, status.st_size, salvaged)
+
+
+def is_log(log: Path) -> bool:
+    """Tell whether a writer ever opened *log*."""
+    return _lock_of(log).exists()
+
+
+def has_writers(log: Path) -> bool:
+    """Tell whether a process has *log* open for writing.
+
+    Not while this process itself has: its locks would be lost.
+    """
+    fd = os.open(_lock_of(log), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        # All bytes: one is the leader's, and each writer holds one (leader.h).
+        question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        answer = fcntl.fcntl(fd, fcntl.F_GETLK, question)
+    finally:
+        os.close(fd)
+    return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Recovery:
+    """Open *log* and close it again.
+
+    Args:
+        log: The live file.
+        state_dir: Where its writers have their rings; None is beside the log.
+
+    Raises:
+        OSError: It can't be opened, or not all could be written: the rest stays
+            for the next opener.
+    """
+    before = _State.of(log)
+    # What its writers wanted of rotation isn't known here: so there is none.
+    LogWriter(log, max_bytes=0, state_dir=state_dir).close()
+    after = _State.of(log)
+
+    with log.open("rb") as file:
+        file.seek(before.size_bytes if before.inode == after.inode else 0)
+        lines = file.readlines()
+    return Recovery(
+        lines=len(lines),
+        size_bytes=sum(map(len, lines)),
+        gap_events=sum(b'"verb":"gap"' in line for line in lines),
+        salvaged=tuple(sorted(after.salvaged - before.salvaged)),
+    )
+
+
+def _lock_of(log: Path) -> Path:
+    return log.with_name(f".{log.name}.ring") / "lock"
