@@ -233,6 +233,9 @@ drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
         return false;
     }
     *bytes += writer->batch.size;
+    /* At once: when leaders die faster than they can drain everything, the table of
+     * slots would fill up. */
+    (void)sources_retire(writer);
     return true;
 }
 
@@ -361,11 +364,11 @@ try_to_lead(struct writer *writer, uint64_t now)
         atomic_load_explicit(&writer->current, memory_order_acquire);
     bool is_urgent = !writer->is_paused && is_anything_asked(writer);
 
-    if (own == NULL || (now < writer->next_try_ns && !is_urgent)) {
+    if (now < writer->next_try_ns && !is_urgent) {
         return;
     }
     writer->is_paused = false;
-    if (leader_try(&writer->leader, own->slot) != 1) {
+    if (leader_try(&writer->leader, own != NULL ? own->slot : CONTROL_SLOTS) != 1) {
         writer->next_try_ns = now + standby_ns;
         return;
     }
@@ -391,11 +394,11 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
         writer->wants_rotation = livefile_rotate(writer, true) < 0;
         writer->next_rotate_ns = now + rotate_pause_ns;
     }
-    serve(writer, tickets, complete && !writer->has_unread);
+    serve(writer, tickets, complete && !writer->has_unread && !writer->has_more);
     if (!writer->is_private) {
         livefile_sync_at_interval(writer, now);
     }
-    if (all_retired && !writer->is_settled) {
+    if (all_retired && !writer->has_more && !writer->is_settled) {
         losses_learn_told(writer);
     }
     losses_tell_own_drops(writer);
@@ -458,6 +461,8 @@ lead(struct writer *writer, uint64_t now)
     if (writer->batch.is_outstanding && !write_batch(writer)) {
         return remaining(writer->next_retry_ns, now);
     }
+    writer->has_unread = false;
+    writer->has_more = false;
     asked = collect_tickets(writer, tickets);
     if (!writer->is_private && (asked || now >= writer->next_orphans_ns)) {
         sources_find_orphans(writer);
@@ -473,7 +478,7 @@ lead(struct writer *writer, uint64_t now)
         return remaining(writer->next_retry_ns, now);
     }
     has_told = end_pass(writer, tickets, complete, now);
-    if (bytes >= busy_bytes || has_told) {
+    if (bytes >= busy_bytes || has_told || writer->has_more) {
         return 0;
     }
     return wait_backoff_next(&writer->backoff, bytes > 0, now);

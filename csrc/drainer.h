@@ -30,8 +30,9 @@ enum { WRITER_NAME_SIZE = 200 };
 struct own_ring {
     struct ring ring;
     uint32_t slot;
-    _Atomic uint64_t dropped_told; /* dropped_count that gap events were committed for */
-    _Atomic uint64_t dropped_bytes_told;
+    _Atomic bool is_telling; /* a thread commits a gap event for drops */
+    uint64_t dropped_told;   /* of that thread: what events were committed for */
+    uint64_t dropped_bytes_told;
     struct own_ring *next;
 };
 
@@ -89,6 +90,7 @@ struct writer {
     uint64_t syncer_inode;      /* the file that the background sync works on */
     bool is_paused;             /* it handed leadership over: others first */
     bool has_unread;            /* a ring could not be read in this pass */
+    bool has_more;              /* this pass did not get to all rings */
     int unread_error[CONTROL_SLOTS];
     bool is_gone[CONTROL_SLOTS]; /* the owner is dead */
     uint64_t hole_position[CONTROL_SLOTS];

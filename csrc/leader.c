@@ -275,6 +275,14 @@ leader_assert(struct leader *leader)
 }
 
 void
+leader_rename(struct leader *leader, uint32_t slot)
+{
+    leader->slot = slot;
+    atomic_store_explicit(&leader->control->shared->leader, slot + 1,
+                          memory_order_release);
+}
+
+void
 leader_step_down(struct leader *leader)
 {
     uint32_t own = leader->slot + 1;

@@ -71,11 +71,15 @@ bool leader_is_gone(struct leader *leader, uint32_t slot);
 /* Whether the slot carries the marks of this very process. */
 bool leader_owns(const struct leader *leader, uint32_t slot);
 
-/* Tries to lead under `slot`: 1 leads, 0 somebody else does, or a negative errno. */
+/* Tries to lead under `slot`: 1 leads, 0 somebody else does, or a negative errno.
+ * CONTROL_SLOTS: without a slot, by the lock alone, to clear a table that is full. */
 int leader_try(struct leader *leader, uint32_t slot);
 
 /* Before every intent: -EPERM when leadership was lost (it is stepped down from). */
 int leader_assert(struct leader *leader);
+
+/* Goes on leading under another slot. */
+void leader_rename(struct leader *leader, uint32_t slot);
 
 void leader_step_down(struct leader *leader);
 

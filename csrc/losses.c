@@ -19,28 +19,21 @@ commit_gap(struct writer *writer, struct ring *ring, struct gap *gap)
     return ring_write(ring, RING_GAP, record, size, false, &reservation);
 }
 
-int
-losses_tell_drops(struct writer *writer, struct own_ring *own)
+static int
+tell_drops(struct writer *writer, struct own_ring *own)
 {
     struct ring_shared *shared = own->ring.shared;
-    uint64_t told = atomic_load_explicit(&own->dropped_told, memory_order_relaxed);
     uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
     uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
-    uint64_t bytes_told =
-        atomic_load_explicit(&own->dropped_bytes_told, memory_order_relaxed);
     struct gap gap = {.reason = GAP_DROPPED,
-                      .count = count - told,
-                      .bytes = bytes > bytes_told ? bytes - bytes_told : 0,
+                      .count = count - own->dropped_told,
+                      .bytes = bytes - own->dropped_bytes_told,
                       .total_count = count,
                       .total_bytes = bytes};
-    uint64_t claimed = count;
     int error;
 
-    /* Whoever moves `told` writes the event; another thread then has nothing to tell. */
-    if (count <= told ||
-        !atomic_compare_exchange_strong_explicit(&own->dropped_told, &told, count,
-                                                 memory_order_acq_rel,
-                                                 memory_order_relaxed)) {
+    /* Less than was told: the ring was retired under us, and its counters went on. */
+    if (count <= own->dropped_told) {
         return 0;
     }
     if (atomic_load_explicit(&writer->control.shared->health, memory_order_relaxed) ==
@@ -49,14 +42,65 @@ losses_tell_drops(struct writer *writer, struct own_ring *own)
     }
     error = commit_gap(writer, &own->ring, &gap);
     TEST_POINT(gap_written);
-    if (error < 0) {
-        atomic_compare_exchange_strong_explicit(&own->dropped_told, &claimed, told,
-                                                memory_order_acq_rel,
-                                                memory_order_relaxed);
-        return error;
+    if (error == 0) {
+        own->dropped_told = count;
+        own->dropped_bytes_told = bytes;
     }
-    atomic_store_explicit(&own->dropped_bytes_told, bytes, memory_order_relaxed);
-    return 0;
+    return error;
+}
+
+/* One thread at a time: an event's mark counts every drop before it, so the events must
+ * stand in the ring in the order of their marks, and none may fail behind another.
+ * Nobody waits for that; what is dropped meanwhile makes `gap_due` true again. */
+/* With `is_telling` held. */
+static int
+tell_drops(struct writer *writer, struct own_ring *own)
+{
+    struct ring_shared *shared = own->ring.shared;
+    uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
+    uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
+    struct gap gap = {.reason = GAP_DROPPED,
+                      .count = count - own->dropped_told,
+                      .bytes = bytes - own->dropped_bytes_told,
+                      .total_count = count,
+                      .total_bytes = bytes};
+    int error;
+
+    if (gap.count == 0) {
+        return 0;
+    }
+    if (atomic_load_explicit(&writer->control.shared->health, memory_order_relaxed) ==
+        HEALTH_DISK_FULL) {
+        gap.detail = "disk full";
+    }
+    error = commit_gap(writer, &own->ring, &gap);
+    TEST_POINT(gap_written);
+    if (error == 0) {
+        own->dropped_told = count;
+        own->dropped_bytes_told = bytes;
+    }
+    return error;
+}
+
+int
+losses_tell_drops(struct writer *writer, struct own_ring *own)
+{
+    int error;
+
+    /* Taken back before looking: a drop that comes meanwhile sets it again. */
+    atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    if (atomic_exchange_explicit(&own->is_telling, 1, memory_order_acq_rel) != 0) {
+        /* Another thread is at it, or the one that this signal handler interrupted; it
+         * may not know of the last drop. */
+        atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+        return 0;
+    }
+    error = tell_drops(writer, own);
+    atomic_store_explicit(&own->is_telling, 0, memory_order_release);
+    if (error < 0) {
+        atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+    }
+    return error;
 }
 
 void
@@ -66,9 +110,8 @@ losses_tell_own_drops(struct writer *writer)
         atomic_load_explicit(&writer->current, memory_order_acquire);
 
     if (own != NULL &&
-        atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0 &&
-        losses_tell_drops(writer, own) == 0) {
-        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+        atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
+        (void)losses_tell_drops(writer, own); /* full: the next round tries again */
     }
 }
 

@@ -32,6 +32,12 @@ ringmap_get(struct ringmap *map, uint32_t slot, uint64_t nonce, struct ring **ou
     return 0;
 }
 
+bool
+ringmap_has(const struct ringmap *map, uint32_t slot, uint64_t nonce)
+{
+    return map->rings[slot] != NULL && map->rings[slot]->nonce == nonce;
+}
+
 void
 ringmap_drop(struct ringmap *map, uint32_t slot)
 {

@@ -19,6 +19,9 @@ struct ringmap {
 /* The ring of that slot and nonce, mapped on first use. */
 int ringmap_get(struct ringmap *map, uint32_t slot, uint64_t nonce, struct ring **out);
 
+/* Whether it is mapped already. */
+bool ringmap_has(const struct ringmap *map, uint32_t slot, uint64_t nonce);
+
 void ringmap_drop(struct ringmap *map, uint32_t slot);
 void ringmap_drop_all(struct ringmap *map);
 

@@ -4,6 +4,10 @@
 
 #include <errno.h>
 
+/* What is done for rings not seen before, in one pass: so that a leader that may be
+ * killed soon gets on with some of a thousand orphans rather than begins with all. */
+enum { orphans_per_pass = 64, mappings_per_pass = 32 };
+
 static const uint64_t hole_limit_ns = 2000U * 1000 * 1000;
 
 static struct own_ring *
@@ -49,15 +53,21 @@ sources_find_orphans(struct writer *writer)
 {
     uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
                                          memory_order_acquire);
+    int found = 0;
 
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
         enum slot_state state = control_slot_state(&writer->control, slot);
 
+        if (found == orphans_per_pass) {
+            writer->has_more = true;
+            return;
+        }
         if ((state != SLOT_LIVE && state != SLOT_CLAIMED) || writer->is_gone[slot] ||
             is_own(writer, slot) || !leader_is_gone(&writer->leader, slot)) {
             continue;
         }
         TEST_POINT(orphan_found);
+        found++;
         if (state == SLOT_CLAIMED) {
             free_claimed(writer, slot);
         } else {
@@ -89,8 +99,9 @@ note_unread(struct writer *writer, uint32_t slot, int error)
     }
 }
 
+/* -EINPROGRESS: another pass will map it. */
 static int
-find_ring(struct writer *writer, uint32_t slot, struct ring **out)
+find_ring(struct writer *writer, uint32_t slot, int *mappings, struct ring **out)
 {
     uint64_t nonce = writer->control.shared->slots[slot].nonce;
     struct own_ring *own = find_own(writer, slot, nonce);
@@ -99,17 +110,24 @@ find_ring(struct writer *writer, uint32_t slot, struct ring **out)
         *out = &own->ring;
         return 0;
     }
+    if (!ringmap_has(&writer->map, slot, nonce) && ++*mappings > mappings_per_pass) {
+        return -EINPROGRESS;
+    }
     return ringmap_get(&writer->map, slot, nonce, out);
 }
 
 static void
-add_source(struct writer *writer, uint32_t slot, enum slot_state state)
+add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *mappings)
 {
     struct batch_source *source = &writer->sources[writer->source_count];
     bool owner_gone = state == SLOT_CLOSING || writer->is_gone[slot];
     struct ring *ring;
-    int error = find_ring(writer, slot, &ring);
+    int error = find_ring(writer, slot, mappings, &ring);
 
+    if (error == -EINPROGRESS) {
+        writer->has_more = true;
+        return;
+    }
     if (error < 0) {
         if (owner_gone && (error == -ENOENT || error == -EUCLEAN)) {
             lose_slot(writer, slot, error);
@@ -146,12 +164,13 @@ sources_find(struct writer *writer)
     uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
                                          memory_order_acquire);
 
+    int mappings = 0;
+
     writer->source_count = 0;
-    writer->has_unread = false;
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
         enum slot_state state = control_slot_state(&writer->control, slot);
         if (state == SLOT_LIVE || state == SLOT_CLOSING) {
-            add_source(writer, slot, state);
+            add_source(writer, slot, state, &mappings);
         }
     }
 }
@@ -219,19 +238,20 @@ retire(struct writer *writer, struct batch_source *source)
 bool
 sources_retire(struct writer *writer)
 {
+    uint32_t kept = 0;
     bool all = true;
 
     for (uint32_t i = 0; i < writer->source_count; i++) {
         struct batch_source *source = &writer->sources[i];
-        if (!source->owner_gone) {
+
+        if (source->owner_gone && ring_head(source->ring) >= source->end) {
+            retire(writer, source);
             continue;
         }
-        if (ring_head(source->ring) < source->end) {
-            all = false;
-        } else {
-            retire(writer, source);
-        }
+        all &= !source->owner_gone;
+        writer->sources[kept++] = *source;
     }
+    writer->source_count = kept;
     return all;
 }
 

@@ -10,14 +10,15 @@
 
 #include "drainer.h"
 
-/* Looks which owners are dead. */
+/* Looks which owners are dead; some at a time, writer->has_more tells. */
 void sources_find_orphans(struct writer *writer);
 
-/* Fills writer->sources with every ring and its tail as of now. */
+/* Fills writer->sources with the rings and their tails as of now; of those not mapped
+ * before some at a time, writer->has_more tells. */
 void sources_find(struct writer *writer);
 
-/* Ends the rings that are drained and nobody writes to. True: no ring without an owner
- * is left. */
+/* Ends the rings that are drained and nobody writes to; they are no sources any more.
+ * True: no ring without an owner is left. Not while a batch is outstanding. */
 bool sources_retire(struct writer *writer);
 
 /* Whether another process writes to this log. */

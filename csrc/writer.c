@@ -326,6 +326,24 @@ open_private(struct writer *writer)
     return batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
 }
 
+/* A table full of the dead's slots is cleared first: nobody else may be alive to do it. */
+static int
+attach_first(struct writer *writer)
+{
+    int error = writer_attach(writer, NULL, COUNTER_COUNT);
+
+    for (int i = 0; i < open_idle_limit && error == -EUSERS; i++) {
+        drainer_step(writer);
+        error = writer_attach(writer, NULL, COUNTER_COUNT);
+        if (error == 0 && writer->leader.leads) {
+            leader_rename(
+                &writer->leader,
+                atomic_load_explicit(&writer->current, memory_order_relaxed)->slot);
+        }
+    }
+    return error;
+}
+
 /* Under the opening lock, so that one opener founds and the others find. */
 static int
 open_shared(struct writer *writer)
@@ -345,15 +363,14 @@ open_shared(struct writer *writer)
     if (error < 0) {
         return error;
     }
-    error = found_log(writer);
+    error = batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
     if (error == 0) {
-        error = writer_attach(writer, NULL, COUNTER_COUNT);
+        error = found_log(writer);
+    }
+    if (error == 0) {
+        error = attach_first(writer);
     }
     leader_unlock_opening(&writer->leader);
-    if (error == 0) {
-        error =
-            batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
-    }
     return error;
 }
 
@@ -777,7 +794,10 @@ find_ring(struct writer *writer, struct own_ring **out)
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error = 0;
 
-    if (own == NULL || ring_is_sealed(&own->ring)) {
+    if (own == NULL && !writer->is_private) {
+        error = writer_repair(writer); /* a daemon closes what it inherited */
+    }
+    if (error == 0 && (own == NULL || ring_is_sealed(&own->ring))) {
         error = writer_attach(writer, own,
                               own != NULL ? COUNTER_false_deaths : COUNTER_COUNT);
         own = atomic_load_explicit(&writer->current, memory_order_acquire);
@@ -788,18 +808,6 @@ find_ring(struct writer *writer, struct own_ring **out)
         error = drainer_start(writer);
     }
     *out = own;
-    return error;
-}
-
-/* A full ring's first success after drops: the gap event stands where they happened. */
-static int
-tell_drops_first(struct writer *writer, struct own_ring *own)
-{
-    int error = losses_tell_drops(writer, own);
-
-    if (error == 0) {
-        atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
-    }
     return error;
 }
 
@@ -815,7 +823,8 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
         error = own == NULL ? -ESTALE : 0;
         if (error == 0 &&
             atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
-            error = tell_drops_first(writer, own);
+            /* The gap event stands where the drops happened. */
+            error = losses_tell_drops(writer, own);
         }
         if (error == 0) {
             error = ring_write(&own->ring, RING_DATA, data, size, terminate,
@@ -891,7 +900,7 @@ writer_drop(struct writer *writer, size_t size)
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
                               memory_order_release);
-    atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+    atomic_store_explicit(&writer->gap_due, 1, memory_order_release);
 }
 
 void
