@@ -52,36 +52,6 @@ tell_drops(struct writer *writer, struct own_ring *own)
 /* One thread at a time: an event's mark counts every drop before it, so the events must
  * stand in the ring in the order of their marks, and none may fail behind another.
  * Nobody waits for that; what is dropped meanwhile makes `gap_due` true again. */
-/* With `is_telling` held. */
-static int
-tell_drops(struct writer *writer, struct own_ring *own)
-{
-    struct ring_shared *shared = own->ring.shared;
-    uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
-    uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
-    struct gap gap = {.reason = GAP_DROPPED,
-                      .count = count - own->dropped_told,
-                      .bytes = bytes - own->dropped_bytes_told,
-                      .total_count = count,
-                      .total_bytes = bytes};
-    int error;
-
-    if (gap.count == 0) {
-        return 0;
-    }
-    if (atomic_load_explicit(&writer->control.shared->health, memory_order_relaxed) ==
-        HEALTH_DISK_FULL) {
-        gap.detail = "disk full";
-    }
-    error = commit_gap(writer, &own->ring, &gap);
-    TEST_POINT(gap_written);
-    if (error == 0) {
-        own->dropped_told = count;
-        own->dropped_bytes_told = bytes;
-    }
-    return error;
-}
-
 int
 losses_tell_drops(struct writer *writer, struct own_ring *own)
 {
