@@ -215,6 +215,7 @@ control_reset(struct control *control)
             atomic_load_explicit(&request->requested, memory_order_relaxed),
             memory_order_relaxed);
     }
+    atomic_store_explicit(&shared->inheritance.valid, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->leader, 0, memory_order_relaxed);
     atomic_store_explicit(&shared->syncing, 0, memory_order_relaxed);
     shared->live_inode = 0;

@@ -176,6 +176,18 @@ struct control_intent {
     struct control_range ranges[CONTROL_SLOTS];
 };
 
+/* Drops that a dead process did not tell, on their way from its ring to the losses of
+ * the log; absolute, so that whoever leads next can do it again. */
+struct control_inheritance {
+    _Atomic uint32_t valid;
+    uint32_t slot;
+    uint64_t nonce;
+    uint64_t dropped_count; /* of that ring */
+    uint64_t dropped_bytes;
+    uint64_t loss_count_after;
+    uint64_t loss_bytes_after;
+};
+
 struct control_request {
     _Atomic uint64_t requested; /* tickets handed out */
     _Atomic uint64_t done;      /* leader: the last ticket that was answered */
@@ -219,6 +231,7 @@ struct control_shared {
 
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct control_loss losses[GAP_REASONS];
+    struct control_inheritance inheritance; /* leader */
     struct control_slot slots[CONTROL_SLOTS];
     struct control_intent intents[2]; /* the valid one with the higher sequence counts */
 };

@@ -351,6 +351,7 @@ recover(struct writer *writer)
         note_failure(writer, error);
         return error;
     }
+    sources_finish_inheritance(writer);
     TEST_POINT(lead_recovered);
     note_success(writer);
     writer->must_recover = false;

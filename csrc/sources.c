@@ -181,33 +181,79 @@ take(_Atomic uint64_t *counter)
     return atomic_exchange_explicit(counter, 0, memory_order_acq_rel);
 }
 
-/* Drops that the owner did not live to tell. Noted before they are marked as told: a
- * crash in between may tell them twice, never not at all. */
+/* Does what the inheritance says, for the first time or once more. */
 static void
-inherit_drops(struct writer *writer, struct ring_shared *shared)
+apply_inheritance(struct writer *writer, struct ring_shared *ring)
 {
-    uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
-    uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
-    uint64_t told = atomic_load_explicit(&shared->dropped_count_reported,
-                                         memory_order_relaxed);
-    uint64_t told_bytes = atomic_load_explicit(&shared->dropped_bytes_reported,
-                                               memory_order_relaxed);
+    struct control_shared *shared = writer->control.shared;
+    struct control_inheritance *said = &shared->inheritance;
+    struct control_loss *loss = &shared->losses[GAP_DROPPED_BY_DEAD];
 
-    if (count > told) {
-        control_add_loss(&writer->control, GAP_DROPPED_BY_DEAD, count - told,
-                         bytes > told_bytes ? bytes - told_bytes : 0);
-        atomic_store_explicit(&shared->dropped_count_reported, count,
+    atomic_store_explicit(&loss->bytes, said->loss_bytes_after, memory_order_relaxed);
+    atomic_store_explicit(&loss->count, said->loss_count_after, memory_order_release);
+    TEST_POINT(gap_counted);
+    if (ring != NULL) {
+        atomic_store_explicit(&ring->dropped_bytes_reported, said->dropped_bytes,
+                              memory_order_relaxed);
+        atomic_store_explicit(&ring->dropped_count_reported, said->dropped_count,
                               memory_order_release);
     }
+    atomic_store_explicit(&said->valid, 0, memory_order_release);
+}
+
+void
+sources_finish_inheritance(struct writer *writer)
+{
+    const struct control_inheritance *said = &writer->control.shared->inheritance;
+    struct ring *ring = NULL;
+
+    if (atomic_load_explicit(&said->valid, memory_order_acquire) == 0) {
+        return;
+    }
+    if (ringmap_get(&writer->map, said->slot, said->nonce, &ring) < 0) {
+        ring = NULL; /* it was removed: all was done but to say so */
+    }
+    apply_inheritance(writer, ring != NULL ? ring->shared : NULL);
+}
+
+/* Drops that the owner did not live to tell become a loss that the leader tells. */
+static void
+inherit_drops(struct writer *writer, const struct batch_source *source)
+{
+    struct control_shared *shared = writer->control.shared;
+    struct control_inheritance *said = &shared->inheritance;
+    const struct control_loss *loss = &shared->losses[GAP_DROPPED_BY_DEAD];
+    struct ring_shared *ring = source->ring->shared;
+    uint64_t told =
+        atomic_load_explicit(&ring->dropped_count_reported, memory_order_relaxed);
+    uint64_t told_bytes =
+        atomic_load_explicit(&ring->dropped_bytes_reported, memory_order_relaxed);
+
+    said->slot = source->slot;
+    said->nonce = source->ring->nonce;
+    said->dropped_count =
+        atomic_load_explicit(&ring->dropped_count, memory_order_acquire);
+    said->dropped_bytes =
+        atomic_load_explicit(&ring->dropped_bytes, memory_order_relaxed);
+    if (said->dropped_count <= told) {
+        return;
+    }
+    said->loss_count_after = atomic_load_explicit(&loss->count, memory_order_relaxed) +
+                             said->dropped_count - told;
+    said->loss_bytes_after = atomic_load_explicit(&loss->bytes, memory_order_relaxed) +
+                             said->dropped_bytes - told_bytes;
+    atomic_store_explicit(&said->valid, 1, memory_order_release);
+    apply_inheritance(writer, ring);
 }
 
 /* A producer's counters join the log's when its ring ends. */
 static void
-inherit_counters(struct writer *writer, struct ring_shared *shared)
+inherit_counters(struct writer *writer, const struct batch_source *source)
 {
     struct control *control = &writer->control;
+    struct ring_shared *shared = source->ring->shared;
 
-    inherit_drops(writer, shared);
+    inherit_drops(writer, source);
     control_add(control, COUNTER_dropped_records, take(&shared->dropped_count));
     control_add(control, COUNTER_dropped_bytes, take(&shared->dropped_bytes));
     control_add(control, COUNTER_refused_records, take(&shared->refused_count));
@@ -222,7 +268,7 @@ retire(struct writer *writer, struct batch_source *source)
     char name[RING_NAME_SIZE];
 
     TEST_POINT(retire_drained);
-    inherit_counters(writer, source->ring->shared);
+    inherit_counters(writer, source);
     ring_name(slot, source->ring->nonce, name);
     /* CLAIMED holds nothing: whoever leads next removes what we don't get to. */
     control_set_slot(&writer->control, slot, SLOT_CLAIMED);

@@ -21,6 +21,9 @@ void sources_find(struct writer *writer);
  * True: no ring without an owner is left. Not while a batch is outstanding. */
 bool sources_retire(struct writer *writer);
 
+/* Ends what a leader left in the middle of inheriting a dead process's drops. */
+void sources_finish_inheritance(struct writer *writer);
+
 /* Whether another process writes to this log. */
 bool sources_have_others(const struct writer *writer);
 

@@ -5,7 +5,6 @@ GIL is kept for a write that succeeds at once, because dropping it costs as much
 write, and dropped around everything that may wait.
 """
 
-cimport cython
 from cpython.buffer cimport (
     PyBUF_SIMPLE,
     PyBuffer_Release,
@@ -533,7 +532,7 @@ cdef class Writer:
     # Ending.
 
     def _close(self, double flush_limit):
-        """Flush for *flush_limit* seconds and give the reference back; 0 or an errno."""
+        """Flush for so many seconds and give the reference back; 0 or an errno."""
         cdef writer *left = self._writer
         cdef uint64_t limit = <uint64_t> (flush_limit * 1e9)
         cdef int error

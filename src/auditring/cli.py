@@ -265,17 +265,19 @@ def write(path: str, **options: Unpack[_WriterOptions]) -> None:
                 on_oversize=problems.on_oversize,
             )
             feed.run(signals, output_fd=1 if path == "-" else None)
-            if options["compress"] and path != "-":
-                _await_compression(log, options["dialect"], signals)
+            if options["compress"] and isinstance(log.path, Path):
+                log.flush(CLOSE_LIMIT_S)
+                _await_compression(log, log.path, options["dialect"], signals)
             problems.look_at_losses(feed)
     sys.exit(problems.status)
 
 
-def _await_compression(log: LogWriter, dialect: "Dialect", signals: Signals) -> None:
+def _await_compression(
+    log: LogWriter, path: Path, dialect: "Dialect", signals: Signals
+) -> None:
     """Wait until all backups are compressed: after a pipeline nobody else may do it."""
-    log.flush(CLOSE_LIMIT_S)
     while not signals.stop and not log.stats().mill_errors:
-        backups = list_backups(log.path.parent, log.path.name, dialect)
+        backups = list_backups(path.parent, path.name, dialect)
         if all(backup.suffix for backup in backups):
             return
         signals.wait(COMPRESSION_POLL_S)
@@ -354,8 +356,12 @@ def demo(target_bytes: int, writers: int, keep: Path | None) -> None:
             is_good = run_demo(
                 directory, target_bytes=target_bytes, writers=writers, echo=click.echo
             )
+        except BrokenPipeError:
+            raise  # Nobody reads the story any more, which click ends quietly.
         except OSError as error:
-            raise _Refusal(f"{error.filename or directory}: {error.strerror}") from error
+            raise _Refusal(
+                f"{error.filename or directory}: {error.strerror}"
+            ) from error
         except AuditringError as error:
             _complain(str(error))
             is_good = False

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
@@ -145,8 +145,9 @@ class _Worker:
 
     def begin(self) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(b"\n")
-        self._process.stdin.flush()
+        with suppress(BrokenPipeError):  # It has ended: check() tells.
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
 
     def check(self) -> None:
         """Raise AuditringError when the process ended though nobody asked it to."""
@@ -331,6 +332,8 @@ def _report(
             + ("  killed" if account.was_killed else "")
         )
     echo(f"  torn or foreign lines: {contents.foreign}")
+    if contents.gap_events:
+        echo(f"  gap events, for unfinished events: {contents.gap_events}")
     echo("")
 
 

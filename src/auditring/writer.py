@@ -24,10 +24,10 @@ from . import _writer
 from ._writer import Writer
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from .backups import Dialect
-    from .mill import Compression, MillSettings, MillThread
+    from .mill import Compression, Mill, MillSettings, MillThread
     from .space import SpaceState, SpaceWatch
     from .stats import Stats
 
@@ -173,7 +173,7 @@ class LogWriter(Writer):
         self._mill_thread.start()
 
     def _make_watch(
-        self, mill: Any, options: dict[str, Any], warn: int, critical: int
+        self, mill: "Mill", options: dict[str, Any], warn: int, critical: int
     ) -> "SpaceWatch":
         from .space import SpaceWatch
 
@@ -287,7 +287,7 @@ class LogWriter(Writer):
         before = signal.getsignal(signal_number)
         reference = weakref.ref(self)
 
-        def handle(number: int, frame: Any) -> None:
+        def handle(number: int, frame: "FrameType | None") -> None:
             writer = reference()
             if writer is not None and not writer.closed:
                 writer._ask_reopen()
@@ -379,7 +379,7 @@ def _check_count(name: str, value: object) -> None:
         raise ValueError(f"{name}: expected 0 or more, got {value!r}")
 
 
-def _check_level(compress: Any, level: Any) -> None:
+def _check_level(compress: "Compression | None", level: int | None) -> None:
     if level is None:
         return
     _check_count("compress_level", level)
@@ -477,9 +477,7 @@ def _resolve(path: str | os.PathLike[str]) -> Path:
         status = None
     if status is not None and stat.S_ISLNK(status.st_mode):
         if status.st_uid not in (0, os.geteuid()):
-            raise PermissionError(
-                errno.EPERM, "a symbolic link of another user", text
-            )
+            raise PermissionError(errno.EPERM, "a symbolic link of another user", text)
         text = os.path.join(os.path.dirname(text), os.readlink(text))
     _refuse_special(text)
     directory, name = os.path.split(text)
@@ -504,18 +502,24 @@ def _refuse_special(path: str) -> None:
 # The life of the process.
 
 
-@functools.cache
 def _tie_to_process() -> None:
+    """Hook into fork and exit; again in a child, where more may be imported by now."""
+    _tie_to_fork_and_exit()
+    if "multiprocessing.util" in sys.modules:
+        _tie_to_multiprocessing()
+
+
+@functools.cache
+def _tie_to_fork_and_exit() -> None:
     os.register_at_fork(
         before=_before_fork,
         after_in_parent=_after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )
     atexit.register(_close_all)
-    if "multiprocessing.util" in sys.modules:
-        _tie_to_multiprocessing()
 
 
+@functools.cache
 def _tie_to_multiprocessing() -> None:
     """Flush at the end of a child of multiprocessing, which skips atexit functions."""
     from multiprocessing import util
@@ -572,3 +576,4 @@ def _after_fork_in_child() -> None:
         mill_thread = _parked.pop()
         mill_thread.forget()
         mill_thread.start()
+    _tie_to_process()
