@@ -162,8 +162,7 @@ static bool
 has_room(const struct batch *batch, uint64_t size)
 {
     return batch->size == 0 ||
-           (batch->part_count < BATCH_PARTS &&
-            batch->size + size <= BATCH_SIZE_LIMIT &&
+           (batch->part_count < BATCH_PARTS && batch->size + size <= BATCH_SIZE_LIMIT &&
             (size >= BATCH_COPY_LIMIT || size <= BATCH_STAGING_SIZE - batch->staged));
 }
 
@@ -259,14 +258,13 @@ take_records(struct batch *batch, const struct batch_source *source, uint64_t qu
     struct ring_record record;
     enum batch_taken taken = BATCH_TOOK_ALL;
 
-    while (ring_next(source->ring, range->to, source->end, source->owner_gone,
-                     &record)) {
+    while (
+        ring_next(source->ring, range->to, source->end, source->owner_gone, &record)) {
         if (range->to > range->from && record.next - range->from > quota) {
             return BATCH_TOOK_ALL;
         }
-        taken = record.type == RING_GAP
-                    ? stage_gap(batch, &record, range)
-                    : stage(batch, record.data, record.size);
+        taken = record.type == RING_GAP ? stage_gap(batch, &record, range)
+                                        : stage(batch, record.data, record.size);
         if (taken != BATCH_TOOK_ALL) {
             return taken;
         }
@@ -318,8 +316,8 @@ batch_take(struct batch *batch, const struct batch_source *source, uint64_t quot
         batch->rings[intent->range_count++] = source->ring;
         /* Read after the records: a slot that was raised to sync before one of them was
          * written is seen here. */
-        batch->must_sync |= durability_of(batch->control, source->slot) ==
-                            DURABILITY_SYNC;
+        batch->must_sync |=
+            durability_of(batch->control, source->slot) == DURABILITY_SYNC;
     }
     return taken;
 }
@@ -335,8 +333,8 @@ batch_walk(const struct control_intent *intent, struct ring *const *rings,
         uint64_t position = range->from;
         struct ring_record record;
 
-        while (ring_next(rings[i], position, range->to, range->owner_gone != 0,
-                         &record)) {
+        while (
+            ring_next(rings[i], position, range->to, range->owner_gone != 0, &record)) {
             const uint8_t *data;
             uint64_t size;
             int result;
@@ -448,10 +446,10 @@ write_aside(struct batch *batch)
         return 0;
     }
     snprintf(name, sizeof(name), "%.280s.gaps", batch->file->name);
-    fd = batch->sys->openat(
-        batch->file->dir, name,
-        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
-        batch->settings.mode);
+    fd = batch->sys->openat(batch->file->dir, name,
+                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
+                                O_CLOEXEC,
+                            batch->settings.mode);
     if (fd < 0) {
         return fd;
     }
@@ -480,8 +478,8 @@ say_intent(struct batch *batch)
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
     control_validate(batch->control, intent);
-    batch->missing = (struct logfile_parts){.next = batch->parts,
-                                            .count = batch->part_count};
+    batch->missing =
+        (struct logfile_parts){.next = batch->parts, .count = batch->part_count};
     batch->is_outstanding = true;
     return 0;
 }

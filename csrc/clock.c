@@ -89,7 +89,8 @@ clock_parse_name(const char *text, uint64_t *real_ms)
     if (millis < 0 || seconds < 0) {
         return false;
     }
-    /* Writing it again refuses wrong separators, bad digits and the 30th of February. */
+    /* Writing it again refuses wrong separators, bad digits and the 30th of February.
+     */
     clock_name((uint64_t)seconds * 1000 + (uint64_t)millis, again);
     if (memcmp(again, text, CLOCK_NAME_SIZE - 1) != 0) {
         return false;

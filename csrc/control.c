@@ -166,8 +166,8 @@ control_open(struct control *control, const struct sys *sys, int state_dir,
     if (error == -ENOENT) {
         return found(control, state_dir, rings_path, mode, gid);
     }
-    if (error == 0 && strncmp(control->shared->rings_path, rings_path,
-                              CONTROL_PATH_SIZE) != 0) {
+    if (error == 0 &&
+        strncmp(control->shared->rings_path, rings_path, CONTROL_PATH_SIZE) != 0) {
         control_close(control);
         error = -EINVAL;
     }
@@ -369,9 +369,8 @@ control_next_intent(struct control *control)
 {
     struct control_intent *intents = control->shared->intents;
     int next = atomic_load_explicit(&intents[0].valid, memory_order_acquire) ? 1 : 0;
-    uint64_t sequence = intents[0].sequence > intents[1].sequence
-                            ? intents[0].sequence
-                            : intents[1].sequence;
+    uint64_t sequence = intents[0].sequence > intents[1].sequence ? intents[0].sequence
+                                                                  : intents[1].sequence;
 
     intents[next].sequence = sequence + 1;
     return &intents[next];
@@ -396,10 +395,10 @@ control_clear(struct control_intent *intent)
 uint64_t
 control_ask(struct control *control, enum request request)
 {
-    uint64_t ticket = atomic_fetch_add_explicit(
-                          &control->shared->requests[request].requested, 1,
-                          memory_order_acq_rel) +
-                      1;
+    uint64_t ticket =
+        atomic_fetch_add_explicit(&control->shared->requests[request].requested, 1,
+                                  memory_order_acq_rel) +
+        1;
 
     control_wake_leader(control);
     return ticket;
@@ -423,7 +422,8 @@ control_answer(const struct control *control, enum request request, uint64_t tic
 }
 
 void
-control_fulfil(struct control *control, enum request request, uint64_t ticket, int error)
+control_fulfil(struct control *control, enum request request, uint64_t ticket,
+               int error)
 {
     struct control_request *asked = &control->shared->requests[request];
 

@@ -54,7 +54,8 @@ enum request { REQUEST_FLUSH, REQUEST_SYNC, REQUEST_ROTATE, REQUEST_REOPEN };
 enum { REQUEST_COUNT = 4 };
 
 /* Every counter of the log, over all its processes since the control file was made.
- * Producers' counters are added when their ring retires; until then they stand in it. */
+ * Producers' counters are added when their ring retires; until then they stand in it.
+ */
 #define CONTROL_COUNTERS(X)                                                            \
     X(records_written)                                                                 \
     X(bytes_written)                                                                   \
@@ -190,9 +191,9 @@ struct control_inheritance {
 
 struct control_request {
     _Atomic uint64_t requested; /* tickets handed out */
-    _Atomic uint64_t done;      /* leader: the last ticket that was answered */
-    _Atomic uint64_t failed;    /* leader: the last ticket that was answered by an error */
-    _Atomic int32_t error;      /* leader: that error, a negative errno */
+    _Atomic uint64_t done; /* leader: the last ticket that was answered */
+    _Atomic uint64_t failed; /* leader: the last ticket that was answered by an error */
+    _Atomic int32_t error; /* leader: that error, a negative errno */
     uint32_t unused;
 };
 
@@ -207,17 +208,18 @@ struct control_shared {
     _Atomic uint32_t settings_version; /* its lowest bit tells which of two counts */
     _Atomic uint64_t settings[2][CONTROL_SETTINGS_WORDS];
 
-    _Atomic uint32_t leader;    /* slot + 1 of who leads, 0: nobody */
+    _Atomic uint32_t leader; /* slot + 1 of who leads, 0: nobody */
     _Atomic uint32_t leader_word; /* futex: work for the leader */
     _Atomic uint32_t leader_sleeps;
     _Atomic uint32_t done_word; /* futex: a request was fulfilled */
     _Atomic uint32_t rotation_word; /* futex: a backup came to be */
     _Atomic uint32_t health;
-    _Atomic int32_t last_error; /* negative errno of the last trouble in the background */
+    _Atomic int32_t
+        last_error; /* negative errno of the last trouble in the background */
     _Atomic uint32_t error_word; /* counts troubles */
     _Atomic uint64_t heartbeat_ns;
     _Atomic uint32_t slots_version; /* changes with every state of every slot */
-    _Atomic uint32_t slots_used;    /* slots from here on were never used */
+    _Atomic uint32_t slots_used; /* slots from here on were never used */
     struct control_request requests[REQUEST_COUNT];
 
     /* leader: the live file as the last batch left it; inode 0: not known yet */
@@ -226,29 +228,30 @@ struct control_shared {
     uint64_t live_size;
     uint64_t live_lines;
     uint64_t last_backup_ms;
-    _Atomic uint32_t syncing;           /* a sync of the live file is under way */
+    _Atomic uint32_t syncing; /* a sync of the live file is under way */
     _Atomic uint32_t unsynced_rotation; /* a file was rotated that nobody synced */
 
     _Atomic uint64_t counters[COUNTER_COUNT];
     struct control_loss losses[GAP_REASONS];
     struct control_inheritance inheritance; /* leader */
     struct control_slot slots[CONTROL_SLOTS];
-    struct control_intent intents[2]; /* the valid one with the higher sequence counts */
+    struct control_intent
+        intents[2]; /* the valid one with the higher sequence counts */
 };
 
 struct control {
     const struct sys *sys;
     struct control_shared *shared; /* NULL: closed */
-    bool is_new;      /* this open founded it */
+    bool is_new; /* this open founded it */
     bool is_replaced; /* and an unusable one was put aside for that */
-    bool rebooted;    /* it is of an earlier boot: salvage before use */
+    bool rebooted; /* it is of an earlier boot: salvage before use */
     char boot_id[CONTROL_BOOT_SIZE]; /* of this boot */
 };
 
 /* Maps the control file, or founds it (fill `ctl.tmp`, allocate, rename) with
- * `rings_path`, "" for the state directory. A file that is damaged or of another version
- * is put aside as `ctl.unusable`, because the log must go on. The caller holds the
- * opening lock (leader.h). -EINVAL: it was founded with another rings_path. */
+ * `rings_path`, "" for the state directory. A file that is damaged or of another
+ * version is put aside as `ctl.unusable`, because the log must go on. The caller holds
+ * the opening lock (leader.h). -EINVAL: it was founded with another rings_path. */
 int control_open(struct control *control, const struct sys *sys, int state_dir,
                  const char *rings_path, mode_t mode, gid_t gid);
 

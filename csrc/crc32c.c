@@ -122,8 +122,7 @@ shift(const uint32_t table[4][256], uint32_t crc)
 
 /* The CRC of three stripes in a row. */
 HARDWARE_TARGET static inline uint32_t
-three_stripes(uint32_t crc, const uint8_t *at, int stripe,
-              const uint32_t table[4][256])
+three_stripes(uint32_t crc, const uint8_t *at, int stripe, const uint32_t table[4][256])
 {
     uint32_t second = 0, third = 0;
 

@@ -77,7 +77,8 @@ is_anything_asked(const struct writer *writer)
     return false;
 }
 
-/* --- draining ----------------------------------------------------------------------- */
+/* --- draining -----------------------------------------------------------------------
+ */
 
 /* Stages from every source in turn, starting after the one where the last batch ended.
  * `complete`: no source has anything left within this pass. */
@@ -267,7 +268,8 @@ drain(struct writer *writer, bool *complete)
     return bytes;
 }
 
-/* --- requests ----------------------------------------------------------------------- */
+/* --- requests -----------------------------------------------------------------------
+ */
 
 static int
 rotate_on_request(struct writer *writer)
@@ -309,7 +311,8 @@ serve(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool complet
     }
 }
 
-/* --- leading ------------------------------------------------------------------------ */
+/* --- leading ------------------------------------------------------------------------
+ */
 
 static int
 recover(struct writer *writer)
@@ -361,8 +364,7 @@ recover(struct writer *writer)
 static void
 try_to_lead(struct writer *writer, uint64_t now)
 {
-    struct own_ring *own =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     bool is_urgent = !writer->is_paused && is_anything_asked(writer);
 
     if (now < writer->next_try_ns && !is_urgent) {
@@ -485,7 +487,8 @@ lead(struct writer *writer, uint64_t now)
     return wait_backoff_next(&writer->backoff, bytes > 0, now);
 }
 
-/* --- standing by -------------------------------------------------------------------- */
+/* --- standing by --------------------------------------------------------------------
+ */
 
 /* Locks of ours may have been dropped by closing another descriptor of the lock file.
  * -EAGAIN: somebody took our current slot. */
@@ -515,8 +518,7 @@ assert_slots(struct writer *writer, const struct own_ring *current)
 static void
 maintain(struct writer *writer)
 {
-    struct own_ring *own =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error = 0;
 
     if (leader_check_lock_file(&writer->leader) < 0) {
@@ -531,9 +533,8 @@ maintain(struct writer *writer)
     }
     if (assert_slots(writer, own) == -EAGAIN || ring_is_sealed(&own->ring)) {
         error = writer_attach(writer, own, COUNTER_false_deaths);
-    } else if (atomic_load_explicit(
-                   &writer->control.shared->slots[own->slot].stalled,
-                   memory_order_relaxed)) {
+    } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,
+                                    memory_order_relaxed)) {
         error = writer_attach(writer, own, COUNTER_COUNT);
     }
     if (error < 0) {
@@ -563,7 +564,8 @@ step(struct writer *writer)
     return standby_ns;
 }
 
-/* --- the thread --------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------
+ */
 
 static void
 doze(struct writer *writer, bool leads, uint32_t seen, uint64_t sleep_ns)

@@ -1,7 +1,7 @@
 /* drainer.h - the thread behind a writer: leads when it can, and then drains all rings.
  *
- * Private to writer.c, drainer.c, its parts (livefile, losses, sources) and their tests:
- * the inside of `struct writer`.
+ * Private to writer.c, drainer.c, its parts (livefile, losses, sources) and their
+ * tests: the inside of `struct writer`.
  *
  * Threads:  `mutex` guards the list of own rings and the lock file's descriptor. What
  *           stands under "thread" is used by the thread, or by others while it does
@@ -31,7 +31,7 @@ struct own_ring {
     struct ring ring;
     uint32_t slot;
     _Atomic bool is_telling; /* a thread commits a gap event for drops */
-    uint64_t dropped_told;   /* of that thread: what events were committed for */
+    uint64_t dropped_told; /* of that thread: what events were committed for */
     uint64_t dropped_bytes_told;
     struct own_ring *next;
 };
@@ -55,12 +55,12 @@ struct writer {
     pthread_mutex_t mutex;
     struct own_ring *own_rings;
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
-    _Atomic uint32_t gap_due;           /* a drop was not told yet */
+    _Atomic uint32_t gap_due; /* a drop was not told yet */
 
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
     _Atomic bool has_thread; /* changes under thread_mutex */
-    bool is_parked;          /* a fork is under way: under thread_mutex */
+    bool is_parked; /* a fork is under way: under thread_mutex */
     _Atomic int32_t thread_id;
     _Atomic uint32_t must_stop;
     _Atomic uint32_t thread_word; /* futex: the sleep of a thread that does not lead */
@@ -74,23 +74,23 @@ struct writer {
     struct batch_source sources[CONTROL_SLOTS];
     uint32_t source_count;
     uint32_t next_source;
-    uint64_t next_try_ns;      /* to lead */
-    uint64_t next_orphans_ns;  /* to look for dead owners */
-    uint64_t next_look_ns;     /* at the live file while idle */
-    uint64_t next_retry_ns;    /* after a failed write */
-    uint64_t next_sync_ns;     /* of durability interval */
-    uint64_t next_rotate_ns;   /* after a failed rotation */
-    uint32_t failures;         /* of the outstanding batch, in a row */
-    bool must_recover;         /* it began to lead and has not looked back yet */
-    bool wants_rotation;       /* a failed sync made the live file suspect */
-    bool is_settled;           /* since it leads, all rings were drained once */
+    uint64_t next_try_ns; /* to lead */
+    uint64_t next_orphans_ns; /* to look for dead owners */
+    uint64_t next_look_ns; /* at the live file while idle */
+    uint64_t next_retry_ns; /* after a failed write */
+    uint64_t next_sync_ns; /* of durability interval */
+    uint64_t next_rotate_ns; /* after a failed rotation */
+    uint32_t failures; /* of the outstanding batch, in a row */
+    bool must_recover; /* it began to lead and has not looked back yet */
+    bool wants_rotation; /* a failed sync made the live file suspect */
+    bool is_settled; /* since it leads, all rings were drained once */
     uint64_t told[GAP_REASONS]; /* losses that gap events were committed for */
     uint64_t told_bytes[GAP_REASONS];
-    uint64_t synced_size;       /* of the live file */
-    uint64_t syncer_inode;      /* the file that the background sync works on */
-    bool is_paused;             /* it handed leadership over: others first */
-    bool has_unread;            /* a ring could not be read in this pass */
-    bool has_more;              /* this pass did not get to all rings */
+    uint64_t synced_size; /* of the live file */
+    uint64_t syncer_inode; /* the file that the background sync works on */
+    bool is_paused; /* it handed leadership over: others first */
+    bool has_unread; /* a ring could not be read in this pass */
+    bool has_more; /* this pass did not get to all rings */
     int unread_error[CONTROL_SLOTS];
     bool is_gone[CONTROL_SLOTS]; /* the owner is dead */
     uint64_t hole_position[CONTROL_SLOTS];

@@ -9,10 +9,15 @@
 const char *
 gap_reason_name(enum gap_reason reason)
 {
-    static const char *const names[GAP_REASONS] = {
-        "dropped",       "abandoned-reservation", "damaged-record",
-        "live-file-cut", "live-file-unlinked",    "recovery-conflict",
-        "sync-failed",   "reboot",                "dropped"};
+    static const char *const names[GAP_REASONS] = {"dropped",
+                                                   "abandoned-reservation",
+                                                   "damaged-record",
+                                                   "live-file-cut",
+                                                   "live-file-unlinked",
+                                                   "recovery-conflict",
+                                                   "sync-failed",
+                                                   "reboot",
+                                                   "dropped"};
 
     return names[reason];
 }
@@ -30,9 +35,8 @@ format_audit_id(const uint64_t random[2], char out[37])
 size_t
 gap_format(const struct gap *gap, char out[sizeof(struct gap_mark) + GAP_LINE_MAX])
 {
-    struct gap_mark mark = {.reason = gap->reason,
-                            .count = gap->total_count,
-                            .bytes = gap->total_bytes};
+    struct gap_mark mark = {
+        .reason = gap->reason, .count = gap->total_count, .bytes = gap->total_bytes};
     char id[37], time[CLOCK_MICRO_SIZE];
     int size;
 
@@ -45,7 +49,8 @@ gap_format(const struct gap *gap, char out[sizeof(struct gap_mark) + GAP_LINE_MA
         "gap\",\"verb\":\"gap\",\"user\":{\"username\":\"auditring\"},"
         "\"requestReceivedTimestamp\":\"%s\",\"stageTimestamp\":\"%s\","
         "\"annotations\":{\"auditring.io/bytes\":\"%" PRIu64
-        "\",\"auditring.io/count\":\"%" PRIu64 "\"%s%s%s,\"auditring.io/pid\":\"%" PRIu32
+        "\",\"auditring.io/count\":\"%" PRIu64
+        "\"%s%s%s,\"auditring.io/pid\":\"%" PRIu32
         "\",\"auditring.io/reason\":\"%s\"}}\n",
         id, time, time, gap->bytes, gap->count,
         gap->detail != NULL ? ",\"auditring.io/detail\":\"" : "",

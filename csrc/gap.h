@@ -18,9 +18,9 @@ enum gap_reason {
     GAP_DAMAGED = 2,   /* a committed record's CRC was wrong */
     GAP_CUT = 3,       /* somebody truncated the live file */
     GAP_UNLINKED = 4,  /* somebody removed or replaced the live file */
-    GAP_CONFLICT = 5,  /* recovery found other bytes: lines may be missing or double */
-    GAP_SUSPECT = 6,   /* a sync failed: earlier lines may not be on the disk */
-    GAP_REBOOT = 7,    /* the machine restarted: see the salvage file */
+    GAP_CONFLICT = 5, /* recovery found other bytes: lines may be missing or double */
+    GAP_SUSPECT = 6, /* a sync failed: earlier lines may not be on the disk */
+    GAP_REBOOT = 7, /* the machine restarted: see the salvage file */
     GAP_DROPPED_BY_DEAD = 8 /* drops that their process did not live to tell */
 };
 
@@ -35,20 +35,21 @@ struct gap_mark {
 
 struct gap {
     enum gap_reason reason;
-    uint64_t count;         /* what this event tells about */
+    uint64_t count; /* what this event tells about */
     uint64_t bytes;
-    uint64_t total_count;   /* goes to the mark */
+    uint64_t total_count; /* goes to the mark */
     uint64_t total_bytes;
     uint32_t pid;
-    const char *detail;     /* JSON-safe ASCII, or NULL */
+    const char *detail; /* JSON-safe ASCII, or NULL */
     uint64_t real_ns;
-    uint64_t random[2];     /* the auditID */
+    uint64_t random[2]; /* the auditID */
 };
 
 /* What the annotation auditring.io/reason says. */
 const char *gap_reason_name(enum gap_reason reason);
 
 /* Writes mark and line (with its newline); returns the size of both. */
-size_t gap_format(const struct gap *gap, char out[sizeof(struct gap_mark) + GAP_LINE_MAX]);
+size_t gap_format(const struct gap *gap,
+                  char out[sizeof(struct gap_mark) + GAP_LINE_MAX]);
 
 #endif

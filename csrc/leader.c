@@ -14,8 +14,7 @@ static const uint64_t opening_limit_ns = 30000000000U, opening_poll_ns = 500000U
 static int
 lock(struct leader *leader, uint64_t byte)
 {
-    int error =
-        leader->sys->lock_byte(leader->lock_fd, F_SETLK, F_WRLCK, byte);
+    int error = leader->sys->lock_byte(leader->lock_fd, F_SETLK, F_WRLCK, byte);
 
     return error == -EACCES ? -EAGAIN : error;
 }
@@ -225,8 +224,8 @@ leader_is_gone(struct leader *leader, uint32_t slot)
 static bool
 other_leads(struct leader *leader)
 {
-    uint32_t named = atomic_load_explicit(&leader->control->shared->leader,
-                                          memory_order_acquire);
+    uint32_t named =
+        atomic_load_explicit(&leader->control->shared->leader, memory_order_acquire);
     enum slot_state state;
 
     if (named == 0 || named > CONTROL_SLOTS || leader_owns(leader, named - 1)) {
@@ -264,8 +263,8 @@ leader_try(struct leader *leader, uint32_t slot)
 int
 leader_assert(struct leader *leader)
 {
-    uint32_t named = atomic_load_explicit(&leader->control->shared->leader,
-                                          memory_order_acquire);
+    uint32_t named =
+        atomic_load_explicit(&leader->control->shared->leader, memory_order_acquire);
 
     if (leader->leads && named == leader->slot + 1 && lock(leader, leader_byte) == 0) {
         return 0;

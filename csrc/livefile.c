@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-/* --- opening -------------------------------------------------------------------------- */
+/* --- opening
+ * -------------------------------------------------------------------------- */
 
 static int
 open_by_name(struct writer *writer)
@@ -143,7 +144,8 @@ livefile_reopen(struct writer *writer)
     return livefile_prepare(writer);
 }
 
-/* --- rotating ------------------------------------------------------------------------- */
+/* --- rotating
+ * ------------------------------------------------------------------------- */
 
 /* The strictest durability among the rings. */
 static enum durability
@@ -213,7 +215,8 @@ livefile_rotate(struct writer *writer, bool forced)
     return error;
 }
 
-/* --- syncing -------------------------------------------------------------------------- */
+/* --- syncing
+ * -------------------------------------------------------------------------- */
 
 int
 livefile_sync(struct writer *writer)
@@ -273,8 +276,8 @@ start_sync(struct writer *writer, uint64_t now)
     control_load_settings(&writer->control, &settings);
     writer->next_sync_ns = now + settings.sync_interval_ns;
     writer->syncer_inode = writer->file.inode;
-    error = syncer_start(&writer->syncer, writer->sys, writer->file.fd,
-                         writer->file.size);
+    error =
+        syncer_start(&writer->syncer, writer->sys, writer->file.fd, writer->file.size);
     if (error < 0) {
         control_add(&writer->control, COUNTER_sync_errors, 1);
         control_note_error(&writer->control, error);

@@ -1,7 +1,7 @@
 /* livefile.h - what the leader does with the live file besides appending batches.
  *
- * Opens it, notices what others do to it and tells the losses that come of that, rotates
- * it and keeps it synced as far as somebody relies on that.
+ * Opens it, notices what others do to it and tells the losses that come of that,
+ * rotates it and keeps it synced as far as somebody relies on that.
  *
  * Threads:  the leader's.
  * Errors:   0 or a negative errno.

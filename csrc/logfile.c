@@ -66,9 +66,9 @@ logfile_open_existing(struct logfile *file)
     const struct sys *sys = file->sys;
     struct stat status;
     /* O_NONBLOCK: a FIFO planted at the name must not hang the opener. */
-    int error, fd = sys->openat(file->dir, file->name,
-                                O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
-                                0);
+    int error,
+        fd = sys->openat(file->dir, file->name,
+                         O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0);
 
     if (fd < 0) {
         return fd;
@@ -105,8 +105,8 @@ logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd)
 {
     struct stat status;
 
-    *file = (struct logfile){.sys = sys, .dir = -1, .name = "-", .fd = fd,
-                             .is_stream = true};
+    *file = (struct logfile){
+        .sys = sys, .dir = -1, .name = "-", .fd = fd, .is_stream = true};
     file->may_block = sys->fstat(fd, &status) < 0 || !S_ISREG(status.st_mode);
 }
 

@@ -31,11 +31,11 @@ struct logfile {
 
 enum logfile_change {
     LOGFILE_SAME,
-    LOGFILE_GREW,     /* somebody else appended */
-    LOGFILE_CUT,      /* it is shorter than we left it */
-    LOGFILE_MOVED,    /* it has another name now, or its name shows another file */
+    LOGFILE_GREW, /* somebody else appended */
+    LOGFILE_CUT, /* it is shorter than we left it */
+    LOGFILE_MOVED, /* it has another name now, or its name shows another file */
     LOGFILE_UNLINKED, /* it has no name any more */
-    LOGFILE_LOST      /* our descriptor was closed, or is another file now */
+    LOGFILE_LOST /* our descriptor was closed, or is another file now */
 };
 
 struct logfile_look {
@@ -69,9 +69,10 @@ struct logfile_parts {
     uint32_t count; /* at most IOV_MAX */
 };
 
-/* Appends with one call for all parts. EINTR and short writes are continued. A pipe gets
- * no more at a time than it takes without blocking; -EAGAIN: it is full. Also on failure *parts is what is missing from the file,
- * and *written is increased by what got there. */
+/* Appends with one call for all parts. EINTR and short writes are continued. A pipe
+ * gets no more at a time than it takes without blocking; -EAGAIN: it is full. Also on
+ * failure *parts is what is missing from the file, and *written is increased by what
+ * got there. */
 int logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
                    uint64_t *short_writes);
 

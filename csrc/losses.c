@@ -76,8 +76,7 @@ losses_tell_drops(struct writer *writer, struct own_ring *own)
 void
 losses_tell_own_drops(struct writer *writer)
 {
-    struct own_ring *own =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
 
     if (own != NULL &&
         atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
@@ -101,8 +100,7 @@ losses_learn_told(struct writer *writer)
 bool
 losses_tell(struct writer *writer)
 {
-    struct own_ring *own =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
+    struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     bool has_told = false;
 
     for (int reason = GAP_DROPPED + 1; own != NULL && reason < GAP_REASONS; reason++) {

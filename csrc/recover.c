@@ -136,8 +136,8 @@ static int
 complete(const struct control_intent *intent, struct ring *const *rings,
          struct logfile *file)
 {
-    struct completion at = {.file = file, .position = intent->start,
-                            .end = file->size, .is_same = true};
+    struct completion at = {
+        .file = file, .position = intent->start, .end = file->size, .is_same = true};
     int error = batch_walk(intent, rings, count_nothing, NULL);
 
     if (error == 0) {
@@ -207,7 +207,8 @@ leave_conflict(struct control *control, struct control_intent *intent,
 }
 
 /* The file can't be written on, or not be trusted to be on the disk. Its part of the
- * batch is cut off once it is a backup, so that the batch stands only in the new one. */
+ * batch is cut off once it is a backup, so that the batch stands only in the new one.
+ */
 static int
 leave_unfinished(struct control *control, struct control_intent *intent,
                  struct logfile *target, struct logfile *live, int state_dir)
@@ -354,7 +355,8 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
     }
     error = open_target(live, intent, &target, &search);
     if (error == -ENOENT) {
-        /* The file is gone with what it held; the batch itself is still in the rings. */
+        /* The file is gone with what it held; the batch itself is still in the rings.
+         */
         clear(control, intent, COUNTER_batches_redone);
         return 0;
     }

@@ -154,8 +154,7 @@ ring_create_private(struct ring *ring, const struct sys *sys,
                     const struct ring_options *options)
 {
     void *address;
-    int error =
-        sys->mmap_shared(-1, RING_HEADER_SIZE + options->capacity, &address);
+    int error = sys->mmap_shared(-1, RING_HEADER_SIZE + options->capacity, &address);
 
     if (error == 0) {
         fill_header(address, options);
@@ -174,8 +173,7 @@ is_plausible(const struct ring_shared *shared, uint64_t file_size, uint32_t slot
     return shared->magic == ring_magic && shared->version == RING_VERSION &&
            shared->slot == slot && shared->nonce == nonce &&
            capacity >= RING_CAPACITY_MIN && capacity <= RING_CAPACITY_MAX &&
-           (capacity & (capacity - 1)) == 0 &&
-           file_size == RING_HEADER_SIZE + capacity;
+           (capacity & (capacity - 1)) == 0 && file_size == RING_HEADER_SIZE + capacity;
 }
 
 static int
@@ -291,7 +289,8 @@ ring_reserve(struct ring *ring, uint64_t size, struct ring_reservation *out)
         if (tail & sealed_bit) {
             return -ESTALE;
         }
-        head = atomic_load_explicit(&shared->head, memory_order_acquire); /* reserve:A */
+        head =
+            atomic_load_explicit(&shared->head, memory_order_acquire); /* reserve:A */
         room = capacity - (tail & (capacity - 1));
         pad = room < span ? room : 0;
         if (tail - head > capacity || tail - head + pad + span > capacity) {
@@ -369,7 +368,8 @@ ring_is_sealed(const struct ring *ring)
 uint64_t
 ring_tail(const struct ring *ring)
 {
-    return atomic_load_explicit(&ring->shared->tail, memory_order_acquire) & ~sealed_bit;
+    return atomic_load_explicit(&ring->shared->tail, memory_order_acquire) &
+           ~sealed_bit;
 }
 
 uint64_t
@@ -402,8 +402,7 @@ examine(const struct ring *ring, uint64_t position, uint64_t end,
     if (record->size > ring_record_limit(ring->capacity) || span > room ||
         span > end - position || record->type > RING_GAP ||
         (record->type == RING_PAD && record->size != 0) ||
-        record->crc !=
-            record_crc(position, record->size, record->type, record->data)) {
+        record->crc != record_crc(position, record->size, record->type, record->data)) {
         return IS_DAMAGED;
     }
     record->next = position + span;
@@ -468,8 +467,8 @@ ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
             break;
         case IS_DAMAGED:
             record->damaged++;
-            position = owner_gone ? scan(ring, position, end)
-                                  : step_over(ring, position, end);
+            position =
+                owner_gone ? scan(ring, position, end) : step_over(ring, position, end);
             break;
         }
     }
@@ -535,7 +534,8 @@ ring_wait_durable(struct ring *ring, uint64_t position, uint64_t limit_ns)
     uint32_t seen;
 
     atomic_fetch_add_explicit(&shared->durable_waiters, 1, memory_order_seq_cst);
-    seen = atomic_load_explicit(&shared->durable_word, memory_order_seq_cst); /* wait:A */
+    seen =
+        atomic_load_explicit(&shared->durable_word, memory_order_seq_cst); /* wait:A */
     if (atomic_load_explicit(&shared->durable, memory_order_acquire) < position) {
         wait_word(ring->sys, &shared->durable_word, seen, limit_ns);
     }

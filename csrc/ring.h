@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 enum {
-    RING_ALIGN = 32,        /* a record header never crosses a cache line or the wrap */
+    RING_ALIGN = 32, /* a record header never crosses a cache line or the wrap */
     RING_HEADER_SIZE = 4096, /* one page before the data */
     RING_VERSION = 1,
     RING_NAME_SIZE = 40 /* "ring.<slot>.<nonce>" and the NUL */
@@ -37,9 +37,9 @@ enum {
 #define RING_CAPACITY_MAX ((uint64_t)1024 * 1024 * 1024)
 
 enum ring_type {
-    RING_PAD = 0,  /* fills the end of the ring before the wrap; no payload */
+    RING_PAD = 0, /* fills the end of the ring before the wrap; no payload */
     RING_DATA = 1, /* a line */
-    RING_GAP = 2   /* struct gap_mark, then a line (gap.h) */
+    RING_GAP = 2 /* struct gap_mark, then a line (gap.h) */
 };
 
 /* The first page of the file. Each group stands 256 bytes from the next, so that
@@ -69,7 +69,7 @@ struct ring_shared {
     _Atomic uint64_t dropped_bytes_reported;
     char unused_2[224];
     /* Both. */
-    _Atomic uint32_t space_word;   /* changes when the consumer made room */
+    _Atomic uint32_t space_word; /* changes when the consumer made room */
     _Atomic uint32_t space_waiters;
     _Atomic uint32_t durable_word; /* changes when `durable` moved */
     _Atomic uint32_t durable_waiters;
@@ -99,8 +99,8 @@ struct ring_options {
 
 struct ring_reservation {
     uint64_t position;
-    uint64_t end;       /* the position after the record */
-    bool crossed_half;  /* this reservation filled the ring past its middle */
+    uint64_t end; /* the position after the record */
+    bool crossed_half; /* this reservation filled the ring past its middle */
 };
 
 /* A committed record as the consumer sees it. */
@@ -110,8 +110,9 @@ struct ring_record {
     uint32_t crc; /* over position, size, type and payload */
     uint16_t type;
     uint64_t position;
-    uint64_t next;    /* where to go on, set even when there is no record */
-    uint64_t skipped; /* reservations that were passed over: abandoned by a dead owner */
+    uint64_t next; /* where to go on, set even when there is no record */
+    uint64_t
+        skipped; /* reservations that were passed over: abandoned by a dead owner */
     uint64_t damaged; /* committed records passed over because their CRC is wrong */
 };
 
@@ -171,7 +172,8 @@ bool ring_is_consistent(const struct ring *ring, uint64_t head, uint64_t tail);
 
 /* Finds the first record in [from, end): returns 1 and the record, or 0 with
  * record->next where it stopped: at `end`, or at a reservation that is not committed.
- * `owner_gone` passes over such reservations: only for a sealed ring without an owner. */
+ * `owner_gone` passes over such reservations: only for a sealed ring without an owner.
+ */
 int ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
               struct ring_record *record);
 

@@ -26,7 +26,8 @@ void rotate_backup_name(const char *name, uint64_t real_ms, char out[ROTATE_NAME
 uint64_t rotate_backup_time(const char *name, const char *candidate);
 
 /* The newest time among the backups in the directory; 0 when there are none. */
-int rotate_newest(const struct sys *sys, int dir, const char *name, uint64_t *newest_ms);
+int rotate_newest(const struct sys *sys, int dir, const char *name,
+                  uint64_t *newest_ms);
 
 /* Renames the live file to a backup that sorts after all others (lumberjack), or to
  * `.1` after shifting the others up to `max_backups` (stdlib). The descriptor stays

@@ -40,10 +40,10 @@ write_all(const struct sys *sys, int fd, const uint8_t *data, uint64_t size)
 static int
 open_beside(struct salvage *salvage, const char *name, int flags)
 {
-    return salvage->sys->openat(
-        salvage->dir, name,
-        O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags,
-        0600);
+    return salvage->sys->openat(salvage->dir, name,
+                                O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW |
+                                    O_NONBLOCK | O_CLOEXEC | flags,
+                                0600);
 }
 
 static int

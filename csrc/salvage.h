@@ -6,7 +6,8 @@
  * where the last lines of the log may stand a second time (same auditID and stage). An
  * unfinished last line of the log moves to `<name>.torn`.
  *
- * Called under the opening lock, before any slot is claimed; nobody else uses the files.
+ * Called under the opening lock, before any slot is claimed; nobody else uses the
+ * files.
  */
 #ifndef AUDITRING_SALVAGE_H
 #define AUDITRING_SALVAGE_H

@@ -51,8 +51,8 @@ is_own(struct writer *writer, uint32_t slot)
 void
 sources_find_orphans(struct writer *writer)
 {
-    uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
-                                         memory_order_acquire);
+    uint32_t used =
+        atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
     int found = 0;
 
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
@@ -138,11 +138,11 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
     }
     /* Sealing is the one change after which the tail of a dead owner's ring is final,
      * even if it was only thought dead. */
-    *source = (struct batch_source){
-        .ring = ring,
-        .slot = slot,
-        .owner_gone = owner_gone,
-        .end = owner_gone ? ring_seal(ring) : ring_tail(ring)};
+    *source =
+        (struct batch_source){.ring = ring,
+                              .slot = slot,
+                              .owner_gone = owner_gone,
+                              .end = owner_gone ? ring_seal(ring) : ring_tail(ring)};
     if (owner_gone) {
         TEST_POINT(orphan_sealed);
     }
@@ -161,8 +161,8 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
 void
 sources_find(struct writer *writer)
 {
-    uint32_t used = atomic_load_explicit(&writer->control.shared->slots_used,
-                                         memory_order_acquire);
+    uint32_t used =
+        atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
 
     int mappings = 0;
 
@@ -324,7 +324,8 @@ sources_watch_hole(struct writer *writer, const struct batch_source *source)
         writer->hole_position[slot] = head;
         writer->hole_since_ns[slot] = now;
     } else if (now - writer->hole_since_ns[slot] >= hole_limit_ns &&
-               atomic_exchange_explicit(&entry->stalled, 1, memory_order_relaxed) == 0) {
+               atomic_exchange_explicit(&entry->stalled, 1, memory_order_relaxed) ==
+                   0) {
         control_add(&writer->control, COUNTER_stalled_slots, 1);
     }
 }

@@ -27,6 +27,7 @@ struct wait_backoff {
 };
 
 /* Tells how long to sleep after a pass; `had_work` starts over. */
-uint64_t wait_backoff_next(struct wait_backoff *backoff, bool had_work, uint64_t now_ns);
+uint64_t wait_backoff_next(struct wait_backoff *backoff, bool had_work,
+                           uint64_t now_ns);
 
 #endif

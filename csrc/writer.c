@@ -1,4 +1,5 @@
-/* writer.c - lifetime of a writer, and what its callers do; the thread is drainer.c's. */
+/* writer.c - lifetime of a writer, and what its callers do; the thread is drainer.c's.
+ */
 #include "writer.h"
 
 #include "drainer.h"
@@ -27,7 +28,8 @@ static bool is_forking;  /* writers opened now get their thread after the fork *
 static pid_t registry_pid; /* a child sees its parent's here, once */
 static pthread_once_t fork_handler = PTHREAD_ONCE_INIT;
 
-/* --- opening ------------------------------------------------------------------------ */
+/* --- opening ------------------------------------------------------------------------
+ */
 
 static bool
 is_network_fs(int64_t type)
@@ -326,7 +328,8 @@ open_private(struct writer *writer)
     return batch_open(&writer->batch, writer->sys, &writer->control, &writer->file);
 }
 
-/* A table full of the dead's slots is cleared first: nobody else may be alive to do it. */
+/* A table full of the dead's slots is cleared first: nobody else may be alive to do it.
+ */
 static int
 attach_first(struct writer *writer)
 {
@@ -353,9 +356,9 @@ open_shared(struct writer *writer)
     writer->file = (struct logfile){
         .sys = writer->sys, .dir = writer->dir, .name = writer->name, .fd = -1};
     writer->map = (struct ringmap){.sys = writer->sys, .dir = writer->rings_dir};
-    error = leader_open(&writer->leader, writer->sys, &writer->control,
-                        writer->state_dir, state_mode(writer),
-                        (gid_t)writer->options.settings.gid);
+    error =
+        leader_open(&writer->leader, writer->sys, &writer->control, writer->state_dir,
+                    state_mode(writer), (gid_t)writer->options.settings.gid);
     if (error < 0) {
         return error;
     }
@@ -523,9 +526,9 @@ find_registered(const struct writer *wanted)
 {
     struct writer *writer = registry;
 
-    while (writer != NULL && (writer->is_private ||
-                              writer->state_device != wanted->state_device ||
-                              writer->state_inode != wanted->state_inode)) {
+    while (writer != NULL &&
+           (writer->is_private || writer->state_device != wanted->state_device ||
+            writer->state_inode != wanted->state_inode)) {
         writer = writer->next;
     }
     return writer;
@@ -569,8 +572,7 @@ join(struct writer *writer, const struct writer *newcomer)
     return error;
 }
 
-static void
-mark_forked(void);
+static void mark_forked(void);
 
 static void
 register_fork_handler(void)
@@ -618,8 +620,7 @@ open_registered(struct writer *writer, struct writer **out)
     return error;
 }
 
-static void
-abandon_slots(struct writer *writer);
+static void abandon_slots(struct writer *writer);
 
 int
 writer_open(struct writer **out, const struct sys *sys,
@@ -648,7 +649,8 @@ writer_open(struct writer **out, const struct sys *sys,
     return error;
 }
 
-/* --- closing ------------------------------------------------------------------------ */
+/* --- closing ------------------------------------------------------------------------
+ */
 
 /* Promises that nobody writes to our rings any more. */
 static void
@@ -784,7 +786,8 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     return error;
 }
 
-/* --- writing ------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------
+ */
 
 /* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
  * one. */
@@ -827,8 +830,8 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
             error = losses_tell_drops(writer, own);
         }
         if (error == 0) {
-            error = ring_write(&own->ring, RING_DATA, data, size, terminate,
-                               &reservation);
+            error =
+                ring_write(&own->ring, RING_DATA, data, size, terminate, &reservation);
         }
         if (error != -ESTALE && error != -EUCLEAN) {
             break;
@@ -936,7 +939,8 @@ writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
     return ring_wait_durable(ticket->ring, ticket->end, limit_ns);
 }
 
-/* --- asking ------------------------------------------------------------------------- */
+/* --- asking -------------------------------------------------------------------------
+ */
 
 int
 writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
@@ -970,7 +974,8 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
     return 1;
 }
 
-/* --- looking ------------------------------------------------------------------------ */
+/* --- looking ------------------------------------------------------------------------
+ */
 
 static void
 add_ring_counters(uint64_t counters[COUNTER_COUNT], const struct ring_shared *shared)
@@ -1055,7 +1060,8 @@ writer_lock_mill(struct writer *writer)
     return error;
 }
 
-/* --- repairing ---------------------------------------------------------------------- */
+/* --- repairing ----------------------------------------------------------------------
+ */
 
 static bool
 is_directory_lost(struct writer *writer)
@@ -1111,7 +1117,8 @@ writer_repair(struct writer *writer)
     return error;
 }
 
-/* --- forking ------------------------------------------------------------------------ */
+/* --- forking ------------------------------------------------------------------------
+ */
 
 void
 writer_before_fork(void)
@@ -1173,8 +1180,8 @@ forget_parent(struct writer *writer)
 
 /* Only what is safe in the child of a threaded process: no allocation, no locks. The
  * parent's rings are not mapped here (keep_from_children); their structs stay, because
- * nobody knows who looks at them. Runs once a child: from pthread_atfork, and again from
- * a caller that can't know of that. */
+ * nobody knows who looks at them. Runs once a child: from pthread_atfork, and again
+ * from a caller that can't know of that. */
 static void
 mark_forked(void)
 {
