@@ -438,27 +438,21 @@ static int
 write_aside(struct batch *batch)
 {
     char name[300];
-    struct stat status;
+    struct logfile aside = {
+        .sys = batch->sys, .dir = batch->file->dir, .name = name, .fd = -1};
     int64_t written;
-    int fd;
+    int error;
 
     if (batch->aside_size == 0) {
         return 0;
     }
     snprintf(name, sizeof(name), "%.280s.gaps", batch->file->name);
-    fd = batch->sys->openat(batch->file->dir, name,
-                            O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK |
-                                O_CLOEXEC,
-                            batch->settings.mode);
-    if (fd < 0) {
-        return fd;
+    error = logfile_open(&aside, batch->settings.mode, (gid_t)batch->settings.gid);
+    if (error < 0) {
+        return error;
     }
-    if (batch->sys->fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
-        batch->sys->close(fd);
-        return -EINVAL;
-    }
-    written = batch->sys->write(fd, batch->aside, batch->aside_size);
-    batch->sys->close(fd);
+    written = batch->sys->write(aside.fd, batch->aside, batch->aside_size);
+    logfile_close(&aside);
     if (written < 0) {
         return (int)written;
     }
@@ -560,6 +554,9 @@ batch_write(struct batch *batch)
 
     if (!batch->is_outstanding) {
         error = say_intent(batch);
+    } else if (atomic_load_explicit(&batch->control->shared->syncing,
+                                    memory_order_relaxed)) {
+        error = -EREMOTEIO; /* a second sync that succeeds would prove nothing */
     } else {
         error = check_outstanding(batch);
     }

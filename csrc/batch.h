@@ -84,7 +84,8 @@ bool batch_is_empty(const struct batch *batch);
 
 /* Says the intent, writes, syncs if a slot wants it, publishes, clears. On failure the
  * batch stays outstanding; call it again to continue at the remainder. -ESTALE: the
- * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed. */
+ * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed, and it
+ * will not be tried again; the batch has to be settled, keeping nothing. */
 int batch_write(struct batch *batch);
 
 /* Ends an outstanding batch at the last whole record that is in the file: cuts what

@@ -165,9 +165,11 @@ fail_write(struct writer *writer, int error)
         }
         step_down(writer, 0);
     } else if (error == -EREMOTEIO) {
-        livefile_distrust(writer);
-        writer->wants_rotation = false;
+        if (!writer->wants_rotation) {
+            livefile_distrust(writer);
+        }
         settle(writer, false);
+        writer->wants_rotation = writer->batch.is_outstanding;
     } else if ((error == -EFBIG || error == -EDQUOT) && sources_have_others(writer)) {
         control_add(&writer->control, COUNTER_handovers, 1);
         step_down(writer, handover_pause_ns);

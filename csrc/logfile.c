@@ -206,6 +206,7 @@ int
 logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
                uint64_t *short_writes)
 {
+    advance(parts, 0); /* a part may be empty, and writing nothing is no progress */
     while (parts->count > 0) {
         int64_t result = write_some(file, parts);
         if (result < 0) {

@@ -151,6 +151,9 @@ complete(const struct control_intent *intent, struct ring *const *rings,
         return -EUCLEAN;
     }
     at.position = intent->start;
+#if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 1
+    return 0;
+#endif
     return batch_walk(intent, rings, append_missing, &at);
 }
 

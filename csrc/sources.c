@@ -25,14 +25,20 @@ find_own(struct writer *writer, uint32_t slot, uint64_t nonce)
     return own;
 }
 
+/* A CLAIMED slot holds nothing but a file. As long as that can't be removed the slot
+ * stays as it is: nobody else would know of the file. */
 static void
-free_claimed(struct writer *writer, uint32_t slot)
+free_claimed(struct writer *writer, uint32_t slot, enum slot_state state)
 {
     char name[RING_NAME_SIZE];
+    int error;
 
     ring_name(slot, writer->control.shared->slots[slot].nonce, name);
-    writer->sys->unlinkat(writer->rings_dir, name);
-    control_set_slot(&writer->control, slot, SLOT_FREE);
+    error = writer->sys->unlinkat(writer->rings_dir, name);
+    TEST_POINT(retire_unlinked);
+    if (error == 0 || error == -ENOENT) {
+        control_set_slot(&writer->control, slot, state);
+    }
 }
 
 /* The kernel never reports our own locks, so our own slots are not asked about. */
@@ -69,7 +75,7 @@ sources_find_orphans(struct writer *writer)
         TEST_POINT(orphan_found);
         found++;
         if (state == SLOT_CLAIMED) {
-            free_claimed(writer, slot);
+            free_claimed(writer, slot, SLOT_FREE);
         } else {
             writer->is_gone[slot] = true;
         }
@@ -265,19 +271,15 @@ static void
 retire(struct writer *writer, struct batch_source *source)
 {
     uint32_t slot = source->slot;
-    char name[RING_NAME_SIZE];
 
     TEST_POINT(retire_drained);
     inherit_counters(writer, source);
-    ring_name(slot, source->ring->nonce, name);
-    /* CLAIMED holds nothing: whoever leads next removes what we don't get to. */
-    control_set_slot(&writer->control, slot, SLOT_CLAIMED);
-    writer->sys->unlinkat(writer->rings_dir, name);
-    TEST_POINT(retire_unlinked);
     ringmap_drop(&writer->map, slot);
     writer->is_gone[slot] = false;
     control_add(&writer->control, COUNTER_retired_slots, 1);
-    control_set_slot(&writer->control, slot, SLOT_RETIRED);
+    /* Whoever leads next removes what we don't get to. */
+    control_set_slot(&writer->control, slot, SLOT_CLAIMED);
+    free_claimed(writer, slot, SLOT_RETIRED);
     TEST_POINT(retire_done);
 }
 

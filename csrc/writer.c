@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint64_t slice_ns = 10 * 1000 * 1000;
+static const uint64_t slice_ns = 10 * 1000 * 1000, leader_pause_ns = 1000 * 1000;
 static const uint64_t open_limit_ns = 5000000000U;
 enum { open_idle_limit = 20, close_step_limit = 20 };
 
@@ -716,9 +716,9 @@ is_cut_off(struct writer *writer)
 }
 
 static int
-flush_within(struct writer *writer, uint64_t limit_ns)
+flush_until(struct writer *writer, uint64_t deadline)
 {
-    uint64_t ticket, deadline = writer->sys->now_mono() + limit_ns;
+    uint64_t ticket;
     int error, answered;
 
     if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
@@ -746,8 +746,22 @@ tell_what_is_left(struct writer *writer)
     }
 }
 
+/* Another process leads and is alive: what was committed after the flush, like the gap
+ * event of late drops, it drains in a moment. */
+static void
+wait_for_leader(struct writer *writer, uint64_t deadline)
+{
+    _Atomic uint32_t never = 0;
+
+    while (!writer->is_private && !writer->leader.leads && has_left(writer) &&
+           writer->sys->now_mono() < deadline) {
+        control_wake_leader(&writer->control);
+        wait_word(writer->sys, &never, 0, leader_pause_ns);
+    }
+}
+
 static int
-end_writer(struct writer *writer)
+end_writer(struct writer *writer, uint64_t deadline)
 {
     int left;
 
@@ -764,6 +778,7 @@ end_writer(struct writer *writer)
     tell_what_is_left(writer);
     close_slots(writer);
     drainer_finish(writer);
+    wait_for_leader(writer, deadline);
     left = !has_left(writer) ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
     if (!writer->is_private) {
         leader_step_down(&writer->leader);
@@ -776,11 +791,12 @@ end_writer(struct writer *writer)
 int
 writer_close(struct writer *writer, uint64_t flush_limit_ns)
 {
-    int error = flush_within(writer, flush_limit_ns);
+    uint64_t deadline = writer->sys->now_mono() + flush_limit_ns;
+    int error = flush_until(writer, deadline);
 
     pthread_mutex_lock(&registry_mutex);
     if (--writer->references == 0) {
-        error = end_writer(writer);
+        error = end_writer(writer, deadline);
     }
     pthread_mutex_unlock(&registry_mutex);
     return error;
