@@ -61,7 +61,7 @@ mutants:
 	$(C_TESTS) mutants
 
 soak: $(BIN)/.installed
-	$(BIN)/python tests/crash/soak.py --minutes $(SOAK_MINUTES)
+	$(BIN)/python bench/soak.py --minutes $(SOAK_MINUTES)
 
 # The counts of an earlier run go first: the programs would add to them.
 coverage: $(BIN)/.dev

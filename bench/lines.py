@@ -1,0 +1,120 @@
+"""The lines that the benchmarks write, and the account of those that came to a file.
+
+A line is bytes with its final newline. A cycle is lines written over and over in order.
+"""
+
+import gzip
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from io import BufferedReader
+from itertools import cycle, islice
+from pathlib import Path
+
+__all__ = [
+    "LINES_FILE",
+    "Account",
+    "account_of_counts",
+    "account_of_cycle",
+    "cycled",
+    "load_lines",
+    "mark_lines",
+    "read_lines",
+]
+
+LINES_FILE = Path(__file__).parent / "data" / "kube-audit-1k.jsonl"
+CHUNK_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How what is in the files differs from what was written.
+
+    `foreign` counts lines that nobody wrote, such as halves and gap events;
+    `in_order` is None where the order wasn't looked at.
+    """
+
+    lost: int
+    duplicated: int
+    foreign: int
+    in_order: bool | None
+
+    @property
+    def is_exact(self) -> bool:
+        is_complete = self.lost == self.duplicated == self.foreign == 0
+        return is_complete and self.in_order is not False
+
+
+def load_lines() -> list[bytes]:
+    return LINES_FILE.read_bytes().splitlines(keepends=True)
+
+
+def cycled(lines: Sequence[bytes], count: int) -> Iterator[bytes]:
+    return islice(cycle(lines), count)
+
+
+def mark_lines(lines: Iterable[bytes], mark: int) -> list[bytes]:
+    """Give *lines* an audit ID that starts with *mark*, their lengths unchanged."""
+    key = b'"auditID":"'
+    marked = []
+    for line in lines:
+        start = line.index(key) + len(key)
+        marked.append(line[:start] + b"%08x" % mark + line[start + 8 :])
+    return marked
+
+
+def account_of_cycle(
+    files: Iterable[Path], lines: Sequence[bytes], count: int
+) -> Account:
+    """Compare *files*, in the order they were written, with a cycle of *lines*."""
+    files = list(files)
+    if _hold_cycle(files, lines, count):
+        return Account(lost=0, duplicated=0, foreign=0, in_order=True)
+    account = account_of_counts(files, Counter(cycled(lines, count)))
+    return Account(account.lost, account.duplicated, account.foreign, in_order=False)
+
+
+def account_of_counts(files: Iterable[Path], expected: Counter[bytes]) -> Account:
+    """Compare how often each line is in *files* with how often it was written."""
+    found = Counter(read_lines(files))
+    more, less = found - expected, expected - found
+    foreign = sum(n for line, n in more.items() if line not in expected)
+    return Account(
+        lost=less.total(),
+        duplicated=more.total() - foreign,
+        foreign=foreign,
+        in_order=None,
+    )
+
+
+def read_lines(files: Iterable[Path]) -> Iterator[bytes]:
+    """Yield the lines of *files*, compressed ones too."""
+    for path in files:
+        with _open_file(path) as file:
+            yield from file
+
+
+def _open_file(path: Path) -> BufferedReader | gzip.GzipFile:
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+
+
+def _hold_cycle(files: Iterable[Path], lines: Sequence[bytes], count: int) -> bool:
+    """Tell whether *files* hold exactly *count* lines of the cycle, each file whole."""
+    once = b"".join(lines)
+    # A chunk holds whole turns of the cycle, so all chunks of a file start alike.
+    chunk_bytes = len(once) * (CHUNK_BYTES // len(once) + 1)
+    repeated = once * (chunk_bytes // len(once) + 1)
+    position = 0
+    for path in files:
+        start = position % len(once)
+        expected = repeated[start : start + chunk_bytes]
+        chunk = b"\n"
+        with _open_file(path) as file:
+            while following := file.read(chunk_bytes):
+                chunk = following
+                if chunk != expected[: len(chunk)]:
+                    return False
+                position += len(chunk)
+        if not chunk.endswith(b"\n"):
+            return False
+    return position == sum(map(len, cycled(lines, count)))
