@@ -503,7 +503,6 @@ append(struct batch *batch)
 
     if (short_writes > 0) {
         control_add(batch->control, COUNTER_short_writes, short_writes);
-        TEST_POINT(batch_part_written);
     }
     return error;
 }

@@ -416,22 +416,24 @@ remaining(uint64_t until, uint64_t now)
     return until > now ? until - now : 1;
 }
 
-/* Looks at the live file although there is nothing to write. */
-static void
+/* Looks at the live file although there is nothing to write: now and then, and after a
+ * failure, because nothing else may tell that it is over. */
+static int
 look_while_idle(struct writer *writer, uint64_t now)
 {
     int error;
 
-    if (now < writer->next_look_ns) {
-        return;
+    if (now < writer->next_look_ns && writer->failures == 0) {
+        return 0;
     }
     writer->next_look_ns = now + look_every_ns;
     error = livefile_prepare(writer);
     if (error < 0) {
         note_failure(writer, error);
-    } else {
+    } else if (!has_anything(writer)) {
         note_success(writer);
     }
+    return error;
 }
 
 static bool
@@ -474,7 +476,9 @@ lead(struct writer *writer, uint64_t now)
         writer->next_orphans_ns = now + orphans_every_ns;
     }
     sources_find(writer);
-    look_while_idle(writer, now);
+    if (look_while_idle(writer, now) < 0) {
+        return remaining(writer->next_retry_ns, now);
+    }
     bytes = drain(writer, &complete);
     if (!writer->is_private && !writer->leader.leads) {
         return 1; /* stepped down: try again at once */

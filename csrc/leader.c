@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char lock_name[] = "lock";
 static const uint64_t leader_byte = 0, first_slot_byte = 1, opening_byte = 1 << 20,
@@ -55,7 +56,9 @@ open_lock_file(struct leader *leader, mode_t mode, gid_t gid)
     if (error == 0 && (!S_ISREG(status.st_mode) || status.st_nlink != 1)) {
         error = -EUCLEAN;
     }
-    if (error == 0 && gid != (gid_t)-1 && status.st_gid != gid) {
+    /* Whatever the umask left of the mode, and the directory gave as a group. */
+    if (error == 0 && gid != (gid_t)-1 && status.st_uid == geteuid() &&
+        (status.st_gid != gid || (status.st_mode & 07777) != mode)) {
         error = sys->fchown(fd, (uid_t)-1, gid);
         if (error == 0) {
             error = sys->fchmod(fd, mode);

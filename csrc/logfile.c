@@ -1,5 +1,7 @@
 #include "logfile.h"
 
+#include "testpoint.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -219,7 +221,10 @@ logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *writ
         file->size += (uint64_t)result;
         file->is_adopted = false;
         advance(parts, (uint64_t)result);
-        *short_writes += parts->count > 0;
+        if (parts->count > 0) {
+            ++*short_writes;
+            TEST_POINT(batch_part_written);
+        }
     }
     return 0;
 }

@@ -276,9 +276,9 @@ retire(struct writer *writer, struct batch_source *source)
     inherit_counters(writer, source);
     ringmap_drop(&writer->map, slot);
     writer->is_gone[slot] = false;
-    control_add(&writer->control, COUNTER_retired_slots, 1);
-    /* Whoever leads next removes what we don't get to. */
+    /* From here on whoever leads next removes the file, if we don't get to it. */
     control_set_slot(&writer->control, slot, SLOT_CLAIMED);
+    control_add(&writer->control, COUNTER_retired_slots, 1);
     free_claimed(writer, slot, SLOT_RETIRED);
     TEST_POINT(retire_done);
 }

@@ -169,14 +169,14 @@ open_directories(struct writer *writer)
 static void
 store_settings(struct writer *writer)
 {
+    bool is_first = atomic_load_explicit(&writer->control.shared->settings_version,
+                                         memory_order_relaxed) == 0;
     struct control_settings before;
 
     control_load_settings(&writer->control, &before);
     if (memcmp(&before, &writer->options.settings, sizeof(before)) != 0) {
         control_store_settings(&writer->control, &writer->options.settings);
-        if (!writer->control.is_new) {
-            control_add(&writer->control, COUNTER_settings_changes, 1);
-        }
+        control_add(&writer->control, COUNTER_settings_changes, is_first ? 0 : 1);
     }
 }
 

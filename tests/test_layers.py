@@ -24,10 +24,11 @@ PYTHON_SHELVES = [
     {"event"},
     {"attributes", "targets"},
     # 3: decide, write, read
-    {"backups"},
-    {"space"},
+    {"backups", "formats"},
+    {"packing", "space"},
     {"stats"},
     {"policy", "encode", "mill", "follow", "verify"},
+    {"millthread"},
     {"writer"},
     # 4: places and questions
     {"query", "metrics", "backends.*"},

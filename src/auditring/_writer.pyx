@@ -20,10 +20,14 @@ from libc.string cimport memchr
 import errno
 import os
 import time
+from sys import _getframe
 
 import orjson
 
 from .errors import ClosedError, RingFullError
+
+cdef extern from "Python.h":
+    int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
 
 cdef object dumps = orjson.dumps
 
@@ -331,6 +335,7 @@ cdef class Writer:
     cdef int _look_around(self) except -1:
         """Between two slices of a wait: signals, close(), a stream without a reader."""
         cdef writer_statistics stats
+        finish_fork()
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
@@ -571,6 +576,56 @@ def after_fork_in_parent():
 def after_fork_in_child():
     """Make all writers open rings of their own at the next write."""
     writer_after_fork_child()
+
+
+# What is put off until the fork under way has returned to the frame that forks. Only
+# the main thread comes here, under the GIL.
+cdef object _put_off = None
+cdef object _forking_frame = None
+cdef int64_t _put_off_until = 0
+cdef int64_t FORK_LIMIT_NS = 20 * 1000 * 1000
+
+
+def call_after_fork(function, frame):
+    """Call *function* as soon as the fork that *frame* asked for has returned to it.
+
+    For the main thread of a process that has no other. Should the fork's hooks run for
+    longer than FORK_LIMIT_NS, *function* is called between two of their instructions.
+    """
+    global _put_off, _forking_frame, _put_off_until
+    _put_off, _forking_frame = function, frame
+    _put_off_until = time.monotonic_ns() + FORK_LIMIT_NS
+    if Py_AddPendingCall(_on_pending_call, NULL) != 0:
+        finish_fork()
+
+
+def finish_fork():
+    """Call now what is put off, if anything is: somebody is going to wait for it."""
+    global _put_off, _forking_frame
+    function, _put_off, _forking_frame = _put_off, None, None
+    if function is not None:
+        function()
+
+
+cdef int _on_pending_call(void *unused) except -1:
+    """Between two instructions of Python code in the main thread."""
+    if (
+        _put_off is not None
+        and time.monotonic_ns() < _put_off_until
+        and _is_called_from(_forking_frame)
+        and Py_AddPendingCall(_on_pending_call, NULL) == 0
+    ):
+        return 0
+    finish_fork()
+    return 0
+
+
+cdef bint _is_called_from(object frame) except -1:
+    """Tell whether the code that runs was called, over any steps, from *frame*."""
+    caller = _getframe().f_back
+    while caller is not None and caller is not frame:
+        caller = caller.f_back
+    return caller is not None
 
 
 cdef int _fill_settings(control_settings *settings, object options) except -1:

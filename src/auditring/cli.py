@@ -27,7 +27,7 @@ from .writer import CLOSE_LIMIT_S, LogWriter
 
 if TYPE_CHECKING:
     from .backups import Dialect
-    from .mill import Compression
+    from .formats import Compression
 
 __all__ = ["main"]
 

@@ -11,56 +11,29 @@ things, which the next pass puts right:
   are equal, else the compressed one does.
 
 Trouble with one file is counted and reported, its plain form stays, and the next pass
-tries again. Names of backups stand in backups.py, free space in space.py.
+tries again. Names of backups stand in backups.py, the formats in formats.py, the
+thread that drives a mill in millthread.py.
 """
 
 import contextlib
 import errno
 import fcntl
-import gzip
-import io
-import mmap
 import os
 import stat
-import struct
-import threading
 import time
-import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Literal, Protocol, cast, get_args
+from typing import get_args
 
 from .backups import Backup, Dialect, Listing, scan_backups, temp_name
-from .space import SpaceWatch
+from .formats import FORMAT_BY_SUFFIX, FORMATS, Compression, Format
+from .packing import Pace, buffer, compare, pack, verify
 
 __all__ = [
-    "Compression",
     "Mill",
     "MillCounters",
     "MillSettings",
-    "MillSource",
-    "MillThread",
 ]
-
-Compression = Literal["gzip", "zstd", "lz4"]
-
-# What is read, packed or unpacked in one call. Each call costs a busy Python thread two
-# hand-overs of the GIL, so it is large; it is also the longest that a stop or a fork
-# has to wait, so a slow level gets less (see _Pace).
-CHUNK_MAX_BYTES = 8 * 1024**2
-CHUNK_MIN_BYTES = 256 * 1024
-CHUNK_CPU_S = 0.05
-# Packed bytes that are collected before they are written, and read back at once.
-WRITE_BYTES = 2 * 1024**2
-# What a library copies at most, with the GIL, from its own memory into a result: some
-# 0.2 ms, in which all other threads stand still.
-PIECE_BYTES = 1024**2
-
-LOCK_RETRY_S = 1.0
-# Without a rotation a pass still runs now and then: backups grow old, and what failed
-# for want of space is tried again.
-PASS_INTERVAL_S = 60.0
 
 _DAY_MS = 86_400_000
 # Should somebody put a FIFO in a backup's place, opening it must not wait.
@@ -118,7 +91,7 @@ class MillSettings:
             raise ValueError(
                 f"compress_level: {self.compress_level!r} without a compression"
             )
-        levels = _FORMATS[self.compress].levels
+        levels = FORMATS[self.compress].levels
         if self.compress_level not in levels:
             raise ValueError(
                 f"compress_level: expected {levels[0]} to {levels[-1]} for "
@@ -188,14 +161,14 @@ class Mill:
             on_error: Called with what went wrong, in the thread that works. What it
                 raises is counted and goes no further.
         """
-        path = Path(os.path.abspath(log))
-        self._directory = os.fspath(path.parent)
-        self._name = path.name
+        self._directory, self._name = os.path.split(os.path.abspath(log))
         self._settings = settings
-        self._state_dir = state_dir or path.with_name(f".{path.name}.ring")
+        self._state_dir = state_dir or os.path.join(
+            self._directory, f".{self._name}.ring"
+        )
         self._now = now
         self._on_error = on_error
-        self._paces: dict[tuple[str, int], _Pace] = {}
+        self._paces: dict[tuple[str, int], Pace] = {}
         self.counters = MillCounters()
 
     def resolve(self) -> None:
@@ -343,27 +316,29 @@ class Mill:
         if compressed is not None:
             yield from self._settle(plain, compressed)
         if settings.compress is not None:
-            form = _FORMATS[settings.compress]
+            form = FORMATS[settings.compress]
             level = settings.compress_level
             level = form.default_level if level is None else level
             yield from self._compress(plain, form, level)
 
-    def _compress(self, plain: Backup, form: "_Format", level: int) -> Iterator[None]:
+    def _compress(self, plain: Backup, form: Format, level: int) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             try:
                 source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
             except FileNotFoundError:
                 return  # settled, or shifted by a rotation, which brings a pass
             before = os.fstat(source)
+            if not stat.S_ISREG(before.st_mode):
+                return  # somebody put something else in its place
             temp = os.path.join(plain.directory, temp_name(plain.plain + form.suffix))
             made = stack.enter_context(_temporary(temp, before))
-            view = stack.enter_context(_buffer())
+            view = stack.enter_context(buffer())
             packer = form.packer(before.st_size, level)
-            pace = self._paces.setdefault((form.suffix, level), _Pace())
-            bytes_out = yield from _pack(
+            pace = self._paces.setdefault((form.suffix, level), Pace())
+            bytes_out = yield from pack(
                 source, before.st_size, made, packer, pace, view
             )
-            yield from _verify(made, before.st_size, form, view)
+            yield from verify(made, before.st_size, form, view)
             os.utime(made, ns=(before.st_atime_ns, before.st_mtime_ns))
             os.fsync(made)
             self._check_unchanged(plain, source, before)
@@ -434,15 +409,15 @@ class Mill:
     # Settle both forms of one backup.
 
     def _settle(self, plain: Backup, compressed: Backup) -> Iterator[None]:
-        form = _FORMAT_BY_SUFFIX[compressed.suffix]
+        form = FORMAT_BY_SUFFIX[compressed.suffix]
         with contextlib.ExitStack() as stack:
             try:
                 source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
                 made = stack.enter_context(_opened(compressed.path, _READ_FLAGS))
             except FileNotFoundError:
                 return
-            view = stack.enter_context(_buffer())
-            if (yield from _compare(source, made, form, view)):
+            view = stack.enter_context(buffer())
+            if (yield from compare(source, made, form, view)):
                 # The crash may have come before either reached the disk.
                 os.fsync(made)
                 _sync_directory(self._directory)
@@ -458,199 +433,6 @@ class Mill:
             current = self._find(backup, os.fstat(fd))
             if current is not None and self._find(other, os.fstat(other_fd)):
                 os.unlink(current.path)
-
-
-class MillSource(Protocol):
-    """Where a mill's thread learns that there is work, and whether it is its own."""
-
-    def wait_rotation(self, seen: int, timeout: float) -> int:
-        """Wait, without the GIL, until the count of rotations isn't *seen*.
-
-        Args:
-            seen: What the last call returned, -1 at first.
-            timeout: Seconds to wait at most; 0 doesn't wait.
-
-        Returns:
-            The count of rotations.
-        """
-        ...
-
-    def wake(self) -> None:
-        """Make a `wait_rotation` that runs in another thread return at once."""
-        ...
-
-    def try_mill_lock(self) -> bool:
-        """Take the lock of the one mill of this log, or tell that it is held.
-
-        Returns:
-            Whether this process has it now.
-        """
-        ...
-
-
-class MillThread:
-    """Drives a mill in a thread of low priority.
-
-    A pass is made at the start, after each rotation, and once in a while. The thread
-    is a daemon, because an interpreter that ends joins all others before it calls the
-    atexit function in which the owner stops this one. If nobody stops it, it ends with
-    the process, and what it left half-made is removed by the next opener.
-
-    Thread-safety: `start`, `stop`, `park` and `resume` may be called from any thread.
-    `stop` inside of `on_error`, thus in the mill's own thread, doesn't wait for itself.
-    """
-
-    def __init__(
-        self, mill: Mill, source: MillSource, *, watch: SpaceWatch | None = None
-    ) -> None:
-        """Prepare a thread; it isn't running yet.
-
-        Args:
-            mill: What to drive.
-            source: Tells of rotations and keeps the mill lock.
-            watch: Looked after while the lock is held; None for none.
-        """
-        self._mill = mill
-        self._source = source
-        self._watch = watch
-        # Guards _thread and the flags; held from park() to resume().
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._is_halted = False
-        self._is_parked = False
-        self._resumes = False
-        # The rest belongs to the thread while it runs.
-        self._pass: Generator[None, None, None] | None = None
-        self._seen = -1
-        self._is_due = True
-        self._next_pass_s = 0.0
-        self._next_look_s = 0.0
-
-    def start(self) -> None:
-        """Start the thread if it isn't running."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._launch()
-
-    def stop(self) -> None:
-        """Stop the thread and join it; what is pending is left to the next opener."""
-        if threading.current_thread() is self._thread:
-            self._is_halted = True
-            return
-        with self._lock:
-            self._halt()
-
-    def park(self) -> None:
-        """Before a fork: end the OS thread and keep the half-made pass.
-
-        Must be followed by `resume` in the parent and `forget` in the child. In the
-        mill's own thread, thus from `on_error`, it does nothing.
-        """
-        if threading.current_thread() is self._thread:
-            return
-        self._lock.acquire()
-        self._is_parked = True
-        thread = self._thread
-        if thread is not None and thread.is_alive():
-            self._resumes = not self._is_halted
-            self._halt()
-            _wait_until_gone(thread.native_id)
-
-    def resume(self) -> None:
-        """After a fork, in the parent: go on where `park` interrupted."""
-        if not self._is_parked:
-            return
-        self._is_parked = False
-        if self._resumes:
-            self._launch()
-        self._resumes = False
-        self._lock.release()
-
-    def forget(self) -> None:
-        """After a fork, in the child: drop everything; the parent's files stay."""
-        self._lock = threading.Lock()
-        self._thread = None
-        self._is_parked = self._resumes = False
-        self._drop_pass()
-        self._seen = -1
-        self._is_due = True
-
-    def _launch(self) -> None:
-        self._is_halted = False
-        self._thread = threading.Thread(
-            target=self._work, name="auditring-mill", daemon=True
-        )
-        self._thread.start()
-
-    def _halt(self) -> None:
-        self._is_halted = True
-        # Woken until it ends: a single call may come just before the wait begins.
-        while self._thread is not None and self._thread.is_alive():
-            self._source.wake()
-            self._thread.join(0.01)
-
-    def _drop_pass(self) -> None:
-        work, self._pass = self._pass, None
-        if work is not None:
-            # In a child that was forked without park() it can't be closed: the copy
-            # of the thread that runs it will never reach the next step.
-            with contextlib.suppress(ValueError):
-                work.close()
-
-    def _work(self) -> None:
-        _lower_priority()
-        try:
-            while not self._is_halted:
-                if self._pass is not None or self._await_pass():
-                    self._drive()
-        except Exception as error:
-            self._mill.report(error)
-        if not self._is_parked:
-            self._drop_pass()
-
-    def _drive(self) -> None:
-        if self._pass is None:
-            self._pass = self._mill.run()
-        for _ in self._pass:
-            if self._is_halted:
-                return
-            self._look_after_space()
-        self._pass = None
-        self._next_pass_s = time.monotonic() + PASS_INTERVAL_S
-
-    def _await_pass(self) -> bool:
-        """Wait until a pass is due, for a second at most if it isn't ours to make."""
-        if not self._source.try_mill_lock():
-            # Whoever has it may leave work behind.
-            self._is_due = True
-            self._seen = self._source.wait_rotation(self._seen, LOCK_RETRY_S)
-            return False
-        seen = self._source.wait_rotation(self._seen, self._timeout_s())
-        if self._is_halted:
-            return False
-        self._look_after_space()
-        is_overdue = time.monotonic() >= self._next_pass_s
-        is_due = self._is_due or is_overdue or seen != self._seen
-        self._seen = seen
-        self._is_due = False
-        return is_due
-
-    def _timeout_s(self) -> float:
-        if self._is_due:
-            return 0.0
-        next_s = self._next_pass_s
-        if self._watch is not None:
-            next_s = min(next_s, self._next_look_s)
-        return max(0.0, next_s - time.monotonic())
-
-    def _look_after_space(self) -> None:
-        if self._watch is None or time.monotonic() < self._next_look_s:
-            return
-        self._next_look_s = time.monotonic() + self._watch.interval_s
-        try:
-            self._watch.check()
-        except Exception as error:
-            self._mill.report(error)
 
 
 # Which backups to keep.
@@ -698,105 +480,7 @@ def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
             yield plain[backup.plain], backup
 
 
-# Steps of compressing one file.
-
-
-class _Pace:
-    """How much to pack in one step, so that even a slow level ends each one soon.
-
-    Told by the CPU time of the step before, because a thread of low priority may stand
-    still for long.
-    """
-
-    def __init__(self) -> None:
-        self.chunk_bytes = CHUNK_MIN_BYTES
-
-    def note(self, packed_bytes: int, cpu_s: float) -> None:
-        if packed_bytes < self.chunk_bytes:
-            return  # the last of a file, too little to tell
-        fitting = int(packed_bytes * CHUNK_CPU_S / max(cpu_s, 1e-6))
-        self.chunk_bytes = min(max(fitting, CHUNK_MIN_BYTES), CHUNK_MAX_BYTES)
-
-
-def _pack(
-    source: int,
-    size_bytes: int,
-    target: int,
-    packer: "_Packer",
-    pace: _Pace,
-    view: memoryview,
-) -> Generator[None, None, int]:
-    """Write to *target* what *source* packs to; return how many bytes that is."""
-    pending: list[bytes] = []
-    offset = written = 0
-    # Not until the end of the file: one that grows as fast would have none.
-    while offset < size_bytes:
-        started_s = time.thread_time()
-        wanted = min(pace.chunk_bytes, size_bytes - offset)
-        count = os.preadv(source, [view[:wanted]], offset)
-        if not count:
-            raise OSError(errno.EIO, f"{size_bytes} bytes became {offset}")
-        offset += count
-        pending += packer.pack(view[:count])
-        if sum(map(len, pending)) >= WRITE_BYTES:
-            written += _write(target, pending, written)
-            pending = []
-        pace.note(count, time.thread_time() - started_s)
-        yield
-    written += _write(target, [*pending, *packer.finish()], written)
-    yield
-    return written
-
-
-def _write(target: int, pieces: Sequence[bytes], offset: int) -> int:
-    """Write *pieces* one behind the other at *offset*; return how many bytes."""
-    left = [memoryview(piece) for piece in pieces if piece]
-    at = offset
-    while left:
-        count = os.pwritev(target, left, at)
-        at += count
-        while left and count >= len(left[0]):
-            count -= len(left.pop(0))
-        if left:
-            left[0] = left[0][count:]
-    return at - offset
-
-
-def _verify(
-    made: int, size_bytes: int, form: "_Format", view: memoryview
-) -> Iterator[None]:
-    """Unpack what was made; the format's checksum and the length must fit."""
-    unpacked = 0
-    with io.FileIO(made, closefd=False) as file:
-        for chunk in form.unpack(file, view):
-            unpacked += len(chunk)
-            yield
-    if unpacked != size_bytes:
-        raise OSError(errno.EIO, f"{size_bytes} bytes were packed, {unpacked} come out")
-
-
-def _compare(
-    source: int, made: int, form: "_Format", view: memoryview
-) -> Generator[None, None, bool]:
-    """Tell whether *made* unpacks to the very bytes of *source*.
-
-    Raises:
-        OSError: One of them can't be read, so nothing is known.
-        ImportError: Neither is it without the library.
-    """
-    if not os.fstat(made).st_size:
-        return False  # not even an empty file packs to nothing
-    offset = 0
-    try:
-        with io.FileIO(made, closefd=False) as file:
-            for chunk in form.unpack(file, view):
-                if bytes(chunk) != os.pread(source, len(chunk), offset):
-                    return False
-                offset += len(chunk)
-                yield
-    except _DamagedError:
-        return False
-    return offset == os.fstat(source).st_size
+# Files.
 
 
 @contextlib.contextmanager
@@ -838,16 +522,6 @@ def _copy_rights(fd: int, like: os.stat_result) -> None:
     os.fchmod(fd, mode)
 
 
-@contextlib.contextmanager
-def _buffer() -> Iterator[memoryview]:
-    """Lend a chunk of memory that goes back to the system, not into malloc's heap."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-    memory = mmap.mmap(-1, CHUNK_MAX_BYTES, flags=flags)
-    with memoryview(memory) as view:
-        yield view
-    memory.close()
-
-
 def _is_same_file(path: str, status: os.stat_result) -> bool:
     try:
         return os.path.samestat(os.lstat(path), status)
@@ -858,228 +532,3 @@ def _is_same_file(path: str, status: os.stat_result) -> bool:
 def _sync_directory(path: str) -> None:
     with _opened(path, _DIRECTORY_FLAGS) as directory:
         os.fsync(directory)
-
-
-# The thread's own business with the system.
-
-
-def _lower_priority() -> None:
-    # Not SCHED_IDLE: on a busy machine such a thread may get no core for a second, and
-    # when it holds the GIL just then, all other threads wait with it. The priority of
-    # its I/O follows this one.
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-
-
-def _wait_until_gone(native_id: int | None) -> None:
-    """Wait until the kernel has forgotten a thread that Python has joined.
-
-    The kernel takes it off the count that os.fork() looks at a moment later.
-    """
-    deadline_s = time.monotonic() + 1.0
-    while os.path.exists(f"/proc/self/task/{native_id}"):
-        if time.monotonic() > deadline_s:
-            return
-        time.sleep(0.0001)
-
-
-# The formats. Their libraries are imported where they are used, so that a process that
-# compresses nothing doesn't load them. Of each the calls are used that do the most
-# without the GIL; most of the others grow their result from a few KiB, or copy it, and
-# take the GIL each time.
-
-
-class _DamagedError(Exception):
-    """What should be compressed data isn't, or ends too soon."""
-
-
-class _Packer(Protocol):
-    def pack(self, chunk: memoryview) -> Iterable[bytes]: ...
-
-    def finish(self) -> Iterable[bytes]: ...
-
-
-class _Unpacker(Protocol):
-    def readinto(self, view: memoryview, /) -> int: ...
-
-
-class _IsalPacker:
-    """One gzip member of blocks, each packed in a single call.
-
-    A block refers back to the last 32 KiB of the one before, as deflate always does.
-    """
-
-    HEADER = struct.pack("<BBBBLBB", 0x1F, 0x8B, 8, 0, 0, 0, 255)
-    LAST_BLOCK = b"\x03\x00"
-    WINDOW_BYTES = 32 * 1024
-
-    def __init__(self, level: int) -> None:
-        from isal import isal_zlib
-
-        # Deflate stores what it can't compress, with a few bytes for each block.
-        size = CHUNK_MAX_BYTES + CHUNK_MAX_BYTES // 8
-        self._deflate = isal_zlib._ParallelCompress(size, level)
-        self._combine = isal_zlib.crc32_combine
-        self._pieces = [self.HEADER]
-        self._window = b""
-        self._crc = 0
-        self._size = 0
-
-    def pack(self, chunk: memoryview) -> Iterable[bytes]:
-        block, crc = self._deflate.compress_and_crc(chunk, self._window)
-        self._window = bytes(chunk[-self.WINDOW_BYTES :])
-        self._crc = self._combine(self._crc, crc, len(chunk))
-        self._size += len(chunk)
-        pieces, self._pieces = [*self._pieces, block], []
-        return pieces
-
-    def finish(self) -> Iterable[bytes]:
-        trailer = struct.pack("<LL", self._crc, self._size & 0xFFFFFFFF)
-        return [*self._pieces, self.LAST_BLOCK, trailer]
-
-
-class _ZlibPacker:
-    def __init__(self, level: int) -> None:
-        gzip_window_bits = 16 + zlib.MAX_WBITS
-        self._deflate = zlib.compressobj(level, zlib.DEFLATED, gzip_window_bits)
-
-    def pack(self, chunk: memoryview) -> Iterable[bytes]:
-        return [self._deflate.compress(chunk)]
-
-    def finish(self) -> Iterable[bytes]:
-        return [self._deflate.flush()]
-
-
-class _ZstdPacker:
-    def __init__(self, size_bytes: int, level: int) -> None:
-        import zstandard
-
-        packer = zstandard.ZstdCompressor(level=level, write_checksum=True)
-        self._chunker = packer.chunker(size=size_bytes, chunk_size=PIECE_BYTES)
-
-    def pack(self, chunk: memoryview) -> Iterable[bytes]:
-        return list(self._chunker.compress(chunk))
-
-    def finish(self) -> Iterable[bytes]:
-        # The stubs of zstandard leave this one method without types.
-        return list(self._chunker.finish())  # type: ignore[no-untyped-call]
-
-
-class _Lz4Packer:
-    def __init__(self, size_bytes: int, level: int) -> None:
-        from lz4 import frame  # type: ignore[import-untyped]  # it ships none
-
-        self._frame = frame.LZ4FrameCompressor(
-            block_size=frame.BLOCKSIZE_MAX256KB,
-            compression_level=level,
-            content_checksum=True,
-        )
-        self._header: list[bytes] = [self._frame.begin(size_bytes)]
-
-    def pack(self, chunk: memoryview) -> Iterable[bytes]:
-        pieces, self._header = [*self._header, self._frame.compress(chunk)], []
-        return pieces
-
-    def finish(self) -> Iterable[bytes]:
-        return [*self._header, self._frame.flush()]
-
-
-def _gzip_packer(size_bytes: int, level: int) -> _Packer:
-    # isal knows no higher level than 3. Where it isn't installed, zlib does the same,
-    # slower.
-    if level <= 3:
-        with contextlib.suppress(ImportError, AttributeError):
-            return _IsalPacker(level)
-    return _ZlibPacker(level)
-
-
-def _unpack_gzip(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
-    reader: _Unpacker
-    damage: list[type[Exception]] = [EOFError, gzip.BadGzipFile, zlib.error]
-    try:
-        from isal import isal_zlib
-
-        reader = isal_zlib._GzipReader(file, WRITE_BYTES)
-        # Its stubs take the class for an instance of it.
-        damage.append(cast(type[Exception], isal_zlib.error))
-    except (ImportError, AttributeError):
-        reader = gzip.GzipFile(fileobj=file, mode="rb")
-    try:
-        while count := reader.readinto(view):
-            yield view[:count]
-    except tuple(damage) as error:
-        raise _DamagedError(str(error)) from error
-
-
-class _ZstdSource:
-    """A compressed file with an empty frame behind it.
-
-    The reader takes the end of a file for the end of the data. With the frame, what
-    was cut off is missed: the frame's first bytes can't pass for it.
-    """
-
-    EMPTY_FRAME = b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
-
-    def __init__(self, file: io.FileIO) -> None:
-        self._file = file
-        self._tail = self.EMPTY_FRAME
-
-    def read(self, size: int) -> bytes:
-        data = self._file.read(size)
-        if not data:
-            data, self._tail = self._tail, b""
-        return data
-
-
-def _unpack_zstd(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
-    import zstandard
-
-    reader = zstandard.ZstdDecompressor().stream_reader(
-        cast(IO[bytes], _ZstdSource(file)),  # it is only ever read
-        read_size=WRITE_BYTES,
-        read_across_frames=True,
-    )
-    try:
-        while count := reader.readinto(view):
-            yield view[:count]
-    except zstandard.ZstdError as error:
-        raise _DamagedError(str(error)) from error
-
-
-def _unpack_lz4(file: io.FileIO, view: memoryview) -> Iterator[bytes]:
-    from lz4 import frame
-
-    context = frame.create_decompression_context()
-    data = memoryview(b"")
-    is_end = False
-    while not is_end:
-        data = data or memoryview(file.read(WRITE_BYTES))
-        if not data:
-            raise _DamagedError("ends before the end mark")
-        try:
-            chunk, used, is_end = frame.decompress_chunk(context, data, PIECE_BYTES)
-        except RuntimeError as error:
-            raise _DamagedError(str(error)) from error
-        data = data[used:]
-        yield chunk
-    if data or file.read(1):
-        raise _DamagedError("goes on behind the end mark")
-
-
-@dataclass(frozen=True, slots=True)
-class _Format:
-    """How to pack and unpack; *unpack* uses the buffer it is given, or its own."""
-
-    suffix: str
-    levels: range
-    default_level: int
-    packer: Callable[[int, int], _Packer]
-    unpack: Callable[[io.FileIO, memoryview], Iterator[memoryview] | Iterator[bytes]]
-
-
-_FORMATS: dict[Compression, _Format] = {
-    "gzip": _Format(".gz", range(1, 10), 1, _gzip_packer, _unpack_gzip),
-    "zstd": _Format(".zst", range(1, 23), 1, _ZstdPacker, _unpack_zstd),
-    "lz4": _Format(".lz4", range(17), 0, _Lz4Packer, _unpack_lz4),
-}
-_FORMAT_BY_SUFFIX = {form.suffix: form for form in _FORMATS.values()}

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from .backups import Dialect
-    from .mill import Compression, Mill, MillSettings, MillThread
+    from .formats import Compression
+    from .mill import Mill, MillSettings
+    from .millthread import MillThread
     from .space import SpaceState, SpaceWatch
     from .stats import Stats
 
@@ -156,7 +158,8 @@ class LogWriter(Writer):
         if not (has_work and not numbered_only) and warn is None and critical is None:
             return
         # Imported late: most programs that only write need none of it.
-        from .mill import Mill, MillThread
+        from .mill import Mill
+        from .millthread import MillThread
 
         assert self._log_path is not None
         mill = Mill(
@@ -237,6 +240,7 @@ class LogWriter(Writer):
                 writes them. On standard output, which nobody reads any more, they are.
         """
         _seconds("timeout", timeout)
+        _writer.finish_fork()
         with self._close_lock:
             # A signal handler may come here while the same thread is in the middle.
             if self.closed or self._is_ending:
@@ -332,6 +336,9 @@ def _check_options(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("max_total_bytes", "space_warn_bytes", "space_critical_bytes"):
         if given[name] is not None:
             _check_count(name, given[name])
+    for name in ("wipe_on_drain", "allow_network_fs"):
+        if not isinstance(given[name], bool):
+            raise TypeError(f"{name}: expected True or False, got {given[name]!r}")
     if not RING_BYTES_MIN <= given["ring_bytes"] <= RING_BYTES_MAX:
         raise ValueError(
             f"ring_bytes: expected {RING_BYTES_MIN} to {RING_BYTES_MAX}, "
@@ -356,7 +363,7 @@ def _check_options(given: dict[str, Any]) -> dict[str, Any]:
         # Whoever leads writes to the live file: all of the group must be able to.
         "mode": given["mode"] | (0 if given["group"] is None else 0o660),
         "gid": _group_id(given["group"]),
-        "wipe_on_drain": bool(given["wipe_on_drain"]),
+        "wipe_on_drain": given["wipe_on_drain"],
         "sync_interval_ns": _seconds("sync_interval", given["sync_interval"]),
         "ring_bytes": given["ring_bytes"],
         "on_full": _index("on_full", given["on_full"]),
@@ -368,7 +375,7 @@ def _check_options(given: dict[str, Any]) -> dict[str, Any]:
         ),
         "durability": _index("durability", given["durability"]),
         "rings_path": None if rings is None else _existing_directory(rings),
-        "allow_network_fs": bool(given["allow_network_fs"]),
+        "allow_network_fs": given["allow_network_fs"],
     }
 
 
@@ -456,7 +463,9 @@ def _is_stream(path: object, durability: str) -> bool:
     return name == "-"
 
 
-def _existing_directory(path: str | os.PathLike[str]) -> str:
+def _existing_directory(path: object) -> str:
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"state_dir: expected a str or PathLike, got {path!r}")
     real = os.path.realpath(path)
     os.makedirs(real, mode=0o700, exist_ok=True)
     return real
@@ -550,17 +559,43 @@ def _mill_threads() -> "list[MillThread]":
 
 
 _parked: "list[MillThread]" = []
+_forking_frame: "FrameType | None" = None
 
 
 def _before_fork() -> None:
+    global _forking_frame
+    _writer.finish_fork()  # of a fork in whose hooks this one happens
     # The mills first: they call into the writers that are parked next.
     for mill_thread in _mill_threads():
         mill_thread.park()
         _parked.append(mill_thread)
     _writer.before_fork()
+    _forking_frame = sys._getframe().f_back
 
 
 def _after_fork_in_parent() -> None:
+    global _forking_frame
+    frame, _forking_frame = _forking_frame, None
+    if frame is not None and _would_make_fork_warn():
+        _writer.call_after_fork(_resume, frame)
+    else:
+        _resume()
+
+
+def _would_make_fork_warn() -> bool:
+    """Tell whether a thread that starts now would be held against the caller of fork.
+
+    From 3.12 on CPython warns when the parent has other threads, and 3.13 and 3.14
+    began with counting them after the hooks. Source: its issue gh-137109.
+    """
+    return (
+        sys.version_info >= (3, 13)
+        and threading.current_thread() is threading.main_thread()
+        and len(os.listdir("/proc/self/task")) == 1
+    )
+
+
+def _resume() -> None:
     _writer.after_fork_in_parent()
     while _parked:
         _parked.pop().resume()
