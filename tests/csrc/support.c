@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -173,6 +174,16 @@ open_descriptors(void)
 }
 
 /* --- children ----------------------------------------------------------------------- */
+
+void *
+shared_memory(size_t size)
+{
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(address != MAP_FAILED);
+    return address;
+}
 
 /* Under gcov only: a process that ends with _exit would lose its counts. */
 extern void __gcov_dump(void) __attribute__((weak));

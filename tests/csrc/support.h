@@ -64,6 +64,9 @@ bool file_exists(const char *path);
 /* Memory that is freed after the test. */
 void *test_memory(size_t size);
 
+/* Zeroed memory that children started later share. Kept until the program ends. */
+void *shared_memory(size_t size);
+
 /* Runs `run` in a child that exits with 0 unless a check fails in it. */
 pid_t child_start(void (*run)(void));
 /* Ends a child that was not started so. */

@@ -14,7 +14,8 @@ static _Atomic uint32_t failed;
 
 static _Atomic uint64_t cut_size; /* of the next write, when below UINT64_MAX */
 static _Atomic bool is_stopped;
-static _Atomic uint64_t passed_ns; /* mono: since reset, or while stopped in all */
+static _Atomic uint64_t stopped_mono_ns, stopped_real_ns;
+static _Atomic uint64_t passed_ns; /* by sys_test_advance */
 static _Atomic int64_t wall_shift_ns;
 static _Atomic int descriptors;
 static _Atomic uint64_t suspect_inode;
@@ -87,6 +88,35 @@ test_write(int fd, const void *data, size_t size)
     FAIL_HERE(write);
     cut = atomic_exchange(&cut_size, UINT64_MAX);
     return sys_posix.write(fd, data, size < cut ? size : (size_t)cut);
+}
+
+enum { PARTS_MAX = 1024 };
+
+/* The parts up to `size` bytes; tells how many. */
+static int
+cut_parts(struct iovec *out, const struct iovec *parts, int count, uint64_t size)
+{
+    int kept = 0;
+
+    while (kept < count && size > 0) {
+        out[kept] = parts[kept];
+        if (out[kept].iov_len > size) {
+            out[kept].iov_len = size;
+        }
+        size -= out[kept++].iov_len;
+    }
+    return kept;
+}
+
+static int64_t
+test_writev(int fd, const struct iovec *parts, int count)
+{
+    struct iovec part[PARTS_MAX];
+    uint64_t cut;
+
+    FAIL_HERE(writev);
+    cut = atomic_exchange(&cut_size, UINT64_MAX);
+    return sys_posix.writev(fd, part, cut_parts(part, parts, count, cut));
 }
 
 static int64_t
@@ -288,15 +318,17 @@ test_poll_writable(int fd, int timeout_ms)
 static uint64_t
 test_now_mono(void)
 {
-    return atomic_load(&passed_ns) +
-           (atomic_load(&is_stopped) ? 0 : sys_posix.now_mono());
+    return atomic_load(&passed_ns) + (atomic_load(&is_stopped)
+                                          ? atomic_load(&stopped_mono_ns)
+                                          : sys_posix.now_mono());
 }
 
 static uint64_t
 test_now_real(void)
 {
-    return sys_posix.now_real() + atomic_load(&passed_ns) +
-           (uint64_t)atomic_load(&wall_shift_ns);
+    return atomic_load(&passed_ns) + (uint64_t)atomic_load(&wall_shift_ns) +
+           (atomic_load(&is_stopped) ? atomic_load(&stopped_real_ns)
+                                     : sys_posix.now_real());
 }
 
 static pid_t
@@ -427,8 +459,15 @@ sys_test_cut_write(uint64_t size)
 void
 sys_test_stop_time(void)
 {
-    atomic_store(&passed_ns, sys_posix.now_mono());
+    atomic_store(&stopped_mono_ns, sys_posix.now_mono());
+    atomic_store(&stopped_real_ns, sys_posix.now_real());
     atomic_store(&is_stopped, true);
+}
+
+bool
+sys_test_is_stopped(void)
+{
+    return atomic_load(&is_stopped);
 }
 
 void

@@ -6,9 +6,9 @@
  * carries out whatever it answers.
  *
  * With time stopped there is no waiting and no thread: a futex wait moves the clock by
- * its limit and times out; a thread with a small stack runs at once and to its end; the
- * drainer's is never started, and the test takes the steps itself. Everything that
- * happens is then in the order of the test.
+ * its limit and times out; a thread with a small stack (the syncer's) runs at once and
+ * to its end; the drainer's is never started, and the test takes its steps. Everything
+ * that happens is then in the order of the test.
  *
  * Threads:  calls from any; the sys_test_* functions from the test's thread.
  */
@@ -23,6 +23,7 @@
     X(close)                                                                           \
     X(dup)                                                                             \
     X(write)                                                                           \
+    X(writev)                                                                          \
     X(pread)                                                                           \
     X(fstat)                                                                           \
     X(fstatat)                                                                         \
@@ -78,6 +79,7 @@ const char *sys_call_name(enum sys_call call);
 void sys_test_cut_write(uint64_t size);
 
 void sys_test_stop_time(void);
+bool sys_test_is_stopped(void);
 void sys_test_advance(uint64_t ns);
 /* Moves the clock on the wall only. */
 void sys_test_shift_wall(int64_t ns);

@@ -1,0 +1,796 @@
+/* One batch: what is staged, written, published, and what a failure leaves. */
+#include "support.h"
+#include "support_log.h"
+#include "support_scene.h"
+#include "support_sys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct control_settings plain = {0};
+static const struct control_settings stdlib_dialect = {.dialect = DIALECT_STDLIB,
+                                                       .max_backups = 3};
+
+static uint64_t
+count_of(enum control_counter counter)
+{
+    return control_count(&scene.control, counter);
+}
+
+static bool
+is_drained(uint32_t ring)
+{
+    return ring_head(&scene.rings[ring]) == ring_tail(&scene.rings[ring]);
+}
+
+static bool
+has_intent(void)
+{
+    int error;
+
+    return control_valid_intent(&scene.control, &error) != NULL || error != 0;
+}
+
+static void
+write_staged(void)
+{
+    CHECK_EQUAL(batch_write(&scene.batch), 0);
+    CHECK(!scene.batch.is_outstanding);
+    CHECK(!has_intent());
+}
+
+/* --- staging and writing ------------------------------------------------------------- */
+
+static void
+records_of_all_rings_are_written_in_turn(void)
+{
+    scene_open(&plain);
+    scene_put(0, "a1");
+    scene_put(0, "a2");
+    scene_put(1, "b1");
+    scene_put(2, "c1");
+
+    scene_stage();
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line a1\nline a2\nline b1\nline c1\n");
+    CHECK(is_drained(0) && is_drained(1) && is_drained(2));
+    CHECK_EQUAL(count_of(COUNTER_records_written), 4);
+    CHECK_EQUAL(count_of(COUNTER_bytes_written), 32);
+    CHECK_EQUAL(count_of(COUNTER_batches_written), 1);
+    CHECK_EQUAL(scene.control.shared->live_size, 32);
+    CHECK_EQUAL(scene.control.shared->live_lines, 4);
+    CHECK_EQUAL(sys_test_calls(CALL_writev), 1);
+    scene_close();
+}
+
+static void
+nothing_staged_is_an_empty_batch(void)
+{
+    scene_open(&plain);
+
+    scene_stage();
+
+    CHECK(batch_is_empty(&scene.batch));
+    scene_close();
+}
+
+static void
+a_source_gives_no_more_than_its_quota_but_always_a_record(void)
+{
+    struct batch_source source;
+
+    scene_open(&plain);
+    for (int i = 0; i < 10; i++) {
+        scene_put(0, "thirty-two bytes with its header");
+    }
+    source = (struct batch_source){
+        .ring = &scene.rings[0], .end = ring_tail(&scene.rings[0])};
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(batch_take(&scene.batch, &source, 1), BATCH_TOOK_ALL);
+    write_staged();
+    CHECK_EQUAL(count_of(COUNTER_records_written), 1);
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(batch_take(&scene.batch, &source, 400), BATCH_TOOK_ALL);
+    write_staged();
+    /* A pad of 64 bytes before the wrap, and three records of 96. */
+    CHECK_EQUAL(count_of(COUNTER_records_written), 1 + 3);
+    scene_close();
+}
+
+static void
+what_was_reserved_after_the_pass_began_waits_for_the_next(void)
+{
+    struct batch_source source;
+
+    scene_open(&plain);
+    scene_put(0, "before");
+    source = (struct batch_source){
+        .ring = &scene.rings[0], .end = ring_tail(&scene.rings[0])};
+    scene_put(0, "after");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(batch_take(&scene.batch, &source, UINT64_MAX), BATCH_TOOK_ALL);
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line before\n");
+    scene_close();
+}
+
+static void
+small_and_large_records_keep_their_order(void)
+{
+    char large[BATCH_COPY_LIMIT * 2 + 1], expected[8192] = {0};
+
+    scene_open(&plain);
+    for (int i = 0; i < 6; i++) {
+        memset(large, 'a' + i, sizeof(large) - 1);
+        large[i % 2 == 0 ? 3 : BATCH_COPY_LIMIT * 2] = '\0';
+        scene_put(0, large);
+        snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+                 "line %s\n", large);
+    }
+
+    scene_stage();
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), expected);
+    CHECK_EQUAL(sys_test_calls(CALL_writev), 1);
+    scene_close();
+}
+
+/* More bytes than a batch takes, in records that are copied. */
+static void
+a_full_batch_is_told(void)
+{
+    struct ring_options options = {
+        .capacity = 4 * 1024 * 1024, .nonce = 42, .slot = 3};
+    struct batch_source source = {.slot = 3};
+    struct ring_reservation at;
+    struct ring ring;
+    char line[400];
+    uint64_t written = 0;
+
+    scene_open(&plain);
+    CHECK_EQUAL(ring_create_private(&ring, &sys_test, &options), 0);
+    memset(line, 'x', sizeof(line));
+    while (ring_write(&ring, RING_DATA, line, sizeof(line), true, &at) == 0) {
+        written++;
+    }
+    source.ring = &ring;
+    source.end = ring_tail(&ring);
+
+    while (!(ring_head(&ring) == source.end)) {
+        enum batch_taken taken;
+
+        batch_begin(&scene.batch);
+        taken = batch_take(&scene.batch, &source, UINT64_MAX);
+        CHECK(taken == BATCH_FULL || scene.batch.intent->ranges[0].to == source.end);
+        CHECK(scene.batch.size <= BATCH_SIZE_LIMIT);
+        write_staged();
+    }
+
+    CHECK_EQUAL(count_of(COUNTER_records_written), written);
+    CHECK_EQUAL(file_size("audit.log"), written * (sizeof(line) + 1));
+    ring_close(&ring);
+    scene_close();
+}
+
+/* Nobody writes such a record; a forged ring may hold it. */
+static void
+an_empty_record_writes_nothing_and_holds_up_nothing(void)
+{
+    struct ring_reservation at;
+
+    scene_open(&plain);
+    CHECK_EQUAL(ring_write(&scene.rings[0], RING_DATA, "", 0, false, &at), 0);
+
+    scene_stage();
+    write_staged();
+
+    CHECK_EQUAL(file_size("audit.log"), 0);
+    CHECK(is_drained(0));
+    scene_close();
+}
+
+static void
+a_hole_ends_what_is_taken(void)
+{
+    struct ring_reservation hole;
+
+    scene_open(&plain);
+    scene_put(0, "before");
+    CHECK_EQUAL(ring_reserve(&scene.rings[0], 10, &hole), 0);
+    scene_put(0, "after");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_AT_HOLE);
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line before\n");
+    CHECK_EQUAL(count_of(COUNTER_abandoned_reservations), 0);
+    scene_close();
+}
+
+static void
+a_hole_of_the_dead_is_counted_as_a_loss(void)
+{
+    struct ring_reservation hole;
+
+    scene_open(&plain);
+    scene_put(0, "before");
+    CHECK_EQUAL(ring_reserve(&scene.rings[0], 10, &hole), 0);
+    scene_put(0, "after");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, true), BATCH_TOOK_ALL);
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line before\nline after\n");
+    CHECK_EQUAL(count_of(COUNTER_abandoned_reservations), 1);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_ABANDONED].count, 1);
+    CHECK_EQUAL(count_of(COUNTER_recovered_records), 2);
+    scene_close();
+}
+
+static void
+a_damaged_record_is_counted_as_a_loss(void)
+{
+    scene_open(&plain);
+    scene_put(0, "damaged");
+    ring_payload(&scene.rings[0],
+                 &(struct ring_reservation){.position = RING_CAPACITY_MIN - 160})[0] ^=
+        1;
+    scene_put(0, "whole");
+
+    scene_stage();
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line whole\n");
+    CHECK_EQUAL(count_of(COUNTER_damaged_records), 1);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_DAMAGED].count, 1);
+    scene_close();
+}
+
+/* --- limits of the file ---------------------------------------------------------------- */
+
+/* "line 12345678\n" is 14 bytes. Source: lumberjack rotates at `>`. */
+static void
+a_line_that_makes_the_file_exactly_full_still_belongs_to_it(void)
+{
+    struct control_settings settings = {.max_bytes = 28};
+
+    scene_open(&settings);
+    scene_put(0, "12345678");
+    scene_put(0, "12345678");
+    scene_put(0, "x");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
+    write_staged();
+
+    CHECK_EQUAL(file_size("audit.log"), 28);
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
+    CHECK(batch_is_empty(&scene.batch));
+    scene.batch.may_exceed = true;
+    CHECK_EQUAL(scene_take(0, false), BATCH_TOOK_ALL);
+    scene_close();
+}
+
+/* Source: lumberjack, openExistingOrNew: `>=` for the first write to a file it found. */
+static void
+the_first_line_may_not_make_a_found_file_full(void)
+{
+    struct control_settings settings = {.max_bytes = 28};
+
+    file_write("audit.log", "line found it\n");
+    scene_open(&settings);
+    scene_put(0, "12345678");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
+    scene_close();
+}
+
+/* Source: RotatingFileHandler.shouldRollover: `>=`. */
+static void
+the_stdlib_dialect_rotates_one_byte_earlier(void)
+{
+    struct control_settings settings = {
+        .dialect = DIALECT_STDLIB, .max_backups = 1, .max_bytes = 28};
+
+    scene_open(&settings);
+    scene_put(0, "12345678");
+    scene_put(0, "12345678");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
+    write_staged();
+
+    CHECK_EQUAL(file_size("audit.log"), 14);
+    scene_close();
+}
+
+static void
+without_backups_the_stdlib_dialect_never_rotates(void)
+{
+    struct control_settings settings = {.dialect = DIALECT_STDLIB, .max_bytes = 10};
+
+    scene_open(&settings);
+    scene_put(0, "12345678");
+    scene_put(0, "12345678");
+
+    scene_stage();
+    write_staged();
+
+    CHECK_EQUAL(file_size("audit.log"), 28);
+    scene_close();
+}
+
+static void
+a_line_above_the_limit_is_alone_in_its_file(void)
+{
+    struct control_settings settings = {.max_bytes = 10};
+
+    scene_open(&settings);
+    scene_put(0, "longer than the limit");
+    scene_put(0, "x");
+
+    batch_begin(&scene.batch);
+    CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line longer than the limit\n");
+    CHECK_EQUAL(count_of(COUNTER_oversize_records), 1);
+    scene_close();
+}
+
+/* --- gap events ------------------------------------------------------------------------ */
+
+static void
+a_gap_event_stands_where_it_was_committed_and_is_reported(void)
+{
+    char *text;
+
+    scene_open(&plain);
+    scene_put(0, "before");
+    scene_put_gap(0, GAP_DROPPED, 7);
+    scene_put_gap(0, GAP_CUT, 2);
+    scene_put(0, "after");
+
+    scene_stage();
+    write_staged();
+
+    text = file_text("audit.log");
+    CHECK(log_is_whole(text));
+    CHECK(strncmp(text, "line before\n{\"kind\"", 19) == 0);
+    CHECK_EQUAL(log_count(text, "line after"), 1);
+    CHECK_EQUAL(log_gap_sum(text, "dropped", "count"), 7);
+    CHECK_EQUAL(scene.rings[0].shared->dropped_count_reported, 7);
+    CHECK_EQUAL(scene.rings[0].shared->dropped_bytes_reported, 700);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].bytes_reported, 200);
+    CHECK_EQUAL(count_of(COUNTER_gap_events), 2);
+    CHECK_EQUAL(count_of(COUNTER_records_written), 2);
+    scene_close();
+}
+
+static void
+in_the_stdlib_dialect_gap_events_go_beside_the_log(void)
+{
+    scene_open(&stdlib_dialect);
+    scene_put(0, "before");
+    scene_put_gap(0, GAP_CUT, 2);
+    scene_put(0, "after");
+
+    scene_stage();
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line before\nline after\n");
+    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 1);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
+    scene_close();
+}
+
+static void
+gap_events_that_can_not_be_written_hold_the_batch_up(void)
+{
+    scene_open(&stdlib_dialect);
+    scene_put_gap(0, GAP_CUT, 2);
+    scene_put(0, "after");
+    CHECK_EQUAL(symlink("elsewhere", "audit.log.gaps"), 0);
+
+    scene_stage();
+    CHECK_EQUAL(batch_write(&scene.batch), -ELOOP);
+    CHECK_EQUAL(unlink("audit.log.gaps"), 0);
+    CHECK_EQUAL(mkfifo("audit.log.gaps", 0600), 0);
+    scene_stage();
+    CHECK(batch_write(&scene.batch) < 0);
+    CHECK_EQUAL(unlink("audit.log.gaps"), 0);
+    sys_test_fail(CALL_write, ENOSPC, 1, 1);
+    scene_stage();
+    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
+    sys_test_heal();
+    sys_test_cut_write(10);
+    scene_stage();
+    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
+
+    CHECK(!file_exists("elsewhere"));
+    CHECK(!has_intent());
+    CHECK_EQUAL(file_size("audit.log"), 0);
+    scene_stage();
+    write_staged();
+    CHECK_TEXT(file_text("audit.log"), "line after\n");
+    scene_close();
+}
+
+/* Each is about 500 bytes; 16 KiB of them fit into one batch. */
+static void
+many_gap_events_take_several_batches(void)
+{
+    int batches = 0;
+
+    scene_open(&stdlib_dialect);
+    for (uint64_t i = 0; i < 60; i++) {
+        scene_put_gap(0, GAP_CUT, i + 1);
+    }
+
+    while (!is_drained(0)) {
+        batch_begin(&scene.batch);
+        scene_take(0, false);
+        write_staged();
+        batches++;
+    }
+
+    CHECK(batches > 1);
+    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), NULL), 60);
+    CHECK_EQUAL(file_size("audit.log"), 0);
+    scene_close();
+}
+
+static void
+a_forged_gap_record_is_passed_over(void)
+{
+    struct gap_mark marks[] = {{.reason = GAP_REASONS, .line_size = 5},
+                               {.reason = GAP_CUT, .line_size = 6},
+                               {.reason = GAP_CUT, .line_size = UINT32_MAX}};
+    struct ring_reservation at;
+    char record[sizeof(struct gap_mark) + 5];
+
+    scene_open(&plain);
+    CHECK_EQUAL(ring_write(&scene.rings[0], RING_GAP, "short", 5, false, &at), 0);
+    for (int i = 0; i < 3; i++) {
+        memcpy(record, &marks[i], sizeof(marks[i]));
+        memcpy(record + sizeof(marks[i]), "gap!\n", 5);
+        CHECK_EQUAL(
+            ring_write(&scene.rings[0], RING_GAP, record, sizeof(record), false, &at),
+            0);
+    }
+    scene_put(0, "after");
+
+    scene_stage();
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log"), "line after\n");
+    CHECK_EQUAL(count_of(COUNTER_gap_events), 0);
+    scene_close();
+}
+
+/* --- failures --------------------------------------------------------------------------- */
+
+static const char three[] = "line one\nline two, a bit longer\nline three\n";
+
+static void
+put_three(void)
+{
+    scene_put(0, "one");
+    scene_put(1, "two, a bit longer");
+    scene_put(2, "three");
+}
+
+static void
+a_batch_that_stopped_anywhere_is_continued(void)
+{
+    for (uint64_t cut = 0; cut < strlen(three); cut++) {
+        scene_open(&plain);
+        put_three();
+        scene_write_part(cut);
+        CHECK(scene.batch.is_outstanding);
+        CHECK(has_intent());
+        CHECK(!is_drained(0));
+
+        sys_test_heal();
+        write_staged();
+
+        CHECK_TEXT(file_text("audit.log"), three);
+        CHECK(is_drained(0) && is_drained(1) && is_drained(2));
+        scene_close();
+        CHECK_EQUAL(unlink("audit.log"), 0);
+        for (uint32_t slot = 0; slot < SCENE_RINGS; slot++) {
+            char name[RING_NAME_SIZE];
+            ring_name(slot, scene.rings[slot].nonce, name);
+            CHECK_EQUAL(unlink(name), 0);
+        }
+    }
+}
+
+static void
+a_batch_is_not_continued_in_a_file_that_somebody_changed(void)
+{
+    scene_open(&plain);
+    put_three();
+    scene_write_part(12);
+    sys_test_heal();
+
+    CHECK_EQUAL(truncate("audit.log", 3), 0);
+    CHECK_EQUAL(batch_write(&scene.batch), -ESTALE);
+    CHECK_EQUAL(truncate("audit.log", 20), 0);
+    CHECK_EQUAL(batch_write(&scene.batch), -ESTALE);
+    CHECK_EQUAL(unlink("audit.log"), 0);
+    CHECK_EQUAL(batch_write(&scene.batch), -ESTALE);
+    sys_test_fail(CALL_fstat, EIO, 1, 1);
+    CHECK_EQUAL(batch_write(&scene.batch), -EIO);
+    close(scene.file.fd);
+    CHECK_EQUAL(batch_write(&scene.batch), -EBADF);
+
+    CHECK(has_intent());
+    scene.file.fd = -1;
+    batch_close(&scene.batch);
+    control_close(&scene.control);
+}
+
+static void
+a_batch_goes_on_in_a_file_that_was_renamed(void)
+{
+    scene_open(&plain);
+    put_three();
+    scene_write_part(12);
+    sys_test_heal();
+    CHECK_EQUAL(rename("audit.log", "audit.log.1"), 0);
+
+    write_staged();
+
+    CHECK_TEXT(file_text("audit.log.1"), three);
+    scene_close();
+}
+
+/* What is whole stays in the old file; the rest can be written to another. */
+static void
+settling_keeps_whole_lines_wherever_it_stopped(void)
+{
+    for (uint64_t cut = 0; cut < strlen(three); cut++) {
+        uint64_t kept = cut < 9 ? 0 : cut < 32 ? 9 : 32;
+        char *text;
+
+        scene_open(&plain);
+        put_three();
+        scene_write_part(cut);
+        sys_test_heal();
+        batch_settle(&scene.batch, true);
+
+        CHECK(!has_intent());
+        CHECK(!scene.batch.is_outstanding);
+        CHECK_EQUAL(file_size("audit.log"), kept);
+        CHECK_EQUAL(is_drained(0), kept >= 9);
+        CHECK_EQUAL(is_drained(1), kept >= 32);
+        CHECK_EQUAL(count_of(COUNTER_bytes_written), kept);
+        CHECK_EQUAL(count_of(COUNTER_batches_settled), 1);
+        scene_stage();
+        write_staged();
+        text = file_text("audit.log");
+        CHECK_TEXT(text, three);
+        CHECK_EQUAL(count_of(COUNTER_records_written), 3);
+        scene_close();
+        CHECK_EQUAL(unlink("audit.log"), 0);
+        for (uint32_t slot = 0; slot < SCENE_RINGS; slot++) {
+            char name[RING_NAME_SIZE];
+            ring_name(slot, scene.rings[slot].nonce, name);
+            CHECK_EQUAL(unlink(name), 0);
+        }
+    }
+}
+
+static void
+settling_can_keep_nothing(void)
+{
+    scene_open(&plain);
+    put_three();
+    scene_write_part(35);
+    sys_test_heal();
+
+    batch_settle(&scene.batch, false);
+
+    CHECK(!has_intent());
+    CHECK_EQUAL(file_size("audit.log"), 0);
+    CHECK(!is_drained(0));
+    CHECK_EQUAL(count_of(COUNTER_records_written), 0);
+    scene_close();
+}
+
+static void
+a_file_that_can_not_be_cut_is_told_as_a_loss(void)
+{
+    scene_open(&plain);
+    put_three();
+    scene_write_part(12);
+    sys_test_fail(CALL_ftruncate, EIO, 1, 1);
+
+    batch_settle(&scene.batch, true);
+
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].count, 1);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].bytes, 3);
+    CHECK(!has_intent());
+    scene_close();
+}
+
+static void
+settling_reports_the_gap_events_that_it_keeps(void)
+{
+    scene_open(&plain);
+    scene_put_gap(0, GAP_CUT, 2);
+    scene_put_gap(1, GAP_DROPPED, 3);
+    scene_put(2, "last");
+    scene_stage();
+    sys_test_cut_write(scene.batch.size - 1);
+    sys_test_fail(CALL_writev, EIO, 2, 1);
+    CHECK_EQUAL(batch_write(&scene.batch), -EIO);
+
+    batch_settle(&scene.batch, true);
+
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
+    CHECK_EQUAL(scene.rings[1].shared->dropped_count_reported, 3);
+    CHECK_EQUAL(count_of(COUNTER_gap_events), 2);
+    CHECK(is_drained(0) && is_drained(1) && !is_drained(2));
+    scene_close();
+}
+
+/* --- durability -------------------------------------------------------------------------- */
+
+static void
+want_sync(uint32_t slot)
+{
+    scene.control.shared->slots[slot].durability = DURABILITY_SYNC;
+}
+
+static void
+a_batch_is_synced_when_one_of_its_slots_wants_it(void)
+{
+    scene_open(&plain);
+    want_sync(1);
+    scene_put(0, "process");
+    scene_stage();
+    write_staged();
+    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 0);
+
+    scene_put(0, "process");
+    scene_put(1, "sync");
+    scene_stage();
+    write_staged();
+
+    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 1);
+    CHECK_EQUAL(count_of(COUNTER_syncs), 1);
+    CHECK(ring_wait_durable(&scene.rings[1], ring_tail(&scene.rings[1]), 0));
+    CHECK_EQUAL(scene.control.shared->syncing, 0);
+    scene_close();
+}
+
+static void
+a_failed_sync_publishes_nothing_and_leaves_its_mark(void)
+{
+    scene_open(&plain);
+    want_sync(0);
+    put_three();
+    scene_stage();
+    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
+
+    CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
+
+    CHECK_EQUAL(scene.control.shared->syncing, 1);
+    CHECK(has_intent());
+    CHECK(!is_drained(0));
+    CHECK(!ring_wait_durable(&scene.rings[0], ring_tail(&scene.rings[0]), 0));
+    CHECK_EQUAL(count_of(COUNTER_sync_errors), 1);
+    scene_close();
+}
+
+/* The kernel reports a lost page once: a second try that succeeds proves nothing. */
+static void
+a_failed_sync_is_never_tried_again_as_proof(void)
+{
+    scene_open(&plain);
+    want_sync(0);
+    put_three();
+    scene_stage();
+    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
+    CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
+
+    CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
+
+    CHECK(!is_drained(0));
+    CHECK(!ring_wait_durable(&scene.rings[0], ring_tail(&scene.rings[0]), 0));
+    batch_settle(&scene.batch, false);
+    CHECK_EQUAL(scene.control.shared->syncing, 0);
+    scene_close();
+}
+
+/* --- wiping ------------------------------------------------------------------------------ */
+
+static bool
+is_in_ring(const char *text)
+{
+    const struct ring *ring = &scene.rings[0];
+    size_t size = strlen(text);
+
+    for (uint64_t at = 0; at + size <= ring->capacity; at++) {
+        if (memcmp(ring->data + at, text, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+drained_records_are_wiped_when_asked_for(void)
+{
+    struct control_settings settings = {.wipe_on_drain = 1};
+
+    scene_open(&settings);
+    scene_put(0, "with a secret");
+    scene_put(0, "behind the wrap, with a secret");
+    CHECK(is_in_ring("secret"));
+
+    scene_stage();
+    write_staged();
+
+    CHECK(!is_in_ring("secret"));
+    CHECK_EQUAL(log_count(file_text("audit.log"), "line with a secret"), 1);
+    scene_close();
+}
+
+static void
+drained_records_stay_when_nobody_asked(void)
+{
+    scene_open(&plain);
+    scene_put(0, "with a secret");
+
+    scene_stage();
+    write_staged();
+
+    CHECK(is_in_ring("secret"));
+    scene_close();
+}
+
+RUN(TEST(records_of_all_rings_are_written_in_turn),
+    TEST(nothing_staged_is_an_empty_batch),
+    TEST(a_source_gives_no_more_than_its_quota_but_always_a_record),
+    TEST(what_was_reserved_after_the_pass_began_waits_for_the_next),
+    TEST(small_and_large_records_keep_their_order), TEST(a_full_batch_is_told),
+    TEST(an_empty_record_writes_nothing_and_holds_up_nothing),
+    TEST(a_hole_ends_what_is_taken), TEST(a_hole_of_the_dead_is_counted_as_a_loss),
+    TEST(a_damaged_record_is_counted_as_a_loss),
+    TEST(a_line_that_makes_the_file_exactly_full_still_belongs_to_it),
+    TEST(the_first_line_may_not_make_a_found_file_full),
+    TEST(the_stdlib_dialect_rotates_one_byte_earlier),
+    TEST(without_backups_the_stdlib_dialect_never_rotates),
+    TEST(a_line_above_the_limit_is_alone_in_its_file),
+    TEST(a_gap_event_stands_where_it_was_committed_and_is_reported),
+    TEST(in_the_stdlib_dialect_gap_events_go_beside_the_log),
+    TEST(gap_events_that_can_not_be_written_hold_the_batch_up),
+    TEST(many_gap_events_take_several_batches), TEST(a_forged_gap_record_is_passed_over),
+    TEST(a_batch_that_stopped_anywhere_is_continued),
+    TEST(a_batch_is_not_continued_in_a_file_that_somebody_changed),
+    TEST(a_batch_goes_on_in_a_file_that_was_renamed),
+    TEST(settling_keeps_whole_lines_wherever_it_stopped),
+    TEST(settling_can_keep_nothing), TEST(a_file_that_can_not_be_cut_is_told_as_a_loss),
+    TEST(settling_reports_the_gap_events_that_it_keeps),
+    TEST(a_batch_is_synced_when_one_of_its_slots_wants_it),
+    TEST(a_failed_sync_publishes_nothing_and_leaves_its_mark),
+    TEST(a_failed_sync_is_never_tried_again_as_proof),
+    TEST(drained_records_are_wiped_when_asked_for),
+    TEST(drained_records_stay_when_nobody_asked))
