@@ -306,24 +306,30 @@ int
 leader_check_lock_file(struct leader *leader)
 {
     struct stat held, named;
+    int error = leader->sys->fstat(leader->lock_fd, &held);
 
-    if (leader->sys->fstat(leader->lock_fd, &held) < 0 ||
-        held.st_dev != leader->lock_device || held.st_ino != leader->lock_inode) {
+    if (error == -EBADF || (error == 0 && (held.st_dev != leader->lock_device ||
+                                           held.st_ino != leader->lock_inode))) {
         return -EBADF;
     }
-    if (leader->sys->fstatat(leader->state_dir, lock_name, &named) < 0 ||
-        named.st_dev != leader->lock_device || named.st_ino != leader->lock_inode) {
+    error = leader->sys->fstatat(leader->state_dir, lock_name, &named);
+    if (error == -ENOENT || error == -EBADF ||
+        (error == 0 &&
+         (named.st_dev != leader->lock_device || named.st_ino != leader->lock_inode))) {
         return -ESTALE;
     }
-    return 0;
+    return 0; /* other errors say nothing about the file */
 }
 
 int
 leader_reopen(struct leader *leader, mode_t mode, gid_t gid)
 {
-    /* The old number may belong to somebody else's file by now: it is not closed. */
+    int before = leader->lock_fd;
     int error = open_lock_file(leader, mode, gid);
 
+    if (error == 0 && before >= 0) {
+        leader->sys->close(before);
+    }
     if (error == 0 && leader->mills) {
         (void)leader_lock_mill(leader);
     }

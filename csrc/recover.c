@@ -192,6 +192,17 @@ leave_live(struct control *control, struct logfile *live, int state_dir)
     return error == -ENOENT ? 0 : error;
 }
 
+/* The live file is shorter than we left it. */
+static void
+note_cut(struct control *control, const struct logfile *live)
+{
+    const struct control_shared *shared = control->shared;
+
+    control_add_loss(control, GAP_CUT, live->size == 0 ? shared->live_lines : 1,
+                     shared->live_size - live->size);
+    control_add(control, COUNTER_live_file_cut, 1);
+}
+
 /* Other bytes than ours are in the file: they stay as they are, and the batch is
  * written again, to a new file. */
 static int
@@ -199,10 +210,17 @@ leave_conflict(struct control *control, struct control_intent *intent,
                struct logfile *target, struct logfile *live, int state_dir)
 {
     bool is_live = target->fd == live->fd;
+    /* Then lines of before the batch are missing as well; or the file was removed, and
+     * the new one has its inode. */
+    bool is_cut = is_live && control->shared->live_inode == live->inode &&
+                  live->size < control->shared->live_size;
     int error = is_live ? leave_live(control, live, state_dir) : 0;
 
     if (error < 0) {
         return error;
+    }
+    if (is_cut) {
+        note_cut(control, live);
     }
     control_add_loss(control, GAP_CONFLICT, 1, intent->length);
     clear(control, intent, COUNTER_recovery_conflicts);
@@ -386,9 +404,7 @@ recover_live_file(struct control *control, struct logfile *live)
     }
     if (shared->live_inode == live->inode && shared->live_device == live->device) {
         if (live->size < shared->live_size) {
-            control_add_loss(control, GAP_CUT, live->size == 0 ? shared->live_lines : 1,
-                             shared->live_size - live->size);
-            control_add(control, COUNTER_live_file_cut, 1);
+            note_cut(control, live);
         } else if (live->size > shared->live_size) {
             control_add(control, COUNTER_foreign_bytes, live->size - shared->live_size);
         }

@@ -11,7 +11,8 @@
 #include <sys/file.h>
 
 static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
-enum { SUFFIXES = 4, COLLISIONS_MAX = 100000 };
+static const uint64_t names_pause_ns = 1000 * 1000;
+enum { SUFFIXES = 4, COLLISIONS_MAX = 100000, NAMES_PATIENCE = 50 };
 
 /* The extension as Go's filepath.Ext sees it: from the last dot. */
 static size_t
@@ -225,19 +226,32 @@ rename_to_index(const struct sys *sys, int dir, const char *name, uint64_t max_b
     return sys->rename(dir, name, backup);
 }
 
+/* The mill renames numbered backups too, when it has compressed one, and is through in
+ * a moment. A stopped mill must not stop the log, so this does not wait for long. */
+static int
+lock_names(const struct sys *sys, int names)
+{
+    _Atomic uint32_t never = 0;
+    int error = sys->flock(names, LOCK_EX | LOCK_NB);
+
+    for (int i = 0; i < NAMES_PATIENCE && error == -EWOULDBLOCK; i++) {
+        wait_word(sys, &never, 0, names_pause_ns);
+        error = sys->flock(names, LOCK_EX | LOCK_NB);
+    }
+    return error;
+}
+
 static int
 rotate_by_index(const struct sys *sys, int dir, int state_dir, const char *name,
                 uint64_t max_backups)
 {
     int error, names;
 
-    /* The mill renames numbered backups too, when it has compressed one. A stopped mill
-     * must not stop the log, so this does not wait. */
     names = sys->openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (names < 0) {
         return names;
     }
-    error = sys->flock(names, LOCK_EX | LOCK_NB);
+    error = lock_names(sys, names);
     if (error == 0) {
         error = rename_to_index(sys, dir, name, max_backups);
         sys->flock(names, LOCK_UN);

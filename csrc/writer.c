@@ -1083,10 +1083,10 @@ static bool
 is_directory_lost(struct writer *writer)
 {
     struct stat status;
+    int error = writer->sys->fstat(writer->state_dir, &status);
 
-    return writer->sys->fstat(writer->state_dir, &status) < 0 ||
-           status.st_dev != writer->state_device ||
-           status.st_ino != writer->state_inode;
+    return error == -EBADF || (error == 0 && (status.st_dev != writer->state_device ||
+                                              status.st_ino != writer->state_inode));
 }
 
 /* Somebody closed our descriptors: the numbers may be others' files by now, so they are

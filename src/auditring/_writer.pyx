@@ -107,10 +107,12 @@ cdef class Writer:
         path_bytes = None if path is None else os.fsencode(path)
         rings = options["rings_path"]
         rings_bytes = None if rings is None else os.fsencode(rings)
-        c_options.path = NULL if path_bytes is None else <const char *> path_bytes
-        c_options.rings_path = (
-            NULL if rings_bytes is None else <const char *> rings_bytes
-        )
+        c_options.path = NULL
+        if path_bytes is not None:
+            c_options.path = path_bytes
+        c_options.rings_path = NULL
+        if rings_bytes is not None:
+            c_options.rings_path = rings_bytes
         c_options.ring_bytes = options["ring_bytes"]
         c_options.durability = <durability> <int> options["durability"]
         c_options.allow_network_fs = options["allow_network_fs"]
@@ -436,7 +438,8 @@ cdef class Writer:
         """Make the live file a backup now, an empty one too, and begin a new one.
 
         Waits until that is done, by whichever process leads. Records that were
-        committed before are in the backup. Standard output stays as it is.
+        committed before are in the backup. Standard output stays as it is, and so does
+        a log of the stdlib dialect with a `max_backups` of 0.
 
         Thread-safety: any thread. While it waits, signal handlers run.
 
