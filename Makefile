@@ -4,7 +4,8 @@
 #   make        build auditring into .venv, editable
 #   make demo   show the main job on real events
 #   make test   the C tests as they are, then pytest
-#   make check  the C tests under sanitizers, a short kill storm, the mutants
+#   make check  the C tests under sanitizers, a short kill storm, a kill at every test
+#               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make bench | storm | soak | coverage | clean
 #
@@ -41,6 +42,8 @@ check:
 	$(C_TESTS) address
 	$(C_TESTS) thread
 	$(C_TESTS) storm KILLS=1000
+	$(C_TESTS) points
+	$(C_TESTS) stalls
 	$(C_TESTS) mutants
 
 lint: $(BIN)/.installed $(BIN)/.dev

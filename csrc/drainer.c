@@ -473,7 +473,7 @@ lead(struct writer *writer, uint64_t now)
     asked = collect_tickets(writer, tickets);
     if (!writer->is_private && (asked || now >= writer->next_orphans_ns)) {
         sources_find_orphans(writer);
-        writer->next_orphans_ns = now + orphans_every_ns;
+        writer->next_orphans_ns = writer->has_more ? now : now + orphans_every_ns;
     }
     sources_find(writer);
     if (look_while_idle(writer, now) < 0) {
@@ -527,7 +527,8 @@ maintain(struct writer *writer)
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error = 0;
 
-    if (leader_check_lock_file(&writer->leader) < 0) {
+    if (leader_check_lock_file(&writer->leader) < 0 ||
+        writer_has_lost_directory(writer)) {
         error = writer_repair(writer);
         if (error < 0) {
             control_note_error(&writer->control, error);

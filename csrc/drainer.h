@@ -46,7 +46,9 @@ struct writer {
     struct writer *next; /* in the registry */
 
     int dir, state_dir, rings_dir;
+    uint64_t dir_device, dir_inode;
     uint64_t state_device, state_inode;
+    uint64_t rings_device, rings_inode;
     bool is_private; /* standard output: no files, no other processes */
     bool needs_control; /* private, and forked: the control block is the parent's */
     struct control control;
@@ -120,5 +122,8 @@ int writer_attach(struct writer *writer, const struct own_ring *seen,
 /* In writer.c: opens directories and lock file again when they were closed or replaced
  * under us. Called by the thread. */
 int writer_repair(struct writer *writer);
+
+/* In writer.c: whether there is a directory to repair. */
+bool writer_has_lost_directory(const struct writer *writer);
 
 #endif

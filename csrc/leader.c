@@ -324,7 +324,8 @@ leader_check_lock_file(struct leader *leader)
 int
 leader_reopen(struct leader *leader, mode_t mode, gid_t gid)
 {
-    int before = leader->lock_fd;
+    /* A number that was closed under us may be somebody else's file by now. */
+    int before = leader_check_lock_file(leader) == -EBADF ? -1 : leader->lock_fd;
     int error = open_lock_file(leader, mode, gid);
 
     if (error == 0 && before >= 0) {

@@ -83,10 +83,12 @@ void leader_rename(struct leader *leader, uint32_t slot);
 
 void leader_step_down(struct leader *leader);
 
-/* 0: the lock file is the one at its path; -ESTALE: it was replaced or closed. */
+/* 0: the lock file is the one at its path, or can't be asked; -ESTALE: it was replaced;
+ * -EBADF: our descriptor was closed, or is another file now. */
 int leader_check_lock_file(struct leader *leader);
 
-/* Opens the lock file again after its descriptor was closed by somebody else. */
+/* Opens the lock file again: it was replaced, or its descriptor closed. All locks but
+ * the mill's are to be taken again. */
 int leader_reopen(struct leader *leader, mode_t mode, gid_t gid);
 
 /* 0: this process compresses backups; -EAGAIN: another one does. */

@@ -145,6 +145,19 @@ open_state_dir(struct writer *writer)
 }
 
 static int
+learn_inode(const struct writer *writer, int fd, uint64_t *device, uint64_t *inode)
+{
+    struct stat status;
+    int error = writer->sys->fstat(fd, &status);
+
+    if (error == 0) {
+        *device = status.st_dev;
+        *inode = status.st_ino;
+    }
+    return error;
+}
+
+static int
 open_directories(struct writer *writer)
 {
     int error;
@@ -162,8 +175,18 @@ open_directories(struct writer *writer)
                             ? writer->sys->openat(AT_FDCWD, writer->rings_path,
                                                   O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
                             : writer->sys->dup(writer->state_dir);
-    return writer->rings_dir < 0 ? writer->rings_dir
-                                 : check_fs(writer, writer->rings_dir);
+    if (writer->rings_dir < 0) {
+        return writer->rings_dir;
+    }
+    error = check_fs(writer, writer->rings_dir);
+    if (error == 0) {
+        error = learn_inode(writer, writer->dir, &writer->dir_device, &writer->dir_inode);
+    }
+    if (error == 0) {
+        error = learn_inode(writer, writer->rings_dir, &writer->rings_device,
+                            &writer->rings_inode);
+    }
+    return error;
 }
 
 static void
@@ -435,6 +458,7 @@ free_writer(struct writer *writer)
     const struct sys *sys = writer->sys;
     struct own_ring *own, *next;
 
+    syncer_join(&writer->syncer);
     ringmap_drop_all(&writer->map);
     for (own = writer->own_rings; own != NULL; own = next) {
         next = own->next;
@@ -779,6 +803,7 @@ end_writer(struct writer *writer, uint64_t deadline)
     close_slots(writer);
     drainer_finish(writer);
     wait_for_leader(writer, deadline);
+    livefile_end_interval(writer);
     left = !has_left(writer) ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
     if (!writer->is_private) {
         leader_step_down(&writer->leader);
@@ -1080,25 +1105,49 @@ writer_lock_mill(struct writer *writer)
  */
 
 static bool
-is_directory_lost(struct writer *writer)
+is_lost(const struct writer *writer, int fd, uint64_t device, uint64_t inode)
 {
     struct stat status;
-    int error = writer->sys->fstat(writer->state_dir, &status);
+    int error = writer->sys->fstat(fd, &status);
 
-    return error == -EBADF || (error == 0 && (status.st_dev != writer->state_device ||
-                                              status.st_ino != writer->state_inode));
+    return error == -EBADF ||
+           (error == 0 && (status.st_dev != device || status.st_ino != inode));
 }
 
-/* Somebody closed our descriptors: the numbers may be others' files by now, so they are
- * only forgotten. */
+bool
+writer_has_lost_directory(const struct writer *writer)
+{
+    return is_lost(writer, writer->dir, writer->dir_device, writer->dir_inode) ||
+           is_lost(writer, writer->state_dir, writer->state_device,
+                   writer->state_inode) ||
+           is_lost(writer, writer->rings_dir, writer->rings_device,
+                   writer->rings_inode);
+}
+
+/* A number that somebody closed may be another file's by now: it is only forgotten. */
+static void
+give_up(const struct writer *writer, int *fd, uint64_t device, uint64_t inode)
+{
+    if (!is_lost(writer, *fd, device, inode)) {
+        writer->sys->close(*fd);
+    }
+    *fd = -1;
+}
+
 static int
 reopen_directories(struct writer *writer)
 {
     uint64_t inode = writer->state_inode, device = writer->state_device;
-    int error = open_directories(writer);
+    int error;
 
+    give_up(writer, &writer->dir, writer->dir_device, writer->dir_inode);
+    give_up(writer, &writer->state_dir, device, inode);
+    give_up(writer, &writer->rings_dir, writer->rings_device, writer->rings_inode);
+    error = open_directories(writer);
     if (error == 0 &&
         (writer->state_inode != inode || writer->state_device != device)) {
+        writer->state_inode = inode;
+        writer->state_device = device;
         error = -ESTALE;
     }
     writer->file.dir = writer->dir;
@@ -1113,7 +1162,7 @@ writer_repair(struct writer *writer)
     int error = 0, broken;
 
     pthread_mutex_lock(&writer->mutex);
-    if (is_directory_lost(writer)) {
+    if (writer_has_lost_directory(writer)) {
         error = reopen_directories(writer);
     }
     broken = leader_check_lock_file(&writer->leader);
