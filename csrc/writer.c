@@ -180,7 +180,8 @@ open_directories(struct writer *writer)
     }
     error = check_fs(writer, writer->rings_dir);
     if (error == 0) {
-        error = learn_inode(writer, writer->dir, &writer->dir_device, &writer->dir_inode);
+        error =
+            learn_inode(writer, writer->dir, &writer->dir_device, &writer->dir_inode);
     }
     if (error == 0) {
         error = learn_inode(writer, writer->rings_dir, &writer->rings_device,

@@ -427,11 +427,10 @@ def test_no_reader_sees_half_a_compressed_backup(tmp_path: Path) -> None:
     with open_log(tmp_path, compress="gzip") as log:
         log.write_lines(data)
         log.rotate()
-        while not (found := list(tmp_path.glob("*.gz"))):
-            pass
-        seen = found[0].read_bytes()
+        wait_until(lambda: list(tmp_path.glob("*.gz")))
+        (backup,) = tmp_path.glob("*.gz")
 
-        assert gzip.decompress(seen) == data
+        assert gzip.decompress(backup.read_bytes()) == data
 
 
 def test_writing_goes_on_while_a_backup_is_compressed(tmp_path: Path) -> None:

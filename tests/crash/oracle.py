@@ -74,11 +74,11 @@ class Reading:
         """Return what the gap events say that happened."""
         return {gap["annotations"]["auditring.io/reason"] for gap in self.gaps}
 
-    def gap_count(self, reason: str) -> int:
-        """Return how many records all gap events with *reason* tell of."""
+    def gap_sum(self, reason: str, what: str) -> int:
+        """Return the "count" or "bytes" that all gap events with *reason* tell of."""
         notes = [gap["annotations"] for gap in self.gaps]
         return sum(
-            int(note["auditring.io/count"])
+            int(note[f"auditring.io/{what}"])
             for note in notes
             if note["auditring.io/reason"] == reason
         )

@@ -106,8 +106,10 @@ class Puppet:
 
 def copy(log: LogWriter) -> str:
     """Copy the directory of the log, which drops all record locks of the process."""
+    # Not the files that grow while they are copied: that could take for ever.
+    growing = shutil.ignore_patterns("audit*.log")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as target:
-        shutil.copytree(log.path.parent, target, dirs_exist_ok=True)
+        shutil.copytree(log.path.parent, target, ignore=growing, dirs_exist_ok=True)
     return "copied"
 
 

@@ -5,6 +5,7 @@ JSON; exits with 1 if the log isn't good.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -22,6 +23,7 @@ from typing import Any, Literal
 
 from ledger import Ledger
 from oracle import Finding, Reading, judge, log_files, read_file, read_log
+from puppet import archive, close_all
 
 # All that a writer imports late, so that a child has it from the start.
 import auditring.mill  # noqa: F401
@@ -48,6 +50,7 @@ class StormOptions:
         compress: None for none.
         max_backups: 0 for all.
         has_tail: Follow the log with ``tail -F``.
+        has_meddlers: In every process a thread takes descriptors and locks away.
         seed: Of what is random; None takes another one each time.
     """
 
@@ -60,6 +63,7 @@ class StormOptions:
     compress: Literal["gzip", "zstd", "lz4"] | None = None
     max_backups: int = 0
     has_tail: bool = False
+    has_meddlers: bool = False
     seed: int | None = None
 
 
@@ -184,6 +188,8 @@ class Storm:
                 )
                 for stream in streams
             ]
+            if self.options.has_meddlers:
+                threads.append(threading.Thread(target=self._meddle, args=(log,)))
             for thread in threads:
                 thread.start()
             for thread in threads:
@@ -192,6 +198,13 @@ class Storm:
             traceback.print_exc()
         finally:
             os._exit(1)
+
+    def _meddle(self, log: LogWriter) -> None:
+        for meddle in itertools.cycle((archive, close_all)):
+            # A ring that another process has just ended is gone from the directory.
+            with contextlib.suppress(FileNotFoundError):
+                meddle(log)
+            time.sleep(0.001)
 
     # The kills.
 
@@ -287,6 +300,7 @@ def _recovery_counters(log: LogWriter) -> dict[str, Any]:
         "abandoned_reservations",
         "damaged_records",
         "false_deaths",
+        "locks_reopened",
         "retired_slots",
     )
     stats = log.stats()

@@ -52,3 +52,10 @@ def test_tail_prints_every_line_of_a_storm_once() -> None:
 
     assert outcome["tail_complaints"] == ""
     assert outcome["lines"] >= outcome["acknowledged"] > 1_000
+
+
+def test_a_storm_in_which_locks_are_dropped_leaves_every_line_once() -> None:
+    outcome = run_storm(kills=100, has_meddlers=True)
+
+    assert outcome["lines"] >= outcome["acknowledged"] > 1_000
+    assert outcome["counters"]["locks_reopened"] > 0

@@ -28,8 +28,6 @@ static const char *test_name = "";
 static struct block *blocks;
 static jmp_buf skipped;
 
-/* --- checks ------------------------------------------------------------------------- */
-
 static _Noreturn void
 end(void)
 {
@@ -94,8 +92,6 @@ test_skip(const char *reason)
     printf("%s: skipped: %s\n", test_name, reason);
     longjmp(skipped, 1);
 }
-
-/* --- memory and files --------------------------------------------------------------- */
 
 void *
 test_memory(size_t size)
@@ -173,13 +169,11 @@ open_descriptors(void)
     return count - 3; /* ".", "..", and the directory itself */
 }
 
-/* --- children ----------------------------------------------------------------------- */
-
 void *
 shared_memory(size_t size)
 {
-    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *address =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     CHECK(address != MAP_FAILED);
     return address;
@@ -220,8 +214,6 @@ child_wait(pid_t child)
     }
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
-
-/* --- running ------------------------------------------------------------------------ */
 
 static int
 remove_entry(const char *path, const struct stat *status, int type, struct FTW *at)

@@ -1,4 +1,5 @@
-/* support_sys.h - a table of system calls that fails, shortens and stops time on demand.
+/* support_sys.h - a table of system calls that fails, shortens and stops time on
+ * demand.
  *
  * `sys_test` passes everything on to sys_posix, but that no call reaches a disk
  * (fsync, fdatasync and syncfs succeed at once), until it is told otherwise. A call

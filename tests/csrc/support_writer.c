@@ -13,10 +13,9 @@ static const uint64_t slice_ns = 10 * 1000 * 1000;
 struct writer_options
 log_options(void)
 {
-    return (struct writer_options){
-        .path = "audit.log",
-        .ring_bytes = RING_CAPACITY_MIN,
-        .settings = {.mode = 0600, .gid = (uint32_t)-1}};
+    return (struct writer_options){.path = "audit.log",
+                                   .ring_bytes = RING_CAPACITY_MIN,
+                                   .settings = {.mode = 0600, .gid = (uint32_t)-1}};
 }
 
 struct writer *

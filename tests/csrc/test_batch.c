@@ -42,8 +42,6 @@ write_staged(void)
     CHECK(!has_intent());
 }
 
-/* --- staging and writing ------------------------------------------------------------- */
-
 static void
 records_of_all_rings_are_written_in_turn(void)
 {
@@ -87,8 +85,8 @@ a_source_gives_no_more_than_its_quota_but_always_a_record(void)
     for (int i = 0; i < 10; i++) {
         scene_put(0, "thirty-two bytes with its header");
     }
-    source = (struct batch_source){
-        .ring = &scene.rings[0], .end = ring_tail(&scene.rings[0])};
+    source = (struct batch_source){.ring = &scene.rings[0],
+                                   .end = ring_tail(&scene.rings[0])};
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(batch_take(&scene.batch, &source, 1), BATCH_TOOK_ALL);
@@ -110,8 +108,8 @@ what_was_reserved_after_the_pass_began_waits_for_the_next(void)
 
     scene_open(&plain);
     scene_put(0, "before");
-    source = (struct batch_source){
-        .ring = &scene.rings[0], .end = ring_tail(&scene.rings[0])};
+    source = (struct batch_source){.ring = &scene.rings[0],
+                                   .end = ring_tail(&scene.rings[0])};
     scene_put(0, "after");
 
     batch_begin(&scene.batch);
@@ -148,8 +146,7 @@ small_and_large_records_keep_their_order(void)
 static void
 a_full_batch_is_told(void)
 {
-    struct ring_options options = {
-        .capacity = 4 * 1024 * 1024, .nonce = 42, .slot = 3};
+    struct ring_options options = {.capacity = 4 * 1024 * 1024, .nonce = 42, .slot = 3};
     struct batch_source source = {.slot = 3};
     struct ring_reservation at;
     struct ring ring;
@@ -257,8 +254,6 @@ a_damaged_record_is_counted_as_a_loss(void)
     scene_close();
 }
 
-/* --- limits of the file ---------------------------------------------------------------- */
-
 /* "line 12345678\n" is 14 bytes. Source: lumberjack rotates at `>`. */
 static void
 a_line_that_makes_the_file_exactly_full_still_belongs_to_it(void)
@@ -283,7 +278,8 @@ a_line_that_makes_the_file_exactly_full_still_belongs_to_it(void)
     scene_close();
 }
 
-/* Source: lumberjack, openExistingOrNew: `>=` for the first write to a file it found. */
+/* Source: lumberjack, openExistingOrNew: `>=` for the first write to a file it found.
+ */
 static void
 the_first_line_may_not_make_a_found_file_full(void)
 {
@@ -350,8 +346,6 @@ a_line_above_the_limit_is_alone_in_its_file(void)
     CHECK_EQUAL(count_of(COUNTER_oversize_records), 1);
     scene_close();
 }
-
-/* --- gap events ------------------------------------------------------------------------ */
 
 static void
 a_gap_event_stands_where_it_was_committed_and_is_reported(void)
@@ -481,8 +475,6 @@ a_forged_gap_record_is_passed_over(void)
     CHECK_EQUAL(count_of(COUNTER_gap_events), 0);
     scene_close();
 }
-
-/* --- failures --------------------------------------------------------------------------- */
 
 static const char three[] = "line one\nline two, a bit longer\nline three\n";
 
@@ -650,8 +642,6 @@ settling_reports_the_gap_events_that_it_keeps(void)
     scene_close();
 }
 
-/* --- durability -------------------------------------------------------------------------- */
-
 static void
 want_sync(uint32_t slot)
 {
@@ -719,8 +709,6 @@ a_failed_sync_is_never_tried_again_as_proof(void)
     scene_close();
 }
 
-/* --- wiping ------------------------------------------------------------------------------ */
-
 static bool
 is_in_ring(const char *text)
 {
@@ -782,7 +770,8 @@ RUN(TEST(records_of_all_rings_are_written_in_turn),
     TEST(a_gap_event_stands_where_it_was_committed_and_is_reported),
     TEST(in_the_stdlib_dialect_gap_events_go_beside_the_log),
     TEST(gap_events_that_can_not_be_written_hold_the_batch_up),
-    TEST(many_gap_events_take_several_batches), TEST(a_forged_gap_record_is_passed_over),
+    TEST(many_gap_events_take_several_batches),
+    TEST(a_forged_gap_record_is_passed_over),
     TEST(a_batch_that_stopped_anywhere_is_continued),
     TEST(a_batch_is_not_continued_in_a_file_that_somebody_changed),
     TEST(a_batch_goes_on_in_a_file_that_was_renamed),

@@ -31,8 +31,6 @@ open_private(struct control *control)
     CHECK_EQUAL(control_open_private(control, &sys_test), 0);
 }
 
-/* --- founding ----------------------------------------------------------------------- */
-
 static void
 the_first_opener_founds_and_the_second_finds(void)
 {
@@ -89,9 +87,8 @@ a_founding_that_was_cut_off_is_done_again(void)
 static void
 a_founding_that_fails_leaves_nothing_behind(void)
 {
-    static const enum sys_call calls[] = {CALL_openat,      CALL_pread,
-                                          CALL_fchmod,      CALL_fchown,
-                                          CALL_fallocate,   CALL_mmap_shared,
+    static const enum sys_call calls[] = {CALL_openat, CALL_pread,     CALL_fchmod,
+                                          CALL_fchown, CALL_fallocate, CALL_mmap_shared,
                                           CALL_rename};
     struct control control;
 
@@ -119,8 +116,6 @@ a_private_block_leaves_no_file(void)
     CHECK(!file_exists("ctl"));
     control_close(&control);
 }
-
-/* --- foreign files ------------------------------------------------------------------ */
 
 static void
 change_file(size_t offset, uint64_t value, size_t size)
@@ -270,8 +265,6 @@ an_opening_that_fails_keeps_nothing_open(void)
     check_refused(-EACCES);
 }
 
-/* --- reboot ------------------------------------------------------------------------- */
-
 static void
 another_boot_is_noticed_and_a_reset_starts_over(void)
 {
@@ -305,8 +298,6 @@ another_boot_is_noticed_and_a_reset_starts_over(void)
     CHECK(!control.rebooted);
     control_close(&control);
 }
-
-/* --- settings ----------------------------------------------------------------------- */
 
 /* All of its words say the same. */
 static struct control_settings
@@ -405,8 +396,6 @@ settings_are_never_read_half_changed(void)
     control_close(&control);
 }
 
-/* --- slots, counters, losses -------------------------------------------------------- */
-
 static void
 the_used_part_of_the_table_is_known(void)
 {
@@ -454,8 +443,6 @@ losses_and_errors_add_up(void)
     CHECK_EQUAL(control.shared->error_word, 2);
     control_close(&control);
 }
-
-/* --- intents ------------------------------------------------------------------------ */
 
 static struct control_intent *
 say_intent(struct control *control, uint64_t start)
@@ -569,8 +556,6 @@ a_changed_intent_is_noticed(void)
     check_damage_noticed(offsetof(struct control_intent, ranges));
     check_damage_noticed(offsetof(struct control_intent, ranges[1].to));
 }
-
-/* --- requests ----------------------------------------------------------------------- */
 
 static void
 a_request_is_done_when_its_ticket_is_fulfilled(void)

@@ -65,7 +65,8 @@ a_crc_is_continued_at_any_cut(void)
     whole = crc32c(0, data, sizeof(data));
 
     for (size_t cut = 0; cut <= sizeof(data); cut++) {
-        CHECK_EQUAL(crc32c(crc32c(0, data, cut), data + cut, sizeof(data) - cut), whole);
+        CHECK_EQUAL(crc32c(crc32c(0, data, cut), data + cut, sizeof(data) - cut),
+                    whole);
     }
 }
 

@@ -8,8 +8,7 @@
 #include <string.h>
 
 /* Reads one JSON value; where it ends, or NULL. Strings without escapes are enough. */
-static const char *
-skip_value(const char *at);
+static const char *skip_value(const char *at);
 
 static const char *
 skip_string(const char *at)

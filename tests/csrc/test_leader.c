@@ -20,8 +20,8 @@ open_leader(void)
 {
     sys_test_reset();
     CHECK_EQUAL(control_open(&control, &sys_test, AT_FDCWD, "", 0600, (gid_t)-1), 0);
-    CHECK_EQUAL(
-        leader_open(&leader, &sys_test, &control, AT_FDCWD, 0600, (gid_t)-1), 0);
+    CHECK_EQUAL(leader_open(&leader, &sys_test, &control, AT_FDCWD, 0600, (gid_t)-1),
+                0);
 }
 
 static void
@@ -35,8 +35,8 @@ close_leader(void)
 static void
 open_in_child(void)
 {
-    CHECK_EQUAL(
-        leader_open(&leader, &sys_test, &control, AT_FDCWD, 0600, (gid_t)-1), 0);
+    CHECK_EQUAL(leader_open(&leader, &sys_test, &control, AT_FDCWD, 0600, (gid_t)-1),
+                0);
 }
 
 static uint32_t
@@ -87,8 +87,6 @@ end_by_kill(pid_t child)
     CHECK_EQUAL(kill(child, SIGKILL), 0);
     CHECK_EQUAL(child_wait(child), -SIGKILL);
 }
-
-/* --- claiming ----------------------------------------------------------------------- */
 
 static void
 a_claim_marks_the_slot_as_this_process_s(void)
@@ -215,8 +213,6 @@ a_released_slot_can_be_claimed_by_another(void)
     end_by_kill(child);
     close_leader();
 }
-
-/* --- liveness ----------------------------------------------------------------------- */
 
 static void
 an_owner_is_gone_when_it_was_killed_and_not_before(void)
@@ -347,8 +343,6 @@ a_lock_that_is_free_is_no_proof_while_the_marks_hold(void)
     check_marks(true);
     close_leader();
 }
-
-/* --- leading ------------------------------------------------------------------------ */
 
 static void
 one_leads_and_steps_down(void)
@@ -535,8 +529,6 @@ a_forked_child_does_not_lead_with_its_parent(void)
     close_leader();
 }
 
-/* --- the lock file ------------------------------------------------------------------ */
-
 static void
 a_lock_file_that_was_replaced_is_noticed(void)
 {
@@ -629,8 +621,6 @@ rights_that_can_not_be_given_are_an_error(void)
         CHECK_EQUAL(sys_test_descriptors(), 0);
     }
 }
-
-/* --- opening and compressing --------------------------------------------------------- */
 
 static void
 hold_both_and_stay(void)

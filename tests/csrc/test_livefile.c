@@ -56,8 +56,6 @@ check_gap(const char *text, const char *reason, uint64_t count, uint64_t bytes)
     CHECK_EQUAL(log_count(text, "line four"), 1);
 }
 
-/* --- taken away ---------------------------------------------------------------------- */
-
 static void
 a_removed_file_is_told_with_its_lines(void)
 {
@@ -111,8 +109,6 @@ a_file_that_was_renamed_and_made_anew_is_no_loss(void)
     log_close(writer);
 }
 
-/* --- cut --------------------------------------------------------------------------------- */
-
 static void
 a_file_cut_to_nothing_is_told_with_its_lines(void)
 {
@@ -155,8 +151,6 @@ lines_after_a_cut_are_counted_anew(void)
     CHECK_EQUAL(log_gap_sum(file_text("audit.log"), "live-file-cut", "count"), 2);
     log_close(writer);
 }
-
-/* --- added to ------------------------------------------------------------------------------ */
 
 static void
 append_to_log(const char *text)
@@ -206,8 +200,6 @@ an_unfinished_line_that_was_there_is_ended(void)
 
     CHECK_TEXT(file_text("audit.log"), "line unfinis\nline one\n");
 }
-
-/* --- made something else ------------------------------------------------------------------- */
 
 /* What stands in the way is not touched; when it is gone, it takes a second at most. */
 static void
@@ -280,8 +272,6 @@ a_directory_in_its_place_is_left_alone(void)
 
     check_obstacle(writer);
 }
-
-/* --- meddled with while a batch is not all written ------------------------------------------- */
 
 static void
 write_part(struct writer *writer)
@@ -375,8 +365,6 @@ a_torn_batch_with_other_bytes_behind_it_is_written_again(void)
     CHECK_EQUAL(log_files("audit.log"), 2);
     log_close(writer);
 }
-
-/* --- our own descriptors -------------------------------------------------------------------- */
 
 static void
 a_closed_descriptor_of_the_file_is_opened_again(void)

@@ -62,8 +62,6 @@ look(struct logfile *file)
     return look.change;
 }
 
-/* --- opening ------------------------------------------------------------------------ */
-
 static void
 a_new_file_has_the_mode_asked_for_whatever_the_umask(void)
 {
@@ -228,8 +226,6 @@ a_file_whose_rights_could_not_be_set_is_not_left_behind(void)
     logfile_close(&file);
 }
 
-/* --- appending ---------------------------------------------------------------------- */
-
 static const char *const three[] = {"line one\n", "line two, a bit longer\n",
                                     "line three\n"};
 static const char three_text[] = "line one\nline two, a bit longer\nline three\n";
@@ -320,8 +316,6 @@ a_write_that_takes_nothing_is_an_error(void)
     logfile_close(&file);
 }
 
-/* --- the last line of a file that was there -------------------------------------------- */
-
 static void
 an_unfinished_last_line_is_ended(void)
 {
@@ -366,8 +360,6 @@ a_last_line_that_can_not_be_read_or_ended_is_an_error(void)
     CHECK_EQUAL(logfile_complete_last_line(&file), 1);
     logfile_close(&file);
 }
-
-/* --- looking ------------------------------------------------------------------------ */
 
 static void
 a_file_nobody_touched_is_the_same(void)
@@ -464,8 +456,6 @@ a_look_that_fails_is_an_error(void)
     logfile_close(&file);
 }
 
-/* --- streams ------------------------------------------------------------------------ */
-
 static void
 a_stream_is_written_to_and_not_closed(void)
 {
@@ -559,7 +549,8 @@ RUN(TEST(a_new_file_has_the_mode_asked_for_whatever_the_umask),
     TEST(parts_are_appended_in_order_with_one_call),
     TEST(a_short_write_is_continued_wherever_it_ended),
     TEST(a_failed_append_is_continued_by_the_next_one),
-    TEST(an_interrupted_write_is_made_again), TEST(a_write_that_takes_nothing_is_an_error),
+    TEST(an_interrupted_write_is_made_again),
+    TEST(a_write_that_takes_nothing_is_an_error),
     TEST(an_unfinished_last_line_is_ended),
     TEST(a_file_that_ends_well_or_is_empty_is_left_alone),
     TEST(a_last_line_that_can_not_be_read_or_ended_is_an_error),
@@ -568,5 +559,6 @@ RUN(TEST(a_new_file_has_the_mode_asked_for_whatever_the_umask),
     TEST(a_file_without_a_name_is_unlinked),
     TEST(a_descriptor_that_was_closed_or_given_away_is_lost),
     TEST(a_look_that_fails_is_an_error), TEST(a_stream_is_written_to_and_not_closed),
-    TEST(a_full_pipe_is_not_waited_for), TEST(a_stream_that_can_not_be_asked_is_an_error),
+    TEST(a_full_pipe_is_not_waited_for),
+    TEST(a_stream_that_can_not_be_asked_is_an_error),
     TEST(a_stream_into_a_file_is_written_like_one))

@@ -49,7 +49,8 @@ is_drained(void)
     return true;
 }
 
-/* A log with one line, and a leader that died with `bytes` of three more in the file. */
+/* A log with one line, and a leader that died with `bytes` of three more in the file.
+ */
 static void
 open_torn(uint64_t bytes)
 {
@@ -88,7 +89,8 @@ recover_now(void)
     CHECK_EQUAL(recover_once(false), 0); /* and there is nothing more to do */
 }
 
-/* Removes the live file for good: while somebody reads it, no new file gets its inode. */
+/* Removes the live file for good: while somebody reads it, no new file gets its inode.
+ */
 static int
 remove_live_file(void)
 {
@@ -99,7 +101,8 @@ remove_live_file(void)
     return reader;
 }
 
-/* What the leader would do next: all that the rings still hold goes to the live file. */
+/* What the leader would do next: all that the rings still hold goes to the live file.
+ */
 static void
 drain_rest(void)
 {
@@ -130,8 +133,6 @@ remove_all(void)
         (void)unlink(name);
     }
 }
-
-/* --- has all, a part, nothing of the batch --------------------------------------------- */
 
 static void
 a_batch_that_is_all_in_the_file_is_published(void)
@@ -233,8 +234,6 @@ publishing_is_done_again_from_the_start(void)
     scene_close();
 }
 
-/* --- renamed, removed ------------------------------------------------------------------- */
-
 static void
 a_batch_is_completed_in_the_file_it_was_begun_in(void)
 {
@@ -267,9 +266,8 @@ a_batch_whose_file_was_removed_is_written_to_the_new_one(void)
     scene_close();
 }
 
-/* --- other bytes ------------------------------------------------------------------------ */
-
-/* The batch goes to a new file; the old one is as somebody left it, under another name. */
+/* The batch goes to a new file; the old one is as somebody left it, under another name.
+ */
 static void
 check_conflict(unsigned files)
 {
@@ -400,8 +398,6 @@ an_intent_that_is_damaged_is_dropped_and_told(void)
     scene_close();
 }
 
-/* --- being synced, given up ------------------------------------------------------------- */
-
 static void
 want_sync(void)
 {
@@ -527,8 +523,6 @@ a_batch_whose_sync_fails_goes_to_a_new_file(void)
     scene_close();
 }
 
-/* --- failures while recovering ---------------------------------------------------------- */
-
 static void
 check_goes_on(enum sys_call call, int error)
 {
@@ -599,8 +593,6 @@ a_cut_that_fails_is_gone_on_with(void)
     check_log_is(whole);
     scene_close();
 }
-
-/* --- the live file, as the next leader finds it ------------------------------------------ */
 
 /* Three lines are written; then somebody meddles while nobody leads. */
 static void
@@ -753,6 +745,7 @@ RUN(TEST(a_batch_that_is_all_in_the_file_is_published),
     TEST(an_untouched_live_file_is_no_loss),
     TEST(a_live_file_cut_to_nothing_lost_all_its_lines),
     TEST(a_live_file_that_was_removed_lost_all_its_lines),
-    TEST(a_live_file_that_was_renamed_is_no_loss), TEST(a_live_file_that_grew_is_no_loss),
+    TEST(a_live_file_that_was_renamed_is_no_loss),
+    TEST(a_live_file_that_grew_is_no_loss),
     TEST(a_live_file_that_nobody_knew_is_no_loss),
     TEST(a_directory_that_can_not_be_read_is_an_error))

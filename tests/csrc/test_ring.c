@@ -41,7 +41,8 @@ put(struct ring *ring, const char *text)
     return ring_write(ring, RING_DATA, text, strlen(text), false, &reservation);
 }
 
-/* Takes the next record and gives its room back; its text is good until the next call. */
+/* Takes the next record and gives its room back; its text is good until the next call.
+ */
 static const char *
 take(struct ring *ring)
 {
@@ -62,10 +63,9 @@ is_record(struct ring *ring, uint64_t from, bool owner_gone, const char *text,
           struct ring_record *record)
 {
     return ring_next(ring, from, ring_tail(ring), owner_gone, record) == 1 &&
-           record->size == strlen(text) && memcmp(record->data, text, record->size) == 0;
+           record->size == strlen(text) &&
+           memcmp(record->data, text, record->size) == 0;
 }
-
-/* --- writing and reading ------------------------------------------------------------ */
 
 static void
 records_are_read_in_order_and_whole(void)
@@ -221,8 +221,6 @@ crossing_the_middle_is_told_once(void)
     ring_close(&ring);
 }
 
-/* --- sealing ------------------------------------------------------------------------ */
-
 static void
 a_sealed_ring_takes_nothing_and_gives_all(void)
 {
@@ -259,8 +257,6 @@ a_reservation_made_before_the_seal_may_still_be_committed(void)
     ring_close(&ring);
 }
 
-/* --- holes and damage --------------------------------------------------------------- */
-
 static void
 a_hole_of_a_live_owner_holds_up_what_follows(void)
 {
@@ -273,7 +269,8 @@ a_hole_of_a_live_owner_holds_up_what_follows(void)
     CHECK_EQUAL(put(&ring, "after"), 0);
 
     CHECK_TEXT(take(&ring), "before");
-    CHECK_EQUAL(ring_next(&ring, ring_head(&ring), ring_tail(&ring), false, &record), 0);
+    CHECK_EQUAL(ring_next(&ring, ring_head(&ring), ring_tail(&ring), false, &record),
+                0);
     CHECK_EQUAL(record.next, hole.position);
     ring_commit(&ring, &hole, 0, RING_DATA);
     CHECK_TEXT(take(&ring), "");
@@ -407,8 +404,6 @@ a_committed_size_can_not_reach_beyond_the_ring(void)
     ring_close(&ring);
 }
 
-/* --- cursors that contradict each other ---------------------------------------------- */
-
 static void
 a_head_that_passed_the_tail_is_damage(void)
 {
@@ -431,8 +426,6 @@ a_head_too_far_behind_is_damage(void)
     CHECK_EQUAL(put(&ring, "one"), -EUCLEAN);
     ring_close(&ring);
 }
-
-/* --- waiting ------------------------------------------------------------------------ */
 
 static void
 fill_ring(struct ring *ring)
@@ -526,8 +519,6 @@ what_is_durable_is_told(void)
     ring_close(&ring);
 }
 
-/* --- the file ----------------------------------------------------------------------- */
-
 static const struct ring_options file_options = {
     .capacity = 64 * 1024, .nonce = UINT64_C(0x9e3779b97f4a7c15), .slot = 7};
 static const char file_name[] = "ring.7.9e3779b97f4a7c15";
@@ -598,8 +589,9 @@ a_file_that_exists_is_not_touched(void)
     create_file(&ring);
     CHECK_EQUAL(put(&ring, "mine"), 0);
 
-    CHECK_EQUAL(ring_create(&other, &sys_test, AT_FDCWD, &file_options, 0600, (gid_t)-1),
-                -EEXIST);
+    CHECK_EQUAL(
+        ring_create(&other, &sys_test, AT_FDCWD, &file_options, 0600, (gid_t)-1),
+        -EEXIST);
 
     CHECK_TEXT(take(&ring), "mine");
     ring_close(&ring);
@@ -651,8 +643,6 @@ a_child_does_not_have_the_ring(void)
     CHECK_EQUAL(child_wait(child), 0);
     ring_close(&ring);
 }
-
-/* --- forged files ------------------------------------------------------------------- */
 
 static void
 change_file(size_t offset, const void *data, size_t size)
@@ -711,7 +701,10 @@ a_forged_header_is_refused(void)
 static void
 a_file_of_another_size_is_refused(void)
 {
-    static const off_t sizes[] = {0, 1, RING_HEADER_SIZE - 1, RING_HEADER_SIZE,
+    static const off_t sizes[] = {0,
+                                  1,
+                                  RING_HEADER_SIZE - 1,
+                                  RING_HEADER_SIZE,
                                   RING_HEADER_SIZE + 64 * 1024 - 1,
                                   RING_HEADER_SIZE + 64 * 1024 + 1};
 
@@ -766,8 +759,6 @@ an_opening_that_fails_keeps_nothing_open(void)
     }
 }
 
-/* --- sizes -------------------------------------------------------------------------- */
-
 static void
 a_capacity_is_the_next_power_of_two_within_the_limits(void)
 {
@@ -808,8 +799,8 @@ RUN(TEST(records_are_read_in_order_and_whole), TEST(a_newline_is_added_when_aske
     TEST(a_pad_that_is_in_the_way_counts_as_used),
     TEST(publishing_wakes_only_those_who_wait), TEST(what_is_durable_is_told),
     TEST(a_file_is_named_by_slot_and_nonce_and_private),
-    TEST(an_umask_does_not_change_the_mode),
-    TEST(what_one_process_wrote_another_reads), TEST(a_file_that_exists_is_not_touched),
+    TEST(an_umask_does_not_change_the_mode), TEST(what_one_process_wrote_another_reads),
+    TEST(a_file_that_exists_is_not_touched),
     TEST(a_creation_that_fails_leaves_nothing_behind),
     TEST(a_child_does_not_have_the_ring), TEST(a_forged_header_is_refused),
     TEST(a_file_of_another_size_is_refused), TEST(a_capacity_that_is_none_is_refused),

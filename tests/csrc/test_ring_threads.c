@@ -82,8 +82,8 @@ start(struct producer *producers, uint32_t count, struct ring *ring, bool waits)
 {
     for (uint32_t i = 0; i < count; i++) {
         producers[i] = (struct producer){.ring = ring, .number = i, .waits = waits};
-        CHECK_EQUAL(
-            pthread_create(&producers[i].thread, NULL, produce, &producers[i]), 0);
+        CHECK_EQUAL(pthread_create(&producers[i].thread, NULL, produce, &producers[i]),
+                    0);
     }
 }
 
@@ -227,8 +227,8 @@ those_who_wait_for_the_disk_are_woken(void)
     open_ring(&ring, 0);
     for (uint32_t i = 0; i < PRODUCERS_MAX; i++) {
         waiters[i] = (struct durable_waiter){.ring = &ring, .position = (i + 1) * 64};
-        CHECK_EQUAL(
-            pthread_create(&waiters[i].thread, NULL, wait_durable, &waiters[i]), 0);
+        CHECK_EQUAL(pthread_create(&waiters[i].thread, NULL, wait_durable, &waiters[i]),
+                    0);
     }
 
     for (uint64_t i = 1; i <= PRODUCERS_MAX; i++) {

@@ -72,5 +72,5 @@ a_ring_that_is_not_there_is_an_error(void)
     ringmap_drop_all(&map);
 }
 
-RUN(TEST(a_ring_is_mapped_on_first_use_and_once), TEST(a_reused_slot_gives_the_new_ring),
-    TEST(a_ring_that_is_not_there_is_an_error))
+RUN(TEST(a_ring_is_mapped_on_first_use_and_once),
+    TEST(a_reused_slot_gives_the_new_ring), TEST(a_ring_that_is_not_there_is_an_error))

@@ -17,8 +17,6 @@
 static const uint64_t moment_ms = 1795309323004; /* 2026-11-22T01:02:03.004Z */
 static const int64_t year_ns = (int64_t)365 * 86400 * 1000000000;
 
-/* --- names -------------------------------------------------------------------------- */
-
 static const char *
 backup_name(const char *name)
 {
@@ -102,8 +100,6 @@ the_newest_backup_is_found_among_others(void)
     sys_test_fail(CALL_list, EIO, 1, 1);
     CHECK_EQUAL(rotate_newest(&sys_test, AT_FDCWD, "audit.log", &newest), -EIO);
 }
-
-/* --- rotating, lumberjack ------------------------------------------------------------- */
 
 static struct control control;
 static struct logfile file;
@@ -347,8 +343,6 @@ a_new_file_that_can_not_be_made_is_an_error(void)
     CHECK_EQUAL(control.shared->live_inode, 0);
     close_log();
 }
-
-/* --- rotating, stdlib ----------------------------------------------------------------- */
 
 static void
 rotate_with(const char *text)

@@ -78,8 +78,6 @@ close_log(void)
     CHECK_EQUAL(sys_test_descriptors(), 0);
 }
 
-/* --- records ------------------------------------------------------------------------ */
-
 static void
 what_was_not_drained_goes_to_a_file_of_its_own(void)
 {
@@ -143,8 +141,7 @@ what_did_not_reach_the_disk_whole_is_not_salvaged(void)
 
     open_old_log();
     put(&ring, "line one");
-    CHECK_EQUAL(
-        ring_write(&ring, RING_DATA, "line lost\n", 10, false, &at), 0);
+    CHECK_EQUAL(ring_write(&ring, RING_DATA, "line lost\n", 10, false, &at), 0);
     ring_payload(&ring, &at)[2] = 0;
     CHECK_EQUAL(ring_reserve(&ring, 100, &at), 0);
     put(&ring, "line three");
@@ -232,8 +229,6 @@ a_log_that_was_drained_leaves_no_trace(void)
     close_log();
 }
 
-/* --- the torn line -------------------------------------------------------------------- */
-
 static void
 check_torn(const char *log, const char *whole, const char *torn)
 {
@@ -297,8 +292,6 @@ what_is_no_regular_file_is_left_alone(void)
     close_log();
 }
 
-/* --- failures --------------------------------------------------------------------------- */
-
 /* On failure nothing was reset, and the next opener gets all of it. */
 static void
 check_again_after(enum sys_call call, uint32_t number)
@@ -336,8 +329,7 @@ a_salvage_that_fails_is_done_again(void)
         {CALL_fstat, 1},  {CALL_mmap_shared, 1},
         {CALL_openat, 2}, /* the salvage file */
         {CALL_write, 1},  {CALL_write, 2},
-        {CALL_fsync, 1},
-        {CALL_openat, 3}, /* the log */
+        {CALL_fsync, 1},  {CALL_openat, 3}, /* the log */
         {CALL_fstat, 2},  {CALL_pread, 1},
         {CALL_openat, 4}, /* the torn line's file */
         {CALL_pread, 2},  {CALL_write, 3},
@@ -402,6 +394,7 @@ RUN(TEST(what_was_not_drained_goes_to_a_file_of_its_own),
     TEST(a_ring_that_is_not_there_or_is_none_is_passed_over),
     TEST(a_log_that_was_drained_leaves_no_trace), TEST(a_torn_last_line_is_kept_aside),
     TEST(a_long_torn_line_is_kept_aside), TEST(a_missing_log_has_no_torn_line),
-    TEST(what_is_no_regular_file_is_left_alone), TEST(a_salvage_that_fails_is_done_again),
+    TEST(what_is_no_regular_file_is_left_alone),
+    TEST(a_salvage_that_fails_is_done_again),
     TEST(short_and_interrupted_writes_are_continued),
     TEST(a_write_that_takes_nothing_is_an_error), TEST(a_planted_link_is_not_followed))

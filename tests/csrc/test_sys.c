@@ -225,9 +225,10 @@ a_thread_is_started_and_joined(void)
 }
 
 RUN(TEST(errors_are_negative), TEST(a_copied_descriptor_is_closed_on_exec),
-    TEST(a_rename_that_may_not_replace_does_not), TEST(a_listing_ends_where_it_is_told_to),
-    TEST(a_held_byte_is_told_to_others_only), TEST(a_futex_wait_tells_how_it_ended),
-    TEST(a_pipe_is_writable_until_it_is_full), TEST(the_clocks_are_those_of_the_system),
+    TEST(a_rename_that_may_not_replace_does_not),
+    TEST(a_listing_ends_where_it_is_told_to), TEST(a_held_byte_is_told_to_others_only),
+    TEST(a_futex_wait_tells_how_it_ended), TEST(a_pipe_is_writable_until_it_is_full),
+    TEST(the_clocks_are_those_of_the_system),
     TEST(this_process_runs_and_has_a_start_time),
     TEST(a_process_runs_until_it_is_a_zombie),
     TEST(a_process_with_an_odd_name_is_read_right), TEST(random_bytes_differ),

@@ -13,8 +13,6 @@
 
 static const uint64_t s = 1000000000, ms = 1000000;
 
-/* --- opening and closing -------------------------------------------------------------- */
-
 static void
 what_was_written_is_in_the_file_after_a_flush(void)
 {
@@ -122,8 +120,6 @@ the_group_shares_the_state_directory(void)
     CHECK_EQUAL(status.st_mode & 07777, 0660);
     CHECK_EQUAL(status.st_gid, 4242);
 }
-
-/* --- refusing ---------------------------------------------------------------------------- */
 
 static void
 check_refused(const struct writer_options *options, int error)
@@ -290,8 +286,6 @@ an_opening_that_fails_leaves_the_log_to_others(void)
     CHECK_TEXT(file_text("audit.log"), "line one\n");
 }
 
-/* --- writing ------------------------------------------------------------------------------ */
-
 static void
 a_record_above_the_limit_is_refused_whole(void)
 {
@@ -402,8 +396,6 @@ what_a_caller_was_told_is_counted_and_outlives_the_ring(void)
     log_close(writer);
 }
 
-/* --- durability --------------------------------------------------------------------------- */
-
 static void
 a_write_of_durability_sync_can_wait_for_the_disk(void)
 {
@@ -464,8 +456,6 @@ a_sync_is_answered_when_all_is_on_the_disk(void)
     CHECK_EQUAL(sys_test_calls(CALL_syncfs), 1);
     log_close(writer);
 }
-
-/* --- settings and rotation ------------------------------------------------------------------ */
 
 static void
 the_settings_of_the_newest_opener_are_obeyed(void)
@@ -646,8 +636,6 @@ one_process_at_a_time_has_the_mill(void)
     CHECK_EQUAL(writer_lock_mill(writer), 0);
     log_close(writer);
 }
-
-/* --- what could not be written ------------------------------------------------------------ */
 
 static void
 what_a_full_disk_refused_is_written_by_the_next_opener(void)
