@@ -497,9 +497,15 @@ check_outstanding(struct batch *batch)
 static int
 append(struct batch *batch)
 {
+    struct logfile *file = batch->file;
     uint64_t short_writes = 0;
-    int error =
-        logfile_append(batch->file, &batch->missing, &batch->written, &short_writes);
+    int error;
+
+    if (!file->is_stream &&
+        !sys_is_file(batch->sys, file->fd, file->device, file->inode)) {
+        return -EBADF;
+    }
+    error = logfile_append(file, &batch->missing, &batch->written, &short_writes);
 
     if (short_writes > 0) {
         control_add(batch->control, COUNTER_short_writes, short_writes);

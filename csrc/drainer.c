@@ -77,9 +77,6 @@ is_anything_asked(const struct writer *writer)
     return false;
 }
 
-/* --- draining -----------------------------------------------------------------------
- */
-
 /* Stages from every source in turn, starting after the one where the last batch ended.
  * `complete`: no source has anything left within this pass. */
 static enum batch_taken
@@ -270,9 +267,6 @@ drain(struct writer *writer, bool *complete)
     return bytes;
 }
 
-/* --- requests -----------------------------------------------------------------------
- */
-
 static int
 rotate_on_request(struct writer *writer)
 {
@@ -312,9 +306,6 @@ serve(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool complet
         }
     }
 }
-
-/* --- leading ------------------------------------------------------------------------
- */
 
 static int
 recover(struct writer *writer)
@@ -493,9 +484,6 @@ lead(struct writer *writer, uint64_t now)
     return wait_backoff_next(&writer->backoff, bytes > 0, now);
 }
 
-/* --- standing by --------------------------------------------------------------------
- */
-
 /* Locks of ours may have been dropped by closing another descriptor of the lock file.
  * -EAGAIN: somebody took our current slot. */
 static int
@@ -570,9 +558,6 @@ step(struct writer *writer)
     losses_tell_own_drops(writer);
     return standby_ns;
 }
-
-/* --- the thread ---------------------------------------------------------------------
- */
 
 static void
 doze(struct writer *writer, bool leads, uint32_t seen, uint64_t sleep_ns)

@@ -88,7 +88,8 @@ void
 leader_close(struct leader *leader)
 {
     if (leader->lock_fd >= 0) {
-        leader->sys->close(leader->lock_fd);
+        sys_close_file(leader->sys, leader->lock_fd, leader->lock_device,
+                       leader->lock_inode);
         leader->lock_fd = -1;
     }
 }

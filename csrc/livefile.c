@@ -4,9 +4,6 @@
 
 #include <errno.h>
 
-/* --- opening
- * -------------------------------------------------------------------------- */
-
 static int
 open_by_name(struct writer *writer)
 {
@@ -144,9 +141,6 @@ livefile_reopen(struct writer *writer)
     return livefile_prepare(writer);
 }
 
-/* --- rotating
- * ------------------------------------------------------------------------- */
-
 /* The strictest durability among the rings. */
 static enum durability
 strictest(const struct writer *writer)
@@ -214,9 +208,6 @@ livefile_rotate(struct writer *writer, bool forced)
     }
     return error;
 }
-
-/* --- syncing
- * -------------------------------------------------------------------------- */
 
 int
 livefile_sync(struct writer *writer)

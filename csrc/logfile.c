@@ -116,7 +116,7 @@ void
 logfile_close(struct logfile *file)
 {
     if (file->fd >= 0 && !file->is_stream) {
-        file->sys->close(file->fd);
+        sys_close_file(file->sys, file->fd, file->device, file->inode);
     }
     file->fd = -1;
 }

@@ -419,3 +419,21 @@ const struct sys sys_posix = {
     .thread_start = posix_thread_start,
     .thread_join = posix_thread_join,
 };
+
+bool
+sys_is_file(const struct sys *sys, int fd, uint64_t device, uint64_t inode)
+{
+    struct stat status;
+    int error = sys->fstat(fd, &status);
+
+    return error == 0 ? status.st_dev == device && status.st_ino == inode
+                      : error != -EBADF;
+}
+
+void
+sys_close_file(const struct sys *sys, int fd, uint64_t device, uint64_t inode)
+{
+    if (sys_is_file(sys, fd, device, inode)) {
+        sys->close(fd);
+    }
+}

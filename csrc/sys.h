@@ -77,4 +77,12 @@ struct sys {
 
 extern const struct sys sys_posix;
 
+/* Whether fd still is that file. A program may close every number there is, ours too,
+ * and open others' files under them: whoever keeps a descriptor asks before he writes
+ * to it or closes it. An error other than -EBADF says nothing. */
+bool sys_is_file(const struct sys *sys, int fd, uint64_t device, uint64_t inode);
+
+/* Closes fd, if it still is that file. */
+void sys_close_file(const struct sys *sys, int fd, uint64_t device, uint64_t inode);
+
 #endif

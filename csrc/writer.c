@@ -28,9 +28,6 @@ static bool is_forking;  /* writers opened now get their thread after the fork *
 static pid_t registry_pid; /* a child sees its parent's here, once */
 static pthread_once_t fork_handler = PTHREAD_ONCE_INIT;
 
-/* --- opening ------------------------------------------------------------------------
- */
-
 static bool
 is_network_fs(int64_t type)
 {
@@ -118,76 +115,76 @@ check_fs(const struct writer *writer, int dir)
     return is_network_fs(type) && !writer->options.allow_network_fs ? -EREMOTE : 0;
 }
 
+/* Takes a new descriptor over, with what tells whether it still is ours later. */
+static int
+keep_directory(struct writer *writer, int fd, int *kept, uint64_t *device,
+               uint64_t *inode, struct stat *status)
+{
+    int error;
+
+    if (fd < 0) {
+        return fd;
+    }
+    error = writer->sys->fstat(fd, status);
+    if (error < 0) {
+        writer->sys->close(fd);
+        return error;
+    }
+    *kept = fd;
+    *device = status->st_dev;
+    *inode = status->st_ino;
+    return 0;
+}
+
 static int
 open_state_dir(struct writer *writer)
 {
-    const struct sys *sys = writer->sys;
     char name[WRITER_NAME_SIZE + 8];
     struct stat status;
     int error;
 
     snprintf(name, sizeof(name), ".%s.ring", writer->name);
-    writer->state_dir = make_state_dir(writer, name);
-    if (writer->state_dir < 0) {
-        return writer->state_dir;
-    }
+    error = keep_directory(writer, make_state_dir(writer, name), &writer->state_dir,
+                           &writer->state_device, &writer->state_inode, &status);
     TEST_POINT(open_state_dir);
-    error = sys->fstat(writer->state_dir, &status);
     if (error == 0) {
         error = check_owner(writer, &status);
     }
-    if (error < 0) {
-        return error;
-    }
-    writer->state_device = status.st_dev;
-    writer->state_inode = status.st_ino;
-    return check_fs(writer, writer->state_dir);
-}
-
-static int
-learn_inode(const struct writer *writer, int fd, uint64_t *device, uint64_t *inode)
-{
-    struct stat status;
-    int error = writer->sys->fstat(fd, &status);
-
-    if (error == 0) {
-        *device = status.st_dev;
-        *inode = status.st_ino;
-    }
-    return error;
+    return error < 0 ? error : check_fs(writer, writer->state_dir);
 }
 
 static int
 open_directories(struct writer *writer)
 {
-    int error;
+    const struct sys *sys = writer->sys;
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, fd, error;
+    struct stat status;
 
-    writer->dir = writer->sys->openat(AT_FDCWD, writer->directory,
-                                      O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (writer->dir < 0) {
-        return writer->dir;
+    fd = sys->openat(AT_FDCWD, writer->directory, flags, 0);
+    error = keep_directory(writer, fd, &writer->dir, &writer->dir_device,
+                           &writer->dir_inode, &status);
+    if (error == 0) {
+        error = open_state_dir(writer);
     }
-    error = open_state_dir(writer);
     if (error < 0) {
         return error;
     }
-    writer->rings_dir = writer->rings_path != NULL
-                            ? writer->sys->openat(AT_FDCWD, writer->rings_path,
-                                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-                            : writer->sys->dup(writer->state_dir);
-    if (writer->rings_dir < 0) {
-        return writer->rings_dir;
-    }
-    error = check_fs(writer, writer->rings_dir);
-    if (error == 0) {
-        error =
-            learn_inode(writer, writer->dir, &writer->dir_device, &writer->dir_inode);
-    }
-    if (error == 0) {
-        error = learn_inode(writer, writer->rings_dir, &writer->rings_device,
-                            &writer->rings_inode);
-    }
-    return error;
+    fd = writer->rings_path != NULL ? sys->openat(AT_FDCWD, writer->rings_path, flags, 0)
+                                    : sys->dup(writer->state_dir);
+    error = keep_directory(writer, fd, &writer->rings_dir, &writer->rings_device,
+                           &writer->rings_inode, &status);
+    return error < 0 ? error : check_fs(writer, writer->rings_dir);
+}
+
+static void
+close_directories(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+
+    sys_close_file(sys, writer->dir, writer->dir_device, writer->dir_inode);
+    sys_close_file(sys, writer->state_dir, writer->state_device, writer->state_inode);
+    sys_close_file(sys, writer->rings_dir, writer->rings_device, writer->rings_inode);
+    writer->dir = writer->state_dir = writer->rings_dir = -1;
 }
 
 static void
@@ -456,7 +453,6 @@ finish_orphans(struct writer *writer)
 static void
 free_writer(struct writer *writer)
 {
-    const struct sys *sys = writer->sys;
     struct own_ring *own, *next;
 
     syncer_join(&writer->syncer);
@@ -470,15 +466,7 @@ free_writer(struct writer *writer)
     logfile_close(&writer->file);
     leader_close(&writer->leader);
     control_close(&writer->control);
-    if (writer->rings_dir >= 0) {
-        sys->close(writer->rings_dir);
-    }
-    if (writer->state_dir >= 0) {
-        sys->close(writer->state_dir);
-    }
-    if (writer->dir >= 0) {
-        sys->close(writer->dir);
-    }
+    close_directories(writer);
     pthread_mutex_destroy(&writer->mutex);
     pthread_mutex_destroy(&writer->thread_mutex);
     free(writer->directory);
@@ -674,9 +662,6 @@ writer_open(struct writer **out, const struct sys *sys,
     return error;
 }
 
-/* --- closing ------------------------------------------------------------------------
- */
-
 /* Promises that nobody writes to our rings any more. */
 static void
 close_slots(struct writer *writer)
@@ -828,9 +813,6 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     return error;
 }
 
-/* --- writing ------------------------------------------------------------------------
- */
-
 /* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
  * one. */
 static int
@@ -981,9 +963,6 @@ writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
     return ring_wait_durable(ticket->ring, ticket->end, limit_ns);
 }
 
-/* --- asking -------------------------------------------------------------------------
- */
-
 int
 writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
 {
@@ -1015,9 +994,6 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
     *error = control_answer(&writer->control, request, ticket);
     return 1;
 }
-
-/* --- looking ------------------------------------------------------------------------
- */
 
 static void
 add_ring_counters(uint64_t counters[COUNTER_COUNT], const struct ring_shared *shared)
@@ -1102,37 +1078,16 @@ writer_lock_mill(struct writer *writer)
     return error;
 }
 
-/* --- repairing ----------------------------------------------------------------------
- */
-
-static bool
-is_lost(const struct writer *writer, int fd, uint64_t device, uint64_t inode)
-{
-    struct stat status;
-    int error = writer->sys->fstat(fd, &status);
-
-    return error == -EBADF ||
-           (error == 0 && (status.st_dev != device || status.st_ino != inode));
-}
-
 bool
 writer_has_lost_directory(const struct writer *writer)
 {
-    return is_lost(writer, writer->dir, writer->dir_device, writer->dir_inode) ||
-           is_lost(writer, writer->state_dir, writer->state_device,
-                   writer->state_inode) ||
-           is_lost(writer, writer->rings_dir, writer->rings_device,
-                   writer->rings_inode);
-}
+    const struct sys *sys = writer->sys;
 
-/* A number that somebody closed may be another file's by now: it is only forgotten. */
-static void
-give_up(const struct writer *writer, int *fd, uint64_t device, uint64_t inode)
-{
-    if (!is_lost(writer, *fd, device, inode)) {
-        writer->sys->close(*fd);
-    }
-    *fd = -1;
+    return !sys_is_file(sys, writer->dir, writer->dir_device, writer->dir_inode) ||
+           !sys_is_file(sys, writer->state_dir, writer->state_device,
+                        writer->state_inode) ||
+           !sys_is_file(sys, writer->rings_dir, writer->rings_device,
+                        writer->rings_inode);
 }
 
 static int
@@ -1141,9 +1096,7 @@ reopen_directories(struct writer *writer)
     uint64_t inode = writer->state_inode, device = writer->state_device;
     int error;
 
-    give_up(writer, &writer->dir, writer->dir_device, writer->dir_inode);
-    give_up(writer, &writer->state_dir, device, inode);
-    give_up(writer, &writer->rings_dir, writer->rings_device, writer->rings_inode);
+    close_directories(writer);
     error = open_directories(writer);
     if (error == 0 &&
         (writer->state_inode != inode || writer->state_device != device)) {
@@ -1182,9 +1135,6 @@ writer_repair(struct writer *writer)
     pthread_mutex_unlock(&writer->mutex);
     return error;
 }
-
-/* --- forking ------------------------------------------------------------------------
- */
 
 void
 writer_before_fork(void)

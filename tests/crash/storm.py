@@ -189,6 +189,7 @@ class Storm:
                 for stream in streams
             ]
             if self.options.has_meddlers:
+                log.stats()  # what that imports can't be imported without descriptors
                 threads.append(threading.Thread(target=self._meddle, args=(log,)))
             for thread in threads:
                 thread.start()

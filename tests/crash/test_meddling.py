@@ -83,6 +83,21 @@ def test_no_line_is_lost_when_a_process_drops_its_locks(
     assert reading.gaps == []
 
 
+@pytest.mark.parametrize("victim", ["leader", "other"])
+def test_files_under_the_numbers_of_closed_descriptors_are_left_alone(
+    path: Path, ledger: Ledger, victim: str
+) -> None:
+    with started_pair(path, ledger) as (leader, other):
+        puppet = leader if victim == "leader" else other
+        for _ in range(ROUNDS):
+            assert puppet.do("reuse_all") == "left them alone"
+            leader.wait_for_lines()
+            other.wait_for_lines()
+        stop(ledger, leader, other)
+
+    check(read_log(path), ledger)
+
+
 # Spellings.
 
 

@@ -65,9 +65,6 @@ dice(struct storm *storm, uint64_t sides)
     return worker_random(&storm->random) % sides;
 }
 
-/* --- workers ------------------------------------------------------------------------
- */
-
 /* No two workers are alike, so that slow and fast, closing and stubborn ones meet. */
 static struct worker
 plan_worker(struct storm *storm, uint32_t stream)
@@ -229,9 +226,6 @@ choose_victim(struct storm *storm)
     return chosen;
 }
 
-/* --- the storm ----------------------------------------------------------------------
- */
-
 /* Meanwhile backups are judged; the storm stands still while too many are left. */
 static void
 let_pass(struct storm *storm, uint64_t ns)
@@ -341,9 +335,6 @@ settle(struct storm *storm)
     }
 }
 
-/* --- the verdict --------------------------------------------------------------------
- */
-
 static void
 print_table(const struct storm *storm, double seconds)
 {
@@ -419,9 +410,6 @@ judge(struct storm *storm, double seconds)
     }
     return took_all_branches(storm) ? 0 : EXIT_WEAK;
 }
-
-/* --- the command --------------------------------------------------------------------
- */
 
 static bool
 open_storm(struct storm *storm)

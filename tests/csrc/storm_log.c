@@ -35,9 +35,6 @@ storm_log_close(struct storm_log *log)
     free(log->text);
 }
 
-/* --- the backups --------------------------------------------------------------------
- */
-
 /* Backups of the stdlib dialect have a number, larger ones are older. */
 static unsigned long
 number_of(const char *name)
@@ -221,9 +218,6 @@ storm_log_read_all(struct storm_log *log)
     }
     judge(log, live_name);
 }
-
-/* --- the state ----------------------------------------------------------------------
- */
 
 unsigned
 storm_log_left(const struct storm_log *log, const char *prefix)

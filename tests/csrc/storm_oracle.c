@@ -102,9 +102,6 @@ oracle_line(uint32_t stream, uint64_t sequence, char out[ORACLE_LINE_MAX])
     return head + size + 3;
 }
 
-/* --- judging ------------------------------------------------------------------------
- */
-
 static void
 report(struct oracle *oracle, const char *what, uint32_t stream, uint64_t sequence)
 {

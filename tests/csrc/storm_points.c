@@ -90,9 +90,6 @@ struct scene {
     bool is_broken;
 };
 
-/* --- the row ------------------------------------------------------------------------
- */
-
 static struct worker
 plan(struct scene *scene, const struct life *life)
 {
@@ -181,9 +178,6 @@ settle(struct scene *scene, enum dialect dialect)
     scene->is_broken = true;
 }
 
-/* --- the verdict --------------------------------------------------------------------
- */
-
 /* Whether the log is as it must be. */
 static bool
 judge(struct scene *scene, uint32_t index)
@@ -271,9 +265,6 @@ play(void)
     }
     return is_well ? 0 : EXIT_FAULT;
 }
-
-/* --- all points ---------------------------------------------------------------------
- */
 
 static int
 try_point(enum test_point point, uint64_t hit)

@@ -61,9 +61,6 @@ give_up(const char *what)
     exit(EXIT_BROKEN);
 }
 
-/* --- workers ------------------------------------------------------------------------
- */
-
 static pid_t
 start(struct stalls *stalls, uint32_t threads)
 {
@@ -151,9 +148,6 @@ begin(struct stalls *stalls)
     }
 }
 
-/* --- stopping -----------------------------------------------------------------------
- */
-
 static uint64_t
 live_size(const struct stalls *stalls)
 {
@@ -187,9 +181,6 @@ stop_leader(struct stalls *stalls)
     stalls->wrong +=
         accounts_expect(is_same, "somebody led or wrote while the leader was stopped");
 }
-
-/* --- dying --------------------------------------------------------------------------
- */
 
 static uint64_t
 kill_leader(struct stalls *stalls)
@@ -239,9 +230,6 @@ kill_leaders(struct stalls *stalls)
     stalls->wrong += accounts_expect(times[DEATHS * 9 / 10] <= heir_limit_ns,
                                      "it takes too long to find another leader");
 }
-
-/* --- the end ------------------------------------------------------------------------
- */
 
 static void
 settle(struct stalls *stalls)

@@ -72,9 +72,6 @@ rest(uint64_t *random, uint64_t longest_ns)
     }
 }
 
-/* --- producers ----------------------------------------------------------------------
- */
-
 static void
 drop(struct producer *producer, struct oracle_stream *stream, size_t size)
 {
@@ -130,9 +127,6 @@ produce(void *context)
     }
     return NULL;
 }
-
-/* --- meddling -----------------------------------------------------------------------
- */
 
 /* Closing any descriptor of the lock file drops all of the process's locks on it. */
 static void
@@ -199,9 +193,6 @@ bother(void *context)
     }
     return NULL;
 }
-
-/* --- the process --------------------------------------------------------------------
- */
 
 static void
 start(pthread_t *thread, void *(*run)(void *), struct producer *producer)

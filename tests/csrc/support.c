@@ -104,8 +104,8 @@ test_memory(size_t size)
     return block->data;
 }
 
-static void
-free_memory(void)
+void
+test_forget_memory(void)
 {
     while (blocks != NULL) {
         struct block *block = blocks;
@@ -234,7 +234,7 @@ run_test(const struct test *test)
         test->run();
     }
     test_point_hook = NULL;
-    free_memory();
+    test_forget_memory();
     CHECK_EQUAL(chdir("/"), 0);
     nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
