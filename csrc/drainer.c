@@ -47,11 +47,15 @@ note_failure(struct writer *writer, int error)
 static void
 note_success(struct writer *writer)
 {
+    _Atomic uint32_t *health = &writer->control.shared->health;
+
     if (writer->failures > 0) {
         writer->failures = 0;
         writer->next_retry_ns = 0;
-        atomic_store_explicit(&writer->control.shared->health, HEALTH_OK,
-                              memory_order_relaxed);
+    }
+    /* It may also be the trouble of an earlier leader that is over. */
+    if (atomic_load_explicit(health, memory_order_relaxed) != HEALTH_OK) {
+        atomic_store_explicit(health, HEALTH_OK, memory_order_relaxed);
     }
 }
 
