@@ -129,8 +129,14 @@ step_down(struct writer *writer, uint64_t pause_ns)
 static void
 settle(struct writer *writer, bool keep)
 {
-    int error = rotate_away(&writer->file, &writer->control, writer->state_dir, true);
+    int error;
 
+    if (writer->batch.intent->start == 0 && writer->batch.written == 0) {
+        /* An empty file is as good as a new one; rotating it again and again would only
+         * push out backups that hold something. */
+        return;
+    }
+    error = rotate_away(&writer->file, &writer->control, writer->state_dir, true);
     if (error < 0 && error != -ENOENT) {
         return; /* stays outstanding and is tried again */
     }

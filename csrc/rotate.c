@@ -104,8 +104,9 @@ is_taken(const struct sys *sys, int dir, const char *backup)
 
     for (int i = 1; i < SUFFIXES; i++) {
         snprintf(path, sizeof(path), "%s%s", backup, suffixes[i]);
-        if (sys->fstatat(dir, path, &status) == 0) {
-            return 1;
+        int error = sys->fstatat(dir, path, &status);
+        if (error != -ENOENT) {
+            return error < 0 ? error : 1;
         }
     }
     return 0;
@@ -123,8 +124,9 @@ rotate_by_time(const struct sys *sys, int dir, const char *name, uint64_t *last_
     }
     for (int i = 0; i < COLLISIONS_MAX && error == -EEXIST; i++, real_ms++) {
         rotate_backup_name(name, real_ms, backup);
-        if (!is_taken(sys, dir, backup)) {
-            error = sys->rename_noreplace(dir, name, backup);
+        int taken = is_taken(sys, dir, backup);
+        if (taken <= 0) {
+            error = taken < 0 ? taken : sys->rename_noreplace(dir, name, backup);
         }
     }
     if (error == 0) {
@@ -156,9 +158,14 @@ index_exists(const struct sys *sys, int dir, const char *name, uint64_t index)
 {
     char backup[ROTATE_NAME_SIZE];
     struct stat status;
+    int error;
 
     snprintf(backup, sizeof(backup), "%.280s.%" PRIu64, name, index);
-    return sys->fstatat(dir, backup, &status) == 0 || is_taken(sys, dir, backup);
+    error = sys->fstatat(dir, backup, &status);
+    if (error != -ENOENT) {
+        return error < 0 ? error : 1;
+    }
+    return is_taken(sys, dir, backup);
 }
 
 static int
@@ -178,15 +185,20 @@ remove_index(const struct sys *sys, int dir, const char *name, uint64_t index)
     return result;
 }
 
-static uint64_t
-first_free_index(const struct sys *sys, int dir, const char *name, uint64_t limit)
+/* A name that can't be looked at is not free: a rename would replace what has it. */
+static int
+first_free_index(const struct sys *sys, int dir, const char *name, uint64_t limit,
+                 uint64_t *index)
 {
-    uint64_t index = 1;
+    int exists = 1;
 
-    while (index <= limit && index_exists(sys, dir, name, index)) {
-        index++;
+    for (*index = 1; *index <= limit; ++*index) {
+        exists = index_exists(sys, dir, name, *index);
+        if (exists <= 0) {
+            return exists;
+        }
     }
-    return index;
+    return 0;
 }
 
 /* Shifts .1 … up to the first free number only: when a crash left the shift half done,
@@ -194,10 +206,10 @@ first_free_index(const struct sys *sys, int dir, const char *name, uint64_t limi
 static int
 shift(const struct sys *sys, int dir, const char *name, uint64_t max_backups)
 {
-    uint64_t index = first_free_index(sys, dir, name, max_backups);
-    int error = 0;
+    uint64_t index;
+    int error = first_free_index(sys, dir, name, max_backups, &index);
 
-    if (index > max_backups) {
+    if (error == 0 && index > max_backups) {
         error = remove_index(sys, dir, name, max_backups);
         index = max_backups;
     }
@@ -220,10 +232,13 @@ rename_to_index(const struct sys *sys, int dir, const char *name, uint64_t max_b
             return error;
         }
     } else {
-        index = first_free_index(sys, dir, name, COLLISIONS_MAX);
+        int error = first_free_index(sys, dir, name, COLLISIONS_MAX, &index);
+        if (error < 0) {
+            return error;
+        }
     }
     snprintf(backup, sizeof(backup), "%.280s.%" PRIu64, name, index);
-    return sys->rename(dir, name, backup);
+    return sys->rename_noreplace(dir, name, backup);
 }
 
 /* The mill renames numbered backups too, when it has compressed one, and is through in

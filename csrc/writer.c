@@ -169,8 +169,9 @@ open_directories(struct writer *writer)
     if (error < 0) {
         return error;
     }
-    fd = writer->rings_path != NULL ? sys->openat(AT_FDCWD, writer->rings_path, flags, 0)
-                                    : sys->dup(writer->state_dir);
+    fd = writer->rings_path != NULL
+             ? sys->openat(AT_FDCWD, writer->rings_path, flags, 0)
+             : sys->dup(writer->state_dir);
     error = keep_directory(writer, fd, &writer->rings_dir, &writer->rings_device,
                            &writer->rings_inode, &status);
     return error < 0 ? error : check_fs(writer, writer->rings_dir);

@@ -6,6 +6,7 @@ written one line more than its ledger says, never one less.
 
 import mmap
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,8 +83,15 @@ class Ledger:
             log.write(make_line(stream, number))
             self[stream] = number + 1
 
-    def write_until_stopped(self, log: "LogWriter", stream: int) -> None:
-        """Write lines of *stream* until somebody sets `must_stop`."""
+    def write_until_stopped(
+        self, log: "LogWriter", stream: int, pace_s: float = 0.0
+    ) -> None:
+        """Write lines of *stream* until somebody sets `must_stop`.
+
+        Between some hundred of them it waits *pace_s*.
+        """
         while not self.must_stop:
             self.write(log, stream, 256)
             self.look_who_leads(log)
+            if pace_s:
+                time.sleep(pace_s)

@@ -1,10 +1,12 @@
 """A puppet: a process that writes to a log and does on command what harms it.
 
 Usage: puppet.py LOG LEDGER FIRST_STREAM THREADS [OPTIONS AS JSON]. Threads write their
-streams until the ledger stops them. A command is a line on standard input; a line on
+streams until the ledger stops them; the commands "go FIRST_STREAM COUNT PACE_S" and
+"rest" start more and wait for all. A command is a line on standard input; a line on
 standard output answers it.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,7 +16,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from subprocess import Popen
 
 from ledger import Ledger
@@ -49,7 +50,7 @@ class Puppet:
         self._streams = streams
 
     @classmethod
-    @contextmanager
+    @contextlib.contextmanager
     def started(
         cls,
         log: str | os.PathLike[str],
@@ -57,7 +58,7 @@ class Puppet:
         first_stream: int,
         *,
         threads: int = 1,
-        **options: int,
+        **options: int | str | None,
     ) -> Iterator["Puppet"]:
         """Start a puppet; it is killed at the end if it wasn't told to stop."""
         arguments = (str(first_stream), str(threads), json.dumps(options))
@@ -129,12 +130,11 @@ def close_all(log: LogWriter) -> str:
 def reuse_all(log: LogWriter) -> str:
     """Close every descriptor and open files under the same numbers; look after them."""
     os.closerange(3, 4096)
-    files = [tempfile.TemporaryFile() for _ in range(40)]
-    if not log.flush(LIMIT_S):
-        return "stuck"
-    sizes = [os.fstat(file.fileno()).st_size for file in files]
-    for file in files:
-        file.close()
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(40)]
+        if not log.flush(LIMIT_S):
+            return "stuck"
+        sizes = [os.fstat(file.fileno()).st_size for file in files]
     return "wrote to them" if any(sizes) else "left them alone"
 
 
@@ -168,40 +168,71 @@ def flush(log: LogWriter) -> str:
     return str(log.flush(LIMIT_S))
 
 
+def rotate(log: LogWriter) -> str:
+    """Make the live file a backup."""
+    log.rotate()
+    return "rotated"
+
+
 COMMANDS = {
     command.__name__: command
-    for command in (copy, archive, close_all, close_each, flush)
+    for command in (copy, archive, close_all, close_each, reuse_all, flush, rotate)
 }
 
 
-def obey(log: LogWriter) -> None:
+class Writers:
+    """The threads that write."""
+
+    def __init__(self, log: LogWriter, ledger: Ledger) -> None:
+        self._log = log
+        self._ledger = ledger
+        self._threads: list[threading.Thread] = []
+
+    def start(self, first_stream: int, count: int, pace_s: float) -> None:
+        """Start as many, a stream each."""
+        for stream in range(first_stream, first_stream + count):
+            thread = threading.Thread(
+                target=self._ledger.write_until_stopped,
+                args=(self._log, stream, pace_s),
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def join(self) -> None:
+        """Wait for all of them, once the ledger has stopped them."""
+        while self._threads:
+            self._threads.pop().join()
+
+
+def obey(log: LogWriter, writers: Writers) -> None:
     """Follow commands until the end of standard input, or one to stop."""
     for line in sys.stdin:
         word, *arguments = line.split()
-        if word == "stop":
-            return
-        if word == "stat":
-            print(int(getattr(log.stats(), arguments[0])), flush=True)
-        else:
-            print(COMMANDS[word](log), flush=True)
+        match word:
+            case "stop":
+                return
+            case "stat":
+                answer = str(int(getattr(log.stats(), arguments[0])))
+            case "go":
+                writers.start(int(arguments[0]), int(arguments[1]), float(arguments[2]))
+                answer = "gone"
+            case "rest":
+                writers.join()
+                answer = "resting"
+            case _:
+                answer = COMMANDS[word](log)
+        print(answer, flush=True)
 
 
 def main() -> None:
     """Write and obey."""
     path, ledger_path, first, count, options = sys.argv[1:]
-    ledger = Ledger(ledger_path)
-    streams = range(int(first), int(first) + int(count))
     with LogWriter(path, **json.loads(options)) as log:
-        threads = [
-            threading.Thread(target=ledger.write_until_stopped, args=(log, stream))
-            for stream in streams
-        ]
-        for thread in threads:
-            thread.start()
+        writers = Writers(log, Ledger(ledger_path))
+        writers.start(int(first), int(count), 0.0)
         print("ready", flush=True)
-        obey(log)
-        for thread in threads:
-            thread.join()
+        obey(log, writers)
+        writers.join()
 
 
 if __name__ == "__main__":

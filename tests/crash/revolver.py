@@ -1,8 +1,9 @@
 """A revolver: opens a log, writes some lines and closes it, again and again.
 
-Usage: revolver.py STREAM LOG LEDGER ROUNDS LINES
+Usage: revolver.py STREAM LOG LEDGER ROUNDS LINES OPTIONS, the last as JSON.
 """
 
+import json
 import sys
 
 from ledger import Ledger
@@ -12,10 +13,10 @@ from auditring import LogWriter
 
 def main() -> None:
     """Do what the arguments say."""
-    stream, path, ledger_path, rounds, lines = sys.argv[1:]
+    stream, path, ledger_path, rounds, lines, options = sys.argv[1:]
     ledger = Ledger(ledger_path)
     for _ in range(int(rounds)):
-        with LogWriter(path, ring_bytes=65_536, max_bytes=100_000) as log:
+        with LogWriter(path, **json.loads(options)) as log:
             ledger.write(log, int(stream), int(lines))
 
 

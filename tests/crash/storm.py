@@ -5,35 +5,28 @@ JSON; exits with 1 if the log isn't good.
 """
 
 import contextlib
-import itertools
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from crew import Crew
 from ledger import Ledger
 from oracle import Finding, Reading, judge, log_files, read_file, read_log
-from puppet import archive, close_all
+from puppet import wait_until
 
-# All that a writer imports late, so that a child has it from the start.
-import auditring.mill  # noqa: F401
 from auditring import LogWriter
 
 __all__ = ["Outcome", "Storm", "StormOptions"]
 
 LEADER_SHARE = 0.3
 ALL_SHARE = 0.02
-WAIT_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +128,12 @@ class Storm:
         seed = options.seed
         self._seed = random.randrange(2**32) if seed is None else seed
         self._random = random.Random(self._seed)
-        self._next_stream = 0
-        self._pids: list[int] = []
+        self._crew = Crew(
+            self.open,
+            self.ledger,
+            threads=options.threads,
+            has_meddlers=options.has_meddlers,
+        )
         self.outcome = Outcome(seed=self._seed)
 
     def run(self) -> Outcome:
@@ -145,11 +142,11 @@ class Storm:
             begin = time.monotonic()
             try:
                 while self.outcome.kills < self.options.kills:
-                    self._fill_up()
+                    self._crew.fill_up(self.options.processes)
                     time.sleep(self._random.uniform(0, self.options.pause_max_s))
                     self._strike()
             finally:
-                self._kill(list(self._pids))
+                self._kill(list(self._crew.pids))
             self.outcome.seconds = round(time.monotonic() - begin, 3)
             self._reopen()
             self._judge()
@@ -167,67 +164,23 @@ class Storm:
             max_backups=self.options.max_backups,
         )
 
-    # The writers.
-
-    def _fill_up(self) -> None:
-        while len(self._pids) < self.options.processes:
-            first = self._next_stream
-            self._next_stream += self.options.threads
-            pid = os.fork()
-            if pid == 0:
-                self._be_a_writer(range(first, self._next_stream))
-            self._pids.append(pid)
-
-    def _be_a_writer(self, streams: range) -> None:
-        try:
-            sys.setswitchinterval(0.0005)
-            log = self.open()
-            threads = [
-                threading.Thread(
-                    target=self.ledger.write_until_stopped, args=(log, stream)
-                )
-                for stream in streams
-            ]
-            if self.options.has_meddlers:
-                log.stats()  # what that imports can't be imported without descriptors
-                threads.append(threading.Thread(target=self._meddle, args=(log,)))
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(1)
-
-    def _meddle(self, log: LogWriter) -> None:
-        for meddle in itertools.cycle((archive, close_all)):
-            # A ring that another process has just ended is gone from the directory.
-            with contextlib.suppress(FileNotFoundError):
-                meddle(log)
-            time.sleep(0.001)
-
     # The kills.
 
     def _strike(self) -> None:
         chance = self._random.random()
         if chance < ALL_SHARE:
             self.outcome.kills_of_all += 1
-            self._kill(list(self._pids))
-        elif chance < ALL_SHARE + LEADER_SHARE and self.ledger.leader in self._pids:
+            self._kill(list(self._crew.pids))
+        elif (
+            chance < ALL_SHARE + LEADER_SHARE and self.ledger.leader in self._crew.pids
+        ):
             self.outcome.leader_kills += 1
             self._kill([self.ledger.leader])
         else:
-            self._kill([self._random.choice(self._pids)])
+            self._kill([self._random.choice(self._crew.pids)])
 
     def _kill(self, pids: list[int]) -> None:
-        for pid in pids:
-            os.kill(pid, signal.SIGKILL)
-        for pid in pids:
-            self._pids.remove(pid)
-            _, status = os.waitpid(pid, 0)
-            if not os.WIFSIGNALED(status):
-                raise RuntimeError(f"writer {pid} ended by itself: status {status}")
+        self._crew.kill(pids)
         self.outcome.kills += len(pids)
 
     # Afterwards.
@@ -238,21 +191,22 @@ class Storm:
             log.flush()
             self.outcome.counters = _recovery_counters(log)
             if self.options.max_backups:
-                _wait_until(lambda: self._backup_count() <= self.options.max_backups)
+                wait_until(self._is_retained, "old backups are removed")
         self.outcome.leftovers = [
             file.name for file in self.path.parent.iterdir() if file.suffix == ".tmp"
         ]
 
-    def _backup_count(self) -> int:
+    def _is_retained(self) -> bool:
         # Both forms of a backup count as one.
         names = {file.name for file in log_files(self.path)}
-        return len({name.partition(".log")[0] for name in names}) - 1
+        backups = len({name.partition(".log")[0] for name in names}) - 1
+        return backups <= self.options.max_backups
 
     def _judge(self) -> None:
         reading = read_log(self.path)
         self.outcome.lines = reading.lines
         self.outcome.files = len(reading.files)
-        self.outcome.streams = self._next_stream
+        self.outcome.streams = self._crew.streams
         self.outcome.acknowledged = self.ledger.total
         self.outcome.gap_reasons = sorted(reading.gap_reasons())
         self.outcome.finding = judge(
@@ -281,8 +235,10 @@ class Storm:
 
     def _judge_tail(self) -> None:
         size = self.path.stat().st_size
-        with contextlib.suppress(TimeoutError):
-            _wait_until(lambda: self._tail_output.stat().st_size >= size)
+        with contextlib.suppress(AssertionError):  # then the judge says what is missing
+            wait_until(
+                lambda: self._tail_output.stat().st_size >= size, "it is at the end"
+            )
         reading = Reading()
         read_file(reading, self._tail_output)
         self.outcome.tail_finding = judge(reading, dict(self.ledger))
@@ -306,14 +262,6 @@ def _recovery_counters(log: LogWriter) -> dict[str, Any]:
     )
     stats = log.stats()
     return {name: getattr(stats, name) for name in names}
-
-
-def _wait_until(is_reached: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_LIMIT_S
-    while not is_reached():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not reached within {WAIT_LIMIT_S} s")
-        time.sleep(0.005)
 
 
 def main() -> int:

@@ -4,6 +4,7 @@ Unless they take lines away: then the log says how many.
 """
 
 import contextlib
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -285,7 +286,8 @@ def test_processes_that_open_and_close_all_the_time_lose_nothing(
 ) -> None:
     count, rounds, lines = 16, 40, 10
     with contextlib.ExitStack() as stack:
-        arguments = (path, ledger.path, str(rounds), str(lines))
+        options = json.dumps({"ring_bytes": RING_BYTES, "max_bytes": 100_000})
+        arguments = (path, ledger.path, str(rounds), str(lines), options)
         processes = [
             stack.enter_context(started_scene("revolver.py", str(stream), *arguments))
             for stream in range(count)
