@@ -478,7 +478,7 @@ a_shift_that_fails_is_done_by_the_next_rotation(void)
     check_shift_fails(CALL_flock, 1);
     check_shift_fails(CALL_unlinkat, 1);
     check_shift_fails(CALL_rename, 1);
-    check_shift_fails(CALL_rename, 5);
+    check_shift_fails(CALL_rename_noreplace, 1);
 }
 
 RUN(TEST(the_time_stands_between_stem_and_extension),
