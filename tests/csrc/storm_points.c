@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum { EXIT_FAULT = 1, EXIT_BROKEN = 2, EXIT_UNREACHED = 3 };
-enum { LOGS = 2, STREAMS = 64, THREADS = 2, SCENES_MAX = 25, OPENERS_MAX = 4 };
+enum { LOGS = 2, STREAMS = 64, THREADS = 2, SCENES_MAX = 200, OPENERS_MAX = 4 };
 static const unsigned process_limit_s = 30;
 static const uint64_t ring_bytes = 64 * 1024, max_bytes = 48 * 1024;
 static const uint64_t hits[] = {1, 2, 17};
