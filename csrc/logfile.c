@@ -76,7 +76,9 @@ logfile_open_existing(struct logfile *file)
         return fd;
     }
     error = sys->fstat(fd, &status);
-    if (error == 0 && !S_ISREG(status.st_mode)) {
+    if (error == 0 && status.st_nlink == 0) {
+        error = -ENOENT; /* being removed: its name stays for a moment */
+    } else if (error == 0 && !S_ISREG(status.st_mode)) {
         error = -EINVAL;
     } else if (error == 0 && status.st_nlink > 1 && status.st_uid != geteuid()) {
         error = -EMLINK;

@@ -70,16 +70,19 @@ class Reading:
         if len(self.torn) < 100:
             self.torn.append(line)
 
+    def gap_notes(self) -> list[dict[str, str]]:
+        """Return what the gap events say."""
+        return [gap["annotations"] for gap in self.gaps]
+
     def gap_reasons(self) -> set[str]:
         """Return what the gap events say that happened."""
-        return {gap["annotations"]["auditring.io/reason"] for gap in self.gaps}
+        return {note["auditring.io/reason"] for note in self.gap_notes()}
 
     def gap_sum(self, reason: str, what: str) -> int:
         """Return the "count" or "bytes" that all gap events with *reason* tell of."""
-        notes = [gap["annotations"] for gap in self.gaps]
         return sum(
             int(note[f"auditring.io/{what}"])
-            for note in notes
+            for note in self.gap_notes()
             if note["auditring.io/reason"] == reason
         )
 

@@ -244,7 +244,7 @@ def test_an_unlinked_live_file_is_counted_in_the_new_one(
     check(everything, ledger)
     assert everything.gap_reasons() == {"live-file-unlinked"}
     told = everything.gap_sum("live-file-unlinked", "count")
-    assert told == taken.lines + len(taken.gaps), everything.gaps
+    assert told == taken.lines + len(taken.gaps), everything.gap_notes()
 
 
 @pytest.mark.parametrize("is_cut_in_a_line", [False, True], ids=["empty", "in-a-line"])
