@@ -1,6 +1,5 @@
 #include "batch.h"
 
-#include "crc32c.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -96,6 +95,15 @@ gap_line(const struct ring_record *record, struct gap_mark *mark)
     return record->data + sizeof(*mark);
 }
 
+/* The digest of a batch is of its records' CRCs in their order. It tells whether two
+ * readings of the same rings found the same, nothing more. */
+static uint32_t
+add_to_digest(uint32_t digest, uint32_t crc)
+{
+    return ((digest << 5 | digest >> 27) ^ crc) *
+           0x9e3779b1; /* 2^32 by the golden ratio */
+}
+
 /* What of a record goes into the log. */
 static void
 line_of(const struct ring_record *record, bool gaps_aside, const uint8_t **data,
@@ -140,22 +148,27 @@ add_part(struct batch *batch, const uint8_t *data, uint64_t size)
     part->iov_len = size;
 }
 
-/* Copies a small line behind the last one that was copied, into the same part if no
- * other stands between. */
-static void
+/* Does it stand right behind what was staged last? */
+static bool
+continues_part(const struct batch *batch, const uint8_t *data)
+{
+    const struct iovec *last;
+
+    if (batch->part_count == 0) {
+        return false;
+    }
+    last = &batch->parts[batch->part_count - 1];
+    return (const uint8_t *)last->iov_base + last->iov_len == data;
+}
+
+static const uint8_t *
 copy_line(struct batch *batch, const uint8_t *data, uint64_t size)
 {
     uint8_t *to = batch->staging + batch->staged;
-    struct iovec *last =
-        batch->part_count > 0 ? &batch->parts[batch->part_count - 1] : NULL;
 
     memcpy(to, data, size);
     batch->staged += size;
-    if (last != NULL && (uint8_t *)last->iov_base + last->iov_len == to) {
-        last->iov_len += size;
-    } else {
-        add_part(batch, to, size);
-    }
+    return to;
 }
 
 static bool
@@ -175,8 +188,11 @@ stage(struct batch *batch, const uint8_t *data, uint64_t size)
     if (!has_room(batch, size)) {
         return BATCH_FULL;
     }
-    if (size < BATCH_COPY_LIMIT) {
-        copy_line(batch, data, size);
+    if (size < BATCH_COPY_LIMIT && !continues_part(batch, data)) {
+        data = copy_line(batch, data, size);
+    }
+    if (continues_part(batch, data)) {
+        batch->parts[batch->part_count - 1].iov_len += size;
     } else {
         add_part(batch, data, size);
     }
@@ -242,7 +258,7 @@ note_taken(struct control_intent *intent, struct control_range *range,
            const struct ring_record *record)
 {
     note_skipped(intent, record);
-    intent->digest = crc32c(intent->digest, &record->crc, sizeof(record->crc));
+    intent->digest = add_to_digest(intent->digest, record->crc);
     intent->lines_after++;
     if (record->type == RING_DATA) {
         intent->records_after++;
@@ -340,7 +356,7 @@ batch_walk(const struct control_intent *intent, struct ring *const *rings,
             int result;
 
             line_of(&record, intent->gaps_aside != 0, &data, &size);
-            digest = crc32c(digest, &record.crc, sizeof(record.crc));
+            digest = add_to_digest(digest, record.crc);
             result = each(context, data, size);
             if (result != 0) {
                 return result;

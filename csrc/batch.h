@@ -26,9 +26,9 @@ enum {
     BATCH_SIZE_LIMIT = 1024 * 1024, /* but always one record */
     BATCH_PARTS = 1024,             /* IOV_MAX */
     BATCH_STAGING_SIZE = 256 * 1024,
-    /* Smaller records are copied together; larger ones are written from the ring: one
-     * more part costs the kernel about as much as copying that many bytes. */
-    BATCH_COPY_LIMIT = 512,
+    /* What stands back to back in a ring is written from there, as one part. Smaller
+     * records have holes between them, and are copied together. */
+    BATCH_COPY_LIMIT = RING_UNIT,
     BATCH_ASIDE_SIZE = 16 * 1024
 };
 

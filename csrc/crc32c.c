@@ -2,11 +2,12 @@
  *
  * The instruction takes three cycles and can start every cycle, so long inputs run as
  * three streams side by side, joined by a table that shifts a CRC over a stripe of
- * zeros (the CRC is linear over GF(2)).
+ * zeros (the CRC is linear over GF(2)). Where the processor multiplies polynomials four
+ * at a time, long inputs are folded instead: a piece A of the message that stands D
+ * bits before another may be replaced by A * x^D mod P added to that other.
  */
 #include "crc32c.h"
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -18,7 +19,8 @@
 #define CRC_U64(crc, value) __crc32cd((crc), (value))
 #define CRC_U8(crc, value) __crc32cb((crc), (value))
 #elif defined(__x86_64__)
-#include <nmmintrin.h>
+#include <immintrin.h>
+#define FOLD_TARGET __attribute__((target("avx2,vpclmulqdq,pclmul,sse4.2")))
 #define HARDWARE_TARGET __attribute__((target("sse4.2")))
 #define CRC_U64(crc, value) ((uint32_t)_mm_crc32_u64((crc), (value)))
 #define CRC_U8(crc, value) _mm_crc32_u8((crc), (value))
@@ -33,8 +35,18 @@ static const uint32_t polynomial = 0x82f63b78; /* reflected */
 static uint32_t byte_table[8][256]; /* slicing by eight */
 /* A CRC moved over a stripe of zero bytes, by each of its four bytes. */
 static uint32_t long_shift[4][256], short_shift[4][256];
-static pthread_once_t prepared = PTHREAD_ONCE_INIT;
 static bool has_hardware;
+
+#ifdef FOLD_TARGET
+enum { FOLD_BLOCK = 128 };
+
+/* What the two halves of 128 bits are multiplied by to be moved on by so many bits. */
+struct fold_step {
+    uint64_t low, high;
+};
+static struct fold_step fold_1024, fold_256, fold_128;
+static bool has_fold;
+#endif
 
 static void
 fill_byte_table(void)
@@ -73,7 +85,31 @@ fill_shift_table(uint32_t table[4][256], int stripe)
     }
 }
 
-static void
+#ifdef FOLD_TARGET
+/* x^exponent mod P; bit 31 is that of x^0, as in a CRC. */
+static uint32_t
+power_of_x(int exponent)
+{
+    uint32_t power = (uint32_t)1 << 31;
+
+    for (int i = 0; i < exponent; i++) {
+        power = (power >> 1) ^ (power & 1 ? polynomial : 0);
+    }
+    return power;
+}
+
+/* The low half of a register comes first in the message, 64 bits before the high one.
+ * The product of two reflected halves is too large by x, hence the 1 less. */
+static struct fold_step
+fold_step_over(int bits)
+{
+    return (struct fold_step){.low = (uint64_t)power_of_x(bits + 64 - 1) << 32,
+                              .high = (uint64_t)power_of_x(bits - 1) << 32};
+}
+#endif
+
+/* Before anything else runs, so that no call has to ask. */
+__attribute__((constructor)) static void
 prepare(void)
 {
     fill_byte_table();
@@ -82,7 +118,13 @@ prepare(void)
 #if defined(__aarch64__)
     has_hardware = (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0;
 #elif defined(__x86_64__)
+    __builtin_cpu_init();
     has_hardware = __builtin_cpu_supports("sse4.2");
+    has_fold = has_hardware && __builtin_cpu_supports("avx2") &&
+               __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("vpclmulqdq");
+    fold_1024 = fold_step_over(1024);
+    fold_256 = fold_step_over(256);
+    fold_128 = fold_step_over(128);
 #endif
 }
 
@@ -135,10 +177,69 @@ three_stripes(uint32_t crc, const uint8_t *at, int stripe, const uint32_t table[
     return shift(table, shift(table, crc) ^ second) ^ third;
 }
 
+#ifdef FOLD_TARGET
+FOLD_TARGET static inline __m256i
+load_fold_step(struct fold_step step)
+{
+    return _mm256_set_epi64x((int64_t)step.high, (int64_t)step.low, (int64_t)step.high,
+                             (int64_t)step.low);
+}
+
+/* Both halves of both lanes of `moved`, moved on, and added to what stands there. */
+FOLD_TARGET static inline __m256i
+fold_onto(__m256i moved, __m256i step, __m256i there)
+{
+    return _mm256_xor_si256(
+        there, _mm256_xor_si256(_mm256_clmulepi64_epi128(moved, step, 0x00),
+                                _mm256_clmulepi64_epi128(moved, step, 0x11)));
+}
+
+FOLD_TARGET static inline __m256i
+load_lanes(const uint8_t *at)
+{
+    return _mm256_loadu_si256((const void *)at);
+}
+
+/* Goes through whole blocks, one at least, and returns the CRC so far; neither it nor
+ * `crc` is inverted. */
+FOLD_TARGET static uint32_t
+fold_blocks(uint32_t crc, const uint8_t *at, size_t blocks)
+{
+    const __m256i far = load_fold_step(fold_1024), near = load_fold_step(fold_256);
+    const __m128i last = _mm_set_epi64x((int64_t)fold_128.high, (int64_t)fold_128.low);
+    __m256i a = load_lanes(at), b = load_lanes(at + 32), c = load_lanes(at + 64),
+            d = load_lanes(at + 96);
+    __m128i low, high;
+
+    a = _mm256_xor_si256(a, _mm256_set_epi64x(0, 0, 0, crc));
+    for (at += FOLD_BLOCK; --blocks > 0; at += FOLD_BLOCK) {
+        a = fold_onto(a, far, load_lanes(at));
+        b = fold_onto(b, far, load_lanes(at + 32));
+        c = fold_onto(c, far, load_lanes(at + 64));
+        d = fold_onto(d, far, load_lanes(at + 96));
+    }
+    d = fold_onto(fold_onto(fold_onto(a, near, b), near, c), near, d);
+    low = _mm256_castsi256_si128(d);
+    high = _mm256_extracti128_si256(d, 1);
+    high = _mm_xor_si128(high, _mm_xor_si128(_mm_clmulepi64_si128(low, last, 0x00),
+                                             _mm_clmulepi64_si128(low, last, 0x11)));
+    crc = CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(high));
+    return CRC_U64(crc, (uint64_t)_mm_extract_epi64(high, 1));
+}
+#endif
+
 HARDWARE_TARGET static uint32_t
 hardware(uint32_t crc, const uint8_t *at, size_t size)
 {
     crc = ~crc;
+#ifdef FOLD_TARGET
+    if (has_fold && size >= FOLD_BLOCK) {
+        size_t blocks = size / FOLD_BLOCK;
+        crc = fold_blocks(crc, at, blocks);
+        at += blocks * FOLD_BLOCK;
+        size -= blocks * FOLD_BLOCK;
+    }
+#endif
     for (; size >= 3 * LONG_STRIPE; size -= 3 * LONG_STRIPE, at += 3 * LONG_STRIPE) {
         crc = three_stripes(crc, at, LONG_STRIPE, long_shift);
     }
@@ -158,14 +259,12 @@ hardware(uint32_t crc, const uint8_t *at, size_t size)
 uint32_t
 crc32c_portable(uint32_t crc, const void *data, size_t size)
 {
-    pthread_once(&prepared, prepare);
     return portable(crc, data, size);
 }
 
 uint32_t
 crc32c(uint32_t crc, const void *data, size_t size)
 {
-    pthread_once(&prepared, prepare);
 #ifdef HARDWARE_TARGET
     if (has_hardware) {
         return hardware(crc, data, size);

@@ -60,8 +60,8 @@ void logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd);
 
 void logfile_close(struct logfile *file);
 
-/* Compares descriptor, name and size with what we left. Two system calls, if they are as
- * we left them. */
+/* Compares descriptor, name and size with what we left. Two system calls, if they are
+ * as we left them. */
 int logfile_look(struct logfile *file, struct logfile_look *look);
 
 /* What is still to be appended: parts anywhere in memory, in order. */

@@ -1,9 +1,15 @@
 /* ring.c - the record protocol.
  *
- * A record is a 32-byte header and its payload, 32-byte aligned. It changes state once:
- * its commit word becomes `position XOR nonce`. A header left from an earlier lap holds
- * another position, so consumed memory is never zeroed, and payload bytes can't imitate
- * a header without the ring's 64-bit nonce.
+ * A record is a payload in the data and an entry in the index. Payloads stand back to
+ * back, so that the consumer can hand many of them to one write; the entry of a record
+ * is that of the unit its payload begins in. A record takes up at least one unit, so no
+ * two begin in the same, and before one is reserved again all that began there a lap
+ * ago was consumed: the reservation reaches beyond the unit, and head is at most a
+ * capacity behind.
+ *
+ * A record changes state once: its commit word becomes `position XOR nonce`. An entry
+ * left from an earlier lap holds another position, so nothing is ever zeroed; payloads
+ * have no influence on entries.
  *
  * Invariants: tail - head <= capacity; [head, tail) is a sequence of reservations; no
  * reservation crosses the wrap.
@@ -31,7 +37,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CACHE_LINE = 64, PREFETCH_MAX = 2048 };
+enum {
+    CACHE_LINE = 64,
+    PREFETCH_MAX = 2048,
+    /* How far the consumer's prefetching is ahead of its reading: about what it reads
+     * while a line comes from another core. */
+    READ_AHEAD = 4096
+};
 
 /* Prefetching for a write is an instruction of its own, a no-op where it is unknown. */
 #if defined(__x86_64__)
@@ -43,7 +55,7 @@ enum { CACHE_LINE = 64, PREFETCH_MAX = 2048 };
 static const uint64_t ring_magic = 0x31676e6972647561; /* "audring1" */
 static const uint64_t sealed_bit = (uint64_t)1 << 63;
 
-struct record_header {
+struct ring_entry {
     _Atomic uint64_t commit;
     uint32_t size;
     uint16_t type;
@@ -51,7 +63,8 @@ struct record_header {
     uint32_t crc;
     uint32_t unused_1[3];
 };
-_Static_assert(sizeof(struct record_header) == RING_ALIGN, "header is one unit");
+_Static_assert(sizeof(struct ring_entry) == RING_UNIT / 2,
+               "the index is half the data");
 
 uint64_t
 ring_capacity_for(uint64_t bytes)
@@ -73,8 +86,19 @@ ring_record_limit(uint64_t capacity)
 uint64_t
 ring_span(uint64_t size)
 {
-    return (sizeof(struct record_header) + size + RING_ALIGN - 1) &
-           ~(uint64_t)(RING_ALIGN - 1);
+    return size < RING_UNIT ? RING_UNIT : size;
+}
+
+static uint64_t
+index_size(uint64_t capacity)
+{
+    return capacity / RING_UNIT * sizeof(struct ring_entry);
+}
+
+uint64_t
+ring_file_size(uint64_t capacity)
+{
+    return RING_HEADER_SIZE + index_size(capacity) + capacity;
 }
 
 void
@@ -90,11 +114,12 @@ adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity
 {
     ring->sys = sys;
     ring->shared = address;
-    ring->data = (uint8_t *)address + RING_HEADER_SIZE;
+    ring->index = (void *)((uint8_t *)address + RING_HEADER_SIZE);
+    ring->data = (uint8_t *)ring->index + index_size(capacity);
     ring->capacity = capacity;
     ring->nonce = nonce;
     /* A child must not write to its parent's ring; failing here harms nobody. */
-    (void)sys->keep_from_children(address, RING_HEADER_SIZE + ring->capacity);
+    (void)sys->keep_from_children(address, ring_file_size(capacity));
 }
 
 static void
@@ -117,7 +142,7 @@ static int
 map_new_file(struct ring *ring, const struct sys *sys, int fd,
              const struct ring_options *options, mode_t mode, gid_t gid)
 {
-    size_t size = RING_HEADER_SIZE + options->capacity;
+    size_t size = ring_file_size(options->capacity);
     void *address;
     int error = sys->fchmod(fd, mode);
 
@@ -163,7 +188,7 @@ ring_create_private(struct ring *ring, const struct sys *sys,
                     const struct ring_options *options)
 {
     void *address;
-    int error = sys->mmap_shared(-1, RING_HEADER_SIZE + options->capacity, &address);
+    int error = sys->mmap_shared(-1, ring_file_size(options->capacity), &address);
 
     if (error == 0) {
         fill_header(address, options);
@@ -182,7 +207,7 @@ is_plausible(const struct ring_shared *shared, uint64_t file_size, uint32_t slot
     return shared->magic == ring_magic && shared->version == RING_VERSION &&
            shared->slot == slot && shared->nonce == nonce &&
            capacity >= RING_CAPACITY_MIN && capacity <= RING_CAPACITY_MAX &&
-           (capacity & (capacity - 1)) == 0 && file_size == RING_HEADER_SIZE + capacity;
+           (capacity & (capacity - 1)) == 0 && file_size == ring_file_size(capacity);
 }
 
 static int
@@ -190,6 +215,7 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
              uint64_t nonce)
 {
     struct stat status;
+    uint64_t capacity;
     void *address;
     int error = sys->fstat(fd, &status);
 
@@ -208,7 +234,8 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
         sys->munmap(address, (size_t)status.st_size);
         return -EUCLEAN;
     }
-    adopt(ring, sys, address, (uint64_t)status.st_size - RING_HEADER_SIZE, nonce);
+    capacity = ((uint64_t)status.st_size - RING_HEADER_SIZE) / 3 * 2;
+    adopt(ring, sys, address, capacity, nonce);
     return 0;
 }
 
@@ -233,16 +260,21 @@ void
 ring_close(struct ring *ring)
 {
     if (ring->shared != NULL) {
-        ring->sys->munmap(ring->shared, RING_HEADER_SIZE + ring->capacity);
+        ring->sys->munmap(ring->shared, ring_file_size(ring->capacity));
         ring->shared = NULL;
     }
 }
 
-static struct record_header *
-header_at(const struct ring *ring, uint64_t position)
+static struct ring_entry *
+entry_at(const struct ring *ring, uint64_t position)
 {
-    return (struct record_header *)(void *)(ring->data +
-                                            (position & (ring->capacity - 1)));
+    return &ring->index[(position & (ring->capacity - 1)) / RING_UNIT];
+}
+
+static uint8_t *
+payload_at(const struct ring *ring, uint64_t position)
+{
+    return ring->data + (position & (ring->capacity - 1));
 }
 
 static uint32_t
@@ -260,13 +292,13 @@ record_crc(uint64_t position, uint32_t size, uint16_t type, const uint8_t *paylo
 static void
 commit_record(struct ring *ring, uint64_t position, uint32_t size, uint16_t type)
 {
-    struct record_header *header = header_at(ring, position);
+    struct ring_entry *entry = entry_at(ring, position);
 
-    header->size = size;
-    header->type = type;
-    header->crc = record_crc(position, size, type, (const uint8_t *)(header + 1));
+    entry->size = size;
+    entry->type = type;
+    entry->crc = record_crc(position, size, type, payload_at(ring, position));
     TEST_POINT(emit_before_commit);
-    atomic_store_explicit(&header->commit, position ^ ring->nonce,
+    atomic_store_explicit(&entry->commit, position ^ ring->nonce,
                           memory_order_release); /* commit:B */
     TEST_POINT(emit_after_commit);
 }
@@ -329,7 +361,7 @@ ring_reserve(struct ring *ring, uint64_t size, struct ring_reservation *out)
 uint8_t *
 ring_payload(const struct ring *ring, const struct ring_reservation *at)
 {
-    return (uint8_t *)(header_at(ring, at->position) + 1);
+    return payload_at(ring, at->position);
 }
 
 void
@@ -346,8 +378,9 @@ prefetch_next(const struct ring *ring, uint64_t position, uint64_t size)
 {
     uint64_t ahead = size < PREFETCH_MAX ? size + CACHE_LINE : PREFETCH_MAX;
 
+    __builtin_prefetch(entry_at(ring, position), 1, 3);
     for (uint64_t at = 0; at < ahead; at += CACHE_LINE) {
-        __builtin_prefetch(ring->data + ((position + at) & (ring->capacity - 1)), 1, 3);
+        __builtin_prefetch(payload_at(ring, position + at), 1, 3);
     }
 }
 
@@ -400,6 +433,22 @@ ring_head(const struct ring *ring)
     return atomic_load_explicit(&ring->shared->head, memory_order_acquire);
 }
 
+/* What was written on another core is asked for before it is read. Never beyond what
+ * was reserved as the reading began: producers need those lines for themselves. */
+static void
+read_ahead(const struct ring *ring, uint64_t position, uint64_t size, uint64_t end)
+{
+    uint64_t from = position + READ_AHEAD;
+
+    if (size > READ_AHEAD || from + size > end) {
+        return;
+    }
+    __builtin_prefetch(entry_at(ring, from), 0, 2);
+    for (uint64_t at = 0; at < size; at += CACHE_LINE) {
+        __builtin_prefetch(payload_at(ring, from + at), 0, 2);
+    }
+}
+
 enum verdict { IS_RECORD, IS_HOLE, IS_DAMAGED };
 
 /* Checks the record at `position` against everything that must hold before `end`. */
@@ -407,18 +456,19 @@ static enum verdict
 examine(const struct ring *ring, uint64_t position, uint64_t end,
         struct ring_record *record)
 {
-    struct record_header *header = header_at(ring, position);
+    struct ring_entry *entry = entry_at(ring, position);
     uint64_t room = ring->capacity - (position & (ring->capacity - 1));
     uint64_t span;
 
-    if (atomic_load_explicit(&header->commit, memory_order_acquire) !=
+    if (atomic_load_explicit(&entry->commit, memory_order_acquire) !=
         (position ^ ring->nonce)) { /* next:A */
         return IS_HOLE;
     }
-    record->data = (const uint8_t *)(header + 1);
-    record->size = header->size;
-    record->type = header->type;
-    record->crc = header->crc;
+    record->data = payload_at(ring, position);
+    record->size = entry->size;
+    record->type = entry->type;
+    record->crc = entry->crc;
+    read_ahead(ring, position, record->size, end);
     record->position = position;
     span = record->type == RING_PAD ? room : ring_span(record->size);
     if (record->size > ring_record_limit(ring->capacity) || span > room ||
@@ -431,17 +481,29 @@ examine(const struct ring *ring, uint64_t position, uint64_t end,
     return IS_RECORD;
 }
 
+bool
+ring_begins_at(const struct ring *ring, uint64_t offset, uint64_t *position)
+{
+    *position = atomic_load_explicit(&entry_at(ring, offset)->commit,
+                                     memory_order_acquire) ^ /* next:A */
+                ring->nonce;
+    return ((*position ^ offset) & (ring->capacity - 1)) / RING_UNIT == 0;
+}
+
 /* The next position after a hole whose record is whole, or end. */
 static uint64_t
 scan(const struct ring *ring, uint64_t from, uint64_t end)
 {
     struct ring_record found;
-    uint64_t position = from + RING_ALIGN;
+    uint64_t position;
 
-    while (position < end && examine(ring, position, end, &found) != IS_RECORD) {
-        position += RING_ALIGN;
+    for (uint64_t at = from & ~(uint64_t)(RING_UNIT - 1); at < end; at += RING_UNIT) {
+        if (ring_begins_at(ring, at, &position) && position > from && position < end &&
+            examine(ring, position, end, &found) == IS_RECORD) {
+            return position;
+        }
     }
-    return position;
+    return end;
 }
 
 /* Where the record after a damaged one stands, if its size can be believed. In a ring
@@ -450,7 +512,7 @@ scan(const struct ring *ring, uint64_t from, uint64_t end)
 static uint64_t
 step_over(const struct ring *ring, uint64_t position, uint64_t end)
 {
-    uint64_t span = ring_span(header_at(ring, position)->size);
+    uint64_t span = ring_span(entry_at(ring, position)->size);
     uint64_t room = ring->capacity - (position & (ring->capacity - 1));
 
     return span <= room && span <= end - position ? position + span
@@ -460,7 +522,7 @@ step_over(const struct ring *ring, uint64_t position, uint64_t end)
 bool
 ring_is_consistent(const struct ring *ring, uint64_t head, uint64_t tail)
 {
-    return ((head | tail) & (RING_ALIGN - 1)) == 0 && tail - head <= ring->capacity;
+    return tail - head <= ring->capacity;
 }
 
 int
@@ -507,12 +569,18 @@ wake(const struct sys *sys, _Atomic uint32_t *word, _Atomic uint32_t *waiters)
     }
 }
 
+/* A producer that is woken for each batch fills its room at once and sleeps again, and
+ * both sides pay for it. With half a ring free it has something to do. Until then its
+ * own limit ends its wait, if the consumer gets no further. */
 void
 ring_publish(struct ring *ring, uint64_t head)
 {
-    atomic_store_explicit(&ring->shared->head, head,
-                          memory_order_release); /* publish:B */
-    wake(ring->sys, &ring->shared->space_word, &ring->shared->space_waiters);
+    struct ring_shared *shared = ring->shared;
+
+    atomic_store_explicit(&shared->head, head, memory_order_release); /* publish:B */
+    if (ring_tail(ring) - head <= ring->capacity / 2) {
+        wake(ring->sys, &shared->space_word, &shared->space_waiters);
+    }
 }
 
 void

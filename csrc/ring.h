@@ -13,8 +13,8 @@
  * Errors:     0 or a negative errno. -EAGAIN: full; -EMSGSIZE: above
  *             ring_record_limit; -ESTALE: sealed, open another ring; -EUCLEAN: head and
  *             tail contradict each other. None of them reserved anything.
- * Units:      sizes in bytes; a position counts bytes since the ring began, is a
- *             multiple of RING_ALIGN and never wraps (2^63 bytes are centuries).
+ * Units:      sizes in bytes; a position counts bytes since the ring began and never
+ *             wraps (2^63 bytes are centuries).
  */
 #ifndef AUDITRING_RING_H
 #define AUDITRING_RING_H
@@ -27,9 +27,9 @@
 #include <stdint.h>
 
 enum {
-    RING_ALIGN = 32, /* a record header never crosses a cache line or the wrap */
-    RING_HEADER_SIZE = 4096, /* one page before the data */
-    RING_VERSION = 1,
+    RING_UNIT = 64, /* the least that a record takes up: in no unit begin two of them */
+    RING_HEADER_SIZE = 4096, /* one page before the index and the data */
+    RING_VERSION = 2,
     RING_NAME_SIZE = 40 /* "ring.<slot>.<nonce>" and the NUL */
 };
 
@@ -42,8 +42,9 @@ enum ring_type {
     RING_GAP = 2 /* struct gap_mark, then a line (gap.h) */
 };
 
-/* The first page of the file. Each group stands 256 bytes from the next, so that
- * producers and the consumer never write to the same pair of cache lines. */
+/* The first page of the file; the index, half as large as the data, and the data
+ * follow. Each group stands 256 bytes from the next, so that producers and the consumer
+ * never write to the same pair of cache lines. */
 struct ring_shared {
     /* Written once, before the slot goes live. */
     uint64_t magic;
@@ -84,6 +85,7 @@ _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "lock-free is also address-free");
 struct ring {
     const struct sys *sys;
     struct ring_shared *shared; /* NULL: closed */
+    struct ring_entry *index; /* one for each unit of the data */
     uint8_t *data;
     uint64_t capacity;
     uint64_t nonce;
@@ -122,8 +124,13 @@ uint64_t ring_capacity_for(uint64_t bytes);
 /* The largest payload of one record: half the ring less 64 bytes. */
 uint64_t ring_record_limit(uint64_t capacity);
 
-/* Bytes that a payload takes up in the ring. */
+/* Bytes that a payload takes up in the ring: its own, but at least one unit. Payloads
+ * that follow each other in time stand back to back, whoever wrote them, but at the
+ * wrap. */
 uint64_t ring_span(uint64_t size);
+
+/* The file's size. */
+uint64_t ring_file_size(uint64_t capacity);
 
 /* The file's name. */
 void ring_name(uint32_t slot, uint64_t nonce, char out[RING_NAME_SIZE]);
@@ -166,6 +173,10 @@ bool ring_is_sealed(const struct ring *ring);
 
 uint64_t ring_tail(const struct ring *ring); /* without the seal */
 uint64_t ring_head(const struct ring *ring);
+
+/* Where the record begins that the index has for the unit at `offset` of the data;
+ * false: that entry was never used, or not by this ring. Nothing else is checked. */
+bool ring_begins_at(const struct ring *ring, uint64_t offset, uint64_t *position);
 
 /* Whether two positions can be a head and a tail of it: both come from the file. */
 bool ring_is_consistent(const struct ring *ring, uint64_t head, uint64_t tail);

@@ -95,7 +95,7 @@ compare_positions(const void *left, const void *right)
 static int
 save_ring(struct salvage *salvage, struct ring *ring)
 {
-    uint64_t units = ring->capacity / RING_ALIGN, found = 0, head = ring_head(ring);
+    uint64_t units = ring->capacity / RING_UNIT, found = 0, head = ring_head(ring);
     uint64_t *positions = calloc(units, sizeof(*positions));
     struct ring_record record;
     int error = 0;
@@ -103,11 +103,9 @@ save_ring(struct salvage *salvage, struct ring *ring)
     if (positions == NULL) {
         return -ENOMEM;
     }
-    for (uint64_t offset = 0; offset < ring->capacity; offset += RING_ALIGN) {
-        uint64_t commit, position;
-        memcpy(&commit, ring->data + offset, sizeof(commit));
-        position = commit ^ ring->nonce;
-        if ((position & (ring->capacity - 1)) == offset && position >= head &&
+    for (uint64_t offset = 0; offset < ring->capacity; offset += RING_UNIT) {
+        uint64_t position;
+        if (ring_begins_at(ring, offset, &position) && position >= head &&
             position < INT64_MAX &&
             ring_next(ring, position, position + ring->capacity, false, &record) &&
             record.position == position) {

@@ -909,7 +909,7 @@ writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
     }
     if (atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
         /* A gap event goes first. */
-        size += ring_span(sizeof(struct gap_mark) + GAP_LINE_MAX) + RING_ALIGN;
+        size = ring_span(size + 1) + ring_span(sizeof(struct gap_mark) + GAP_LINE_MAX);
     }
     ring_wait_space(&own->ring, size + 1, limit_ns);
     atomic_fetch_add_explicit(&own->ring.shared->blocked_ns,

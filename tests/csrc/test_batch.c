@@ -76,6 +76,32 @@ nothing_staged_is_an_empty_batch(void)
     scene_close();
 }
 
+/* One part whatever the number of lines; but small ones with holes between them are
+ * brought together in another. */
+static void
+what_stands_back_to_back_is_written_from_the_ring(void)
+{
+    char text[100] = {0};
+
+    memset(text, 'x', sizeof(text) - 1);
+    scene_open(&plain);
+    for (int i = 0; i < 50; i++) {
+        scene_put(0, text);
+    }
+    for (int i = 0; i < 50; i++) {
+        scene_put(1, "small");
+    }
+
+    scene_stage();
+
+    /* Two of the first ring, which begins just before its wrap. */
+    CHECK_EQUAL(scene.batch.part_count, 3);
+    CHECK_EQUAL(scene.batch.staged, 50 * strlen("line small\n"));
+    write_staged();
+    CHECK_EQUAL(count_of(COUNTER_records_written), 100);
+    scene_close();
+}
+
 static void
 a_source_gives_no_more_than_its_quota_but_always_a_record(void)
 {
@@ -96,8 +122,8 @@ a_source_gives_no_more_than_its_quota_but_always_a_record(void)
     batch_begin(&scene.batch);
     CHECK_EQUAL(batch_take(&scene.batch, &source, 400), BATCH_TOOK_ALL);
     write_staged();
-    /* A pad of 64 bytes before the wrap, and three records of 96. */
-    CHECK_EQUAL(count_of(COUNTER_records_written), 1 + 3);
+    /* A pad before the wrap, and five records of 64. */
+    CHECK_EQUAL(count_of(COUNTER_records_written), 1 + 5);
     scene_close();
 }
 
@@ -756,6 +782,7 @@ drained_records_stay_when_nobody_asked(void)
 
 RUN(TEST(records_of_all_rings_are_written_in_turn),
     TEST(nothing_staged_is_an_empty_batch),
+    TEST(what_stands_back_to_back_is_written_from_the_ring),
     TEST(a_source_gives_no_more_than_its_quota_but_always_a_record),
     TEST(what_was_reserved_after_the_pass_began_waits_for_the_next),
     TEST(small_and_large_records_keep_their_order), TEST(a_full_batch_is_told),

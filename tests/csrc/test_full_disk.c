@@ -195,9 +195,9 @@ open_on_a_full_disk(void)
     }
     CHECK_EQUAL(unlink("ballast"), 0);
     log_close(writer);
-    CHECK_EQUAL(log_count(file_text("audit.log"),
-                          "line in a ring that has all of its room"),
-                200);
+    CHECK_EQUAL(
+        log_count(file_text("audit.log"), "line in a ring that has all of its room"),
+        200);
 }
 
 static void

@@ -14,7 +14,7 @@ static const uint64_t capacity = 64 * 1024;
 
 /* Around the wrap of the ring, of 32 bits, and far away. */
 static const uint64_t firsts[] = {0,
-                                  64 * 1024 - 32,
+                                  64 * 1024 - 33,
                                   64 * 1024 - 64,
                                   UINT64_C(0xffffffe0),
                                   UINT64_C(0x100000000) - 64 * 1024,
@@ -74,11 +74,14 @@ records_are_read_in_order_and_whole(void)
         struct ring ring = open_ring(firsts[i]);
 
         CHECK_EQUAL(put(&ring, "one"), 0);
-        CHECK_EQUAL(put(&ring, "two, which is longer than a header of 32 bytes"), 0);
+        CHECK_EQUAL(put(&ring, "two, which is longer than one unit of the ring: "
+                               "sixty-four bytes and more"),
+                    0);
         CHECK_EQUAL(put(&ring, ""), 0);
 
         CHECK_TEXT(take(&ring), "one");
-        CHECK_TEXT(take(&ring), "two, which is longer than a header of 32 bytes");
+        CHECK_TEXT(take(&ring), "two, which is longer than one unit of the ring: "
+                                "sixty-four bytes and more");
         CHECK_TEXT(take(&ring), "");
         CHECK(take(&ring) == NULL);
         CHECK_EQUAL(ring_head(&ring), ring_tail(&ring));
@@ -114,6 +117,30 @@ a_record_knows_its_type_and_place(void)
     ring_close(&ring);
 }
 
+static void
+payloads_stand_back_to_back(void)
+{
+    for (int i = 0; i < FIRSTS; i++) {
+        struct ring ring = open_ring(firsts[i]);
+        const uint8_t *expected = NULL;
+        struct ring_record record;
+        char text[200] = {0};
+
+        for (size_t size = RING_UNIT; size < sizeof(text); size++) {
+            memset(text, 'x', size);
+            CHECK_EQUAL(put(&ring, text), 0);
+            CHECK_EQUAL(
+                ring_next(&ring, ring_head(&ring), ring_tail(&ring), false, &record),
+                1);
+            CHECK(record.data == expected || record.data == ring.data ||
+                  expected == NULL);
+            expected = record.data + size;
+            ring_publish(&ring, record.next);
+        }
+        ring_close(&ring);
+    }
+}
+
 /* Every size in turn, so that the end of the ring is met at every distance. */
 static void
 nothing_crosses_the_wrap(void)
@@ -139,10 +166,15 @@ a_pad_before_the_wrap_is_never_seen(void)
     struct ring ring = open_ring(capacity - 64);
     struct ring_record record;
 
-    CHECK_EQUAL(put(&ring, "this record does not fit into 64 bytes"), 0);
+    CHECK_EQUAL(
+        put(&ring,
+            "this record does not fit into 64 bytes, as it is of more than these"),
+        0);
 
-    CHECK(is_record(&ring, capacity - 64, false,
-                    "this record does not fit into 64 bytes", &record));
+    CHECK(
+        is_record(&ring, capacity - 64, false,
+                  "this record does not fit into 64 bytes, as it is of more than these",
+                  &record));
     CHECK_EQUAL(record.position, capacity);
     CHECK_EQUAL(record.skipped + record.damaged, 0);
     ring_close(&ring);
@@ -306,8 +338,9 @@ a_record_of_an_earlier_lap_is_no_record(void)
     struct ring ring = open_ring(0);
     struct ring_reservation hole;
     struct ring_record record;
-    const char *text = "a record whose span divides the ring's capacity: ninety-six of"
-                       " one hundred and twenty-eight";
+    char text[129] = {0}; /* whose span divides the ring's capacity */
+
+    memset(text, 'x', sizeof(text) - 1);
 
     for (uint64_t used = 0; used < capacity; used += 128) {
         CHECK_EQUAL(put(&ring, text), 0);
@@ -350,21 +383,22 @@ a_payload_can_not_pass_for_a_record(void)
 }
 
 static uint8_t *
-header_of(struct ring *ring, uint64_t position)
+entry_of(struct ring *ring, uint64_t position)
 {
-    return ring->data + (position & (capacity - 1));
+    return (uint8_t *)ring->index + (position & (capacity - 1)) / RING_UNIT * 32;
 }
 
-/* The byte at `offset` of a committed record is changed by `mask`. */
+/* The byte at `offset` of a committed record's entry is changed by `mask`, or of its
+ * payload, if that is where it begins. */
 static void
-check_damaged(size_t offset, uint8_t mask)
+check_damaged(size_t offset, bool of_payload, uint8_t mask)
 {
     struct ring ring = open_ring(0);
     struct ring_record record;
 
     CHECK_EQUAL(put(&ring, "this one will be damaged"), 0);
     CHECK_EQUAL(put(&ring, "this one is whole"), 0);
-    header_of(&ring, 0)[offset] ^= mask;
+    (of_payload ? ring.data : entry_of(&ring, 0))[offset] ^= mask;
 
     CHECK(is_record(&ring, 0, false, "this one is whole", &record));
     CHECK_EQUAL(record.damaged, 1);
@@ -375,15 +409,15 @@ check_damaged(size_t offset, uint8_t mask)
 static void
 a_damaged_record_is_passed_over_and_counted(void)
 {
-    check_damaged(32, 0x01);      /* payload, first byte */
-    check_damaged(32 + 23, 0x80); /* payload, last byte */
-    check_damaged(8, 0x01);       /* size: one off */
-    check_damaged(11, 0x80);      /* size: above any limit */
-    check_damaged(9, 0x20);       /* size: beyond the tail */
-    check_damaged(12, 0x03);      /* type: a gap event */
-    check_damaged(12, 0x01);      /* type: a pad with a payload */
-    check_damaged(13, 0x10);      /* type: unknown */
-    check_damaged(16, 0x01);      /* CRC */
+    check_damaged(0, true, 0x01);      /* payload, first byte */
+    check_damaged(23, true, 0x80); /* payload, last byte */
+    check_damaged(8, false, 0x01);       /* size: one off */
+    check_damaged(11, false, 0x80);      /* size: above any limit */
+    check_damaged(9, false, 0x20);       /* size: beyond the tail */
+    check_damaged(12, false, 0x03);      /* type: a gap event */
+    check_damaged(12, false, 0x01);      /* type: a pad with a payload */
+    check_damaged(13, false, 0x10);      /* type: unknown */
+    check_damaged(16, false, 0x01);      /* CRC */
 }
 
 static void
@@ -396,7 +430,7 @@ a_committed_size_can_not_reach_beyond_the_ring(void)
     CHECK_EQUAL(put(&ring, "at the end of the ring"), 0);
     CHECK_EQUAL(put(&ring, "and one more"), 0);
     CHECK_EQUAL(put(&ring, "at its beginning"), 0);
-    memcpy(header_of(&ring, capacity - 128) + 8, &size, sizeof(size));
+    memcpy(entry_of(&ring, capacity - 128) + 8, &size, sizeof(size));
 
     CHECK_EQUAL(ring_next(&ring, capacity - 128, ring_tail(&ring), false, &record), 1);
     CHECK_EQUAL(record.damaged, 1);
@@ -478,8 +512,8 @@ a_pad_that_is_in_the_way_counts_as_used(void)
     take(&ring);
     CHECK_EQUAL(put(&ring, "exactly thirty-two bytes of text"), 0);
 
-    /* 64 bytes are free, at the very end; a record of 96 needs the beginning too. */
-    ring_wait_space(&ring, 64, 1000);
+    /* 64 bytes are free, at the very end; a larger record needs the beginning too. */
+    ring_wait_space(&ring, 65, 1000);
 
     CHECK_EQUAL(sys_test_calls(CALL_futex_wait), 1);
     ring_close(&ring);
@@ -497,6 +531,22 @@ publishing_wakes_only_those_who_wait(void)
     CHECK_EQUAL(put(&ring, "two"), 0);
     ring.shared->space_waiters = 1;
     take(&ring);
+    CHECK_EQUAL(sys_test_calls(CALL_futex_wake), 1);
+    ring_close(&ring);
+}
+
+static void
+nobody_is_woken_before_half_the_ring_is_free(void)
+{
+    struct ring ring = open_ring(0);
+
+    fill_ring(&ring);
+    ring.shared->space_waiters = 1;
+    while (ring_tail(&ring) - ring_head(&ring) > capacity / 2) {
+        CHECK_EQUAL(sys_test_calls(CALL_futex_wake), 0);
+        take(&ring);
+    }
+
     CHECK_EQUAL(sys_test_calls(CALL_futex_wake), 1);
     ring_close(&ring);
 }
@@ -541,7 +591,7 @@ a_file_is_named_by_slot_and_nonce_and_private(void)
 
     CHECK_EQUAL(stat(file_name, &status), 0);
     CHECK_EQUAL(status.st_mode & 07777, 0600);
-    CHECK_EQUAL(status.st_size, RING_HEADER_SIZE + capacity);
+    CHECK_EQUAL(status.st_size, ring_file_size(capacity));
     CHECK(status.st_blocks * 512 >= (int64_t)capacity);
     ring_close(&ring);
     CHECK_EQUAL(sys_test_descriptors(), 0);
@@ -705,8 +755,8 @@ a_file_of_another_size_is_refused(void)
                                   1,
                                   RING_HEADER_SIZE - 1,
                                   RING_HEADER_SIZE,
-                                  RING_HEADER_SIZE + 64 * 1024 - 1,
-                                  RING_HEADER_SIZE + 64 * 1024 + 1};
+                                  RING_HEADER_SIZE + 96 * 1024 - 1,
+                                  RING_HEADER_SIZE + 96 * 1024 + 1};
 
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         new_file();
@@ -724,7 +774,7 @@ a_capacity_that_is_none_is_refused(void)
     for (size_t i = 0; i < sizeof(capacities) / sizeof(capacities[0]); i++) {
         new_file();
         change_file(offsetof(struct ring_shared, capacity), &capacities[i], 8);
-        CHECK_EQUAL(truncate(file_name, RING_HEADER_SIZE + (off_t)capacities[i]), 0);
+        CHECK_EQUAL(truncate(file_name, (off_t)ring_file_size(capacities[i])), 0);
         check_refused(-EUCLEAN);
     }
 }
@@ -771,17 +821,17 @@ a_capacity_is_the_next_power_of_two_within_the_limits(void)
 }
 
 static void
-a_span_is_header_and_payload_in_whole_units(void)
+a_span_is_the_payload_but_a_unit_at_least(void)
 {
-    CHECK_EQUAL(ring_span(0), 32);
+    CHECK_EQUAL(ring_span(0), 64);
     CHECK_EQUAL(ring_span(1), 64);
-    CHECK_EQUAL(ring_span(32), 64);
-    CHECK_EQUAL(ring_span(33), 96);
+    CHECK_EQUAL(ring_span(64), 64);
+    CHECK_EQUAL(ring_span(65), 65);
 }
 
 RUN(TEST(records_are_read_in_order_and_whole), TEST(a_newline_is_added_when_asked_for),
-    TEST(a_record_knows_its_type_and_place), TEST(nothing_crosses_the_wrap),
-    TEST(a_pad_before_the_wrap_is_never_seen),
+    TEST(a_record_knows_its_type_and_place), TEST(payloads_stand_back_to_back),
+    TEST(nothing_crosses_the_wrap), TEST(a_pad_before_the_wrap_is_never_seen),
     TEST(the_largest_record_fits_and_a_larger_one_is_refused),
     TEST(a_full_ring_refuses_and_reserves_nothing),
     TEST(a_ring_can_be_filled_to_its_last_byte), TEST(crossing_the_middle_is_told_once),
@@ -797,7 +847,8 @@ RUN(TEST(records_are_read_in_order_and_whole), TEST(a_newline_is_added_when_aske
     TEST(waiting_for_space_ends_at_its_limit),
     TEST(waiting_for_space_that_is_there_does_not_wait),
     TEST(a_pad_that_is_in_the_way_counts_as_used),
-    TEST(publishing_wakes_only_those_who_wait), TEST(what_is_durable_is_told),
+    TEST(publishing_wakes_only_those_who_wait),
+    TEST(nobody_is_woken_before_half_the_ring_is_free), TEST(what_is_durable_is_told),
     TEST(a_file_is_named_by_slot_and_nonce_and_private),
     TEST(an_umask_does_not_change_the_mode), TEST(what_one_process_wrote_another_reads),
     TEST(a_file_that_exists_is_not_touched),
@@ -807,4 +858,4 @@ RUN(TEST(records_are_read_in_order_and_whole), TEST(a_newline_is_added_when_aske
     TEST(what_is_no_file_of_ours_is_refused),
     TEST(an_opening_that_fails_keeps_nothing_open),
     TEST(a_capacity_is_the_next_power_of_two_within_the_limits),
-    TEST(a_span_is_header_and_payload_in_whole_units))
+    TEST(a_span_is_the_payload_but_a_unit_at_least))
