@@ -551,7 +551,12 @@ static uint64_t
 step(struct writer *writer)
 {
     uint64_t now = writer->sys->now_mono();
+    struct own_ring *current =
+        atomic_load_explicit(&writer->current, memory_order_acquire);
 
+    if (current != NULL) {
+        ring_populate(&current->ring);
+    }
     if (writer->is_private) {
         return lead(writer, now);
     }

@@ -42,7 +42,8 @@ enum {
     PREFETCH_MAX = 2048,
     /* How far the consumer's prefetching is ahead of its reading: about what it reads
      * while a line comes from another core. */
-    READ_AHEAD = 4096
+    READ_AHEAD = 4096,
+    POPULATE_FIRST = 1024 * 1024
 };
 
 /* Prefetching for a write is an instruction of its own, a no-op where it is unknown. */
@@ -118,6 +119,7 @@ adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity
     ring->data = (uint8_t *)ring->index + index_size(capacity);
     ring->capacity = capacity;
     ring->nonce = nonce;
+    ring->populated = 0;
     /* A child must not write to its parent's ring; failing here harms nobody. */
     (void)sys->keep_from_children(address, ring_file_size(capacity));
 }
@@ -403,6 +405,26 @@ ring_write(struct ring *ring, enum ring_type type, const void *data, size_t size
     ring_commit(ring, out, (uint32_t)size, type);
     prefetch_next(ring, out->end, size);
     return 0;
+}
+
+void
+ring_populate(struct ring *ring)
+{
+    uint64_t begin = ring->populated, end = ring->capacity;
+
+    if (begin == end) {
+        return;
+    }
+    if (begin == 0) {
+        end = POPULATE_FIRST < end ? POPULATE_FIRST : end;
+    } else if (ring_tail(ring) - ring->shared->first_position <= begin / 2) {
+        return;
+    }
+    /* A kernel that can't (before 5.14) gives each page when it is written to. */
+    (void)ring->sys->populate((uint8_t *)ring->index + index_size(begin),
+                              index_size(end) - index_size(begin));
+    (void)ring->sys->populate(ring->data + begin, end - begin);
+    ring->populated = end;
 }
 
 uint64_t

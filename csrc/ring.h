@@ -89,6 +89,7 @@ struct ring {
     uint8_t *data;
     uint64_t capacity;
     uint64_t nonce;
+    uint64_t populated; /* the bytes of the data that ring_populate has been through */
 };
 
 struct ring_options {
@@ -166,6 +167,11 @@ void ring_commit(struct ring *ring, const struct ring_reservation *at, uint32_t 
 /* Reserve, copy, commit. `terminate` adds a newline to the payload. */
 int ring_write(struct ring *ring, enum ring_type type, const void *data, size_t size,
                bool terminate, struct ring_reservation *out);
+
+/* Has the kernel give the pages that will be written to next, so that no producer waits
+ * for them: at first a MiB, all of them once that did not suffice. For the owner's
+ * thread, again and again. */
+void ring_populate(struct ring *ring);
 
 /* Ends reserving, once for all, and tells the final tail. May be called again. */
 uint64_t ring_seal(struct ring *ring);

@@ -17,6 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Linux 5.14; older headers don't have it. */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
 static int
 negative_errno(int result)
 {
@@ -213,6 +218,12 @@ posix_keep_from_children(void *address, size_t size)
 }
 
 static int
+posix_populate(void *address, size_t size)
+{
+    return negative_errno(madvise(address, size, MADV_POPULATE_WRITE));
+}
+
+static int
 posix_lock_byte(int fd, int command, short type, uint64_t offset)
 {
     struct flock range = {
@@ -405,6 +416,7 @@ const struct sys sys_posix = {
     .mmap_shared = posix_mmap_shared,
     .munmap = posix_munmap,
     .keep_from_children = posix_keep_from_children,
+    .populate = posix_populate,
     .lock_byte = posix_lock_byte,
     .flock = posix_flock,
     .futex_wait = posix_futex_wait,

@@ -56,6 +56,8 @@ struct sys {
     int (*munmap)(void *address, size_t size);
     /* Forked children will not have the mapping. */
     int (*keep_from_children)(void *address, size_t size);
+    /* Gives the pages to write to at once; whole pages only. */
+    int (*populate)(void *address, size_t size);
     /* command: F_SETLK or F_GETLK over one byte, type F_RDLCK/F_WRLCK/F_UNLCK.
      * F_GETLK returns 0 when the byte is free for us, 1 when somebody holds it. */
     int (*lock_byte)(int fd, int command, short type, uint64_t offset);

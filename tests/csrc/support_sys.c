@@ -270,6 +270,13 @@ test_keep_from_children(void *address, size_t size)
 }
 
 static int
+test_populate(void *address, size_t size)
+{
+    FAIL_HERE(populate);
+    return sys_posix.populate(address, size);
+}
+
+static int
 test_lock_byte(int fd, int command, short type, uint64_t offset)
 {
     FAIL_HERE(lock_byte);

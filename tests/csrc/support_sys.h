@@ -44,6 +44,7 @@
     X(mmap_shared)                                                                     \
     X(munmap)                                                                          \
     X(keep_from_children)                                                              \
+    X(populate)                                                                        \
     X(lock_byte)                                                                       \
     X(flock)                                                                           \
     X(futex_wait)                                                                      \

@@ -614,6 +614,65 @@ an_umask_does_not_change_the_mode(void)
     ring_close(&ring);
 }
 
+static bool
+is_resident(const uint8_t *address, size_t size)
+{
+    unsigned char pages[1024] = {0};
+
+    CHECK(size / 4096 <= sizeof(pages));
+    CHECK_EQUAL(mincore((void *)(uintptr_t)address, size, pages), 0);
+    for (size_t i = 0; i < size / 4096; i++) {
+        if ((pages[i] & 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* An idle ring has the pages of a MiB, a busy one all of them. */
+static void
+pages_are_given_before_they_are_written_to(void)
+{
+    struct ring_options options = {.capacity = 4 * 1024 * 1024, .nonce = nonce};
+    struct ring ring;
+    char text[4096];
+
+    memset(text, 'x', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    sys_test_reset();
+    CHECK_EQUAL(ring_create_private(&ring, &sys_test, &options), 0);
+
+    ring_populate(&ring);
+    ring_populate(&ring);
+    CHECK(is_resident((uint8_t *)ring.index, 512 * 1024));
+    CHECK(is_resident(ring.data, 1024 * 1024));
+    CHECK(!is_resident(ring.data + 1024 * 1024, 4096));
+    CHECK_EQUAL(sys_test_calls(CALL_populate), 2);
+
+    while (ring_tail(&ring) <= 512 * 1024) {
+        CHECK_EQUAL(put(&ring, text), 0);
+    }
+    ring_populate(&ring);
+    ring_populate(&ring);
+    CHECK(is_resident((uint8_t *)ring.index, 2 * 1024 * 1024));
+    CHECK(is_resident(ring.data, 4 * 1024 * 1024));
+    CHECK_EQUAL(sys_test_calls(CALL_populate), 4);
+    ring_close(&ring);
+}
+
+static void
+a_kernel_that_does_not_give_pages_is_no_harm(void)
+{
+    struct ring ring = open_ring(0);
+
+    sys_test_fail(CALL_populate, EINVAL, 1, 1000);
+    ring_populate(&ring);
+
+    CHECK_EQUAL(put(&ring, "one"), 0);
+    CHECK_TEXT(take(&ring), "one");
+    ring_close(&ring);
+}
+
 static void
 what_one_process_wrote_another_reads(void)
 {
@@ -850,8 +909,10 @@ RUN(TEST(records_are_read_in_order_and_whole), TEST(a_newline_is_added_when_aske
     TEST(publishing_wakes_only_those_who_wait),
     TEST(nobody_is_woken_before_half_the_ring_is_free), TEST(what_is_durable_is_told),
     TEST(a_file_is_named_by_slot_and_nonce_and_private),
-    TEST(an_umask_does_not_change_the_mode), TEST(what_one_process_wrote_another_reads),
-    TEST(a_file_that_exists_is_not_touched),
+    TEST(an_umask_does_not_change_the_mode),
+    TEST(pages_are_given_before_they_are_written_to),
+    TEST(a_kernel_that_does_not_give_pages_is_no_harm),
+    TEST(what_one_process_wrote_another_reads), TEST(a_file_that_exists_is_not_touched),
     TEST(a_creation_that_fails_leaves_nothing_behind),
     TEST(a_child_does_not_have_the_ring), TEST(a_forged_header_is_refused),
     TEST(a_file_of_another_size_is_refused), TEST(a_capacity_that_is_none_is_refused),
