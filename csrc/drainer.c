@@ -551,12 +551,7 @@ static uint64_t
 step(struct writer *writer)
 {
     uint64_t now = writer->sys->now_mono();
-    struct own_ring *current =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
 
-    if (current != NULL) {
-        ring_populate(&current->ring);
-    }
     if (writer->is_private) {
         return lead(writer, now);
     }
@@ -588,6 +583,17 @@ doze(struct writer *writer, bool leads, uint32_t seen, uint64_t sleep_ns)
     atomic_store_explicit(&shared->leader_sleeps, 0, memory_order_relaxed);
 }
 
+static void
+populate_current(const struct writer *writer)
+{
+    struct own_ring *current =
+        atomic_load_explicit(&writer->current, memory_order_acquire);
+
+    if (current != NULL) {
+        ring_populate(&current->ring);
+    }
+}
+
 static void *
 run(void *context)
 {
@@ -605,6 +611,7 @@ run(void *context)
         uint64_t sleep_ns = step(writer);
         bool leads = writer->is_private || writer->leader.leads;
 
+        populate_current(writer);
         if (sleep_ns > 0 &&
             !atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
             doze(writer, leads, leads ? asked : woken, sleep_ns);
