@@ -217,6 +217,17 @@ def test_newlines_in_text_do_not_end_a_line_of_json(tmp_path: Path) -> None:
     assert json.loads(content(tmp_path)) == event
 
 
+def test_numbers_that_json_lacks_are_null_and_counted(tmp_path: Path) -> None:
+    numbers = [float("nan"), (1.5, float("inf")), {"low": float("-inf")}, None]
+    with open_log(tmp_path) as log:
+        log.write_json({"numbers": numbers})
+
+        assert log.stats().coerced_values == 3
+    assert json.loads(content(tmp_path)) == {
+        "numbers": [None, [1.5, None], {"low": None}, None]
+    }
+
+
 def test_odd_values_are_written_as_something_and_counted(tmp_path: Path) -> None:
     circle: dict[str, object] = {}
     circle["circle"] = circle

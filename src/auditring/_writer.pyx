@@ -14,6 +14,7 @@ from cpython.buffer cimport (
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EBUSY, EINVAL, EMSGSIZE, EPERM, EPIPE, EREMOTE, EUSERS
+from libc.math cimport isfinite
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.string cimport memchr
 
@@ -28,6 +29,9 @@ from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
+
+cdef extern from "string.h" nogil:
+    void *memmem(const void *text, size_t size, const void *part, size_t part_size)
 
 cdef object dumps = orjson.dumps
 
@@ -76,6 +80,20 @@ cdef uint64_t _slice_ns(int64_t deadline) except? 0:
     if left >= <int64_t> SLICE_NS:
         return SLICE_NS
     return <uint64_t> left if left > 0 else 0
+
+
+cdef Py_ssize_t _count_not_finite(object value) except -1:
+    """Count the NaNs and infinities in what orjson made JSON of: it writes null."""
+    cdef Py_ssize_t count = 0
+    if isinstance(value, float):
+        return not isfinite(<double> value)
+    if isinstance(value, dict):
+        for item in (<dict> value).values():
+            count += _count_not_finite(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            count += _count_not_finite(item)
+    return count
 
 
 cdef class Writer:
@@ -200,7 +218,8 @@ cdef class Writer:
 
         What JSON has no form for becomes something that it has one for, and is counted
         in ``stats().coerced_values``: bytes and broken text, sets, keys that are no
-        text, unknown objects, what is nested too deep or in itself. NaN is null.
+        text, unknown objects, what is nested too deep or in itself. NaN and infinities
+        are null.
 
         Thread-safety: any thread; nobody may change *value* meanwhile.
 
@@ -219,6 +238,9 @@ cdef class Writer:
             line = dumps(value)
         except Exception:  # Foreign code may run in it: the event stays, come what may.
             line = self._coerced(value)
+        else:
+            if memmem(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line), b"null", 4):
+                self.coerced_values += _count_not_finite(value)
         return self._commit(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
 
     cdef bytes _coerced(self, object value):
