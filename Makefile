@@ -65,6 +65,7 @@ mutants:
 
 soak: $(BIN)/.installed
 	$(BIN)/python bench/soak.py --minutes $(SOAK_MINUTES)
+	$(BIN)/python tests/crash/soak.py --minutes $(SOAK_MINUTES)
 
 # The counts of an earlier run go first: the programs would add to them.
 coverage: $(BIN)/.dev
