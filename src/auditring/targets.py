@@ -30,7 +30,7 @@ class RequestTarget(StrEnum):
 
 
 class Role(StrEnum):
-    """Who serves the paths; an agent's don't name the cluster, because it has but one."""
+    """Who serves the paths; an agent has but one cluster and doesn't name it."""
 
     GATEWAY = "gateway"
     AGENT = "agent"
