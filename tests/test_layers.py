@@ -23,6 +23,13 @@ PYTHON_SHELVES = [
     # 2: events
     {"event"},
     {"attributes", "targets"},
+    # 3: what a policy says
+    {"nodes"},
+    {"jsontext", "yamlevents", "yamlscalar", "schema"},
+    {"yamltext"},
+    {"rules"},
+    {"validation"},
+    {"policyfile", "decisions"},
     # 3: decide, write, read
     {"backups", "formats"},
     {"packing", "space"},
