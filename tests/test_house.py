@@ -151,9 +151,11 @@ def test_the_build_group_is_what_the_build_requires() -> None:
 
 
 def test_the_declared_dependencies_are_those_that_are_imported() -> None:
+    distributions = metadata.packages_distributions()
     imported: set[str] = set()
     for path in MODULES:
-        imported |= third_party_imports(path.read_text(encoding="utf-8"))
+        for package in third_party_imports(path.read_text(encoding="utf-8")):
+            imported.update(distributions[package])
 
     declared = requirement_names(PYPROJECT["project"]["dependencies"])
 
