@@ -8,10 +8,12 @@ from auditring.errors import RequestError
 from auditring.event import UserInfo
 from auditring.policy import Policy
 
+from . import Case
+
 __all__ = ["check"]
 
 
-def check(case: dict[str, Any]) -> str | None:
+def check(case: Case) -> str | None:
     """Return how the decision differs from the expected one, None if it doesn't."""
     request, expected = case["request"], case["expected"]
     user = request["user"] and UserInfo(

@@ -5,13 +5,15 @@ from typing import Any
 from auditring.errors import PolicyError
 from auditring.policy import Policy
 
+from . import Case
+
 __all__ = ["check"]
 
 # The decoder's own words, which nobody else's can equal.
 FREE_TEXTS = {"message", "warning"}
 
 
-def check(case: dict[str, Any]) -> str | None:
+def check(case: Case) -> str | None:
     """Return how the answer differs from the expected one, None if it doesn't."""
     expected = {
         name: value
