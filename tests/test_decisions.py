@@ -12,7 +12,8 @@ from auditring.attributes import Attributes
 from auditring.decisions import KINDS_MAX, DecisionIndex
 from auditring.event import Level, Stage, UserInfo
 from auditring.policy import Policy
-from auditring.rules import REQUEST_TARGETS, GroupResources, Rule, RuleSet
+from auditring.rules import GroupResources, Rule, RuleSet
+from auditring.targets import RequestTarget
 
 POLICIES = 2_000
 REQUESTS_PER_POLICY = 50
@@ -28,7 +29,7 @@ NAMESPACES = ("", "kube-system", "default", "*")
 PATHS = ("/", "/healthz", "/healthz/etcd", "/api", "/apis", "/version", "", "/a*")
 URLS = ("*", "/", "/healthz", "/healthz*", "/api*", "/version", "/a*")
 CLUSTERS = ("", "east", "west")
-TARGETS = ("", *REQUEST_TARGETS)
+TARGETS = ("", *RequestTarget)
 
 
 class Dice:

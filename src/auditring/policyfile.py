@@ -162,7 +162,7 @@ def read_policy(
     if not document["rules"]:
         reason = "a policy needs at least one rule"
         raise PolicyError("empty", [PolicyProblem("rules", "Empty", reason, node.line)])
-    return _rule_set(document), warnings
+    return _rule_set(document, findings.lines), warnings
 
 
 def _read_text(text: str | bytes) -> Node:
@@ -293,17 +293,20 @@ def _warnings(findings: Findings) -> Iterator[PolicyProblem]:
     return iter(sorted(found, key=lambda problem: problem.line or 0))
 
 
-def _rule_set(document: Mapping[str, Any]) -> RuleSet:
+def _rule_set(document: Mapping[str, Any], lines: Mapping[str, int]) -> RuleSet:
     metadata = _without_empty(document.get("metadata", {}))
     return RuleSet(
-        rules=tuple(_rule(each) for each in document["rules"]),
+        rules=tuple(
+            _rule(each, lines.get(f"rules[{index}]"))
+            for index, each in enumerate(document["rules"])
+        ),
         omit_stages=_stages(document["omitStages"]),
         omit_managed_fields=document["omitManagedFields"],
         metadata=metadata,
     )
 
 
-def _rule(each: Mapping[str, Any]) -> Rule:
+def _rule(each: Mapping[str, Any], line: int | None) -> Rule:
     return Rule(
         level=Level(each["level"]),
         users=each["users"] or (),
@@ -321,6 +324,7 @@ def _rule(each: Mapping[str, Any]) -> Rule:
         omit_managed_fields=each["omitManagedFields"],
         request_targets=each["requestTargets"] or (),
         clusters=each["clusters"] or (),
+        line=line,
     )
 
 
