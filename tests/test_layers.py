@@ -21,6 +21,7 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
+    {"microtime"},
     {"event"},
     {"attributes", "targets"},
     # 3: decide, write, read
