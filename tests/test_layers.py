@@ -21,7 +21,10 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
-    {"microtime"},
+    {"_rawjson", "microtime"},
+    {"rawjson"},
+    {"typedjson"},
+    {"status"},
     {"event"},
     {"attributes", "targets"},
     # 3: decide, write, read

@@ -5,13 +5,14 @@
     Exception
     └── AuditringError
         ├── RingFullError
-        └── ClosedError            also a ValueError
+        ├── ClosedError            also a ValueError
+        └── EventError             also a ValueError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-__all__ = ["AuditringError", "ClosedError", "RingFullError"]
+__all__ = ["AuditringError", "ClosedError", "EventError", "RingFullError"]
 
 
 class AuditringError(Exception):
@@ -32,4 +33,12 @@ class ClosedError(AuditringError, ValueError):
 
     A ValueError too, as with Python's own closed files. Calling `close()` again is
     no error.
+    """
+
+
+class EventError(AuditringError, ValueError):
+    """Text isn't an audit event, or an event can't be written the way that was asked.
+
+    Occurs when text is read as an event, and then names the member and its value; and
+    with ``strict`` when an event is written whose body isn't JSON.
     """

@@ -5,21 +5,32 @@ between threads. Names and spellings are those of audit.k8s.io/v1, in Python's m
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from . import rawjson
+from .errors import EventError
 from .microtime import MicroTime
+from .status import STATUS, Status
+from .typedjson import (
+    Array,
+    Map,
+    MismatchError,
+    Optional,
+    Struct,
+    is_given,
+    micro_time,
+    raw,
+    rfc3339_time,
+    string,
+)
 
 __all__ = [
     "AuthenticationMetadata",
     "Event",
     "Level",
-    "ListMeta",
     "ObjectReference",
     "Stage",
-    "Status",
-    "StatusCause",
-    "StatusDetails",
     "UserInfo",
 ]
 
@@ -107,86 +118,6 @@ class ObjectReference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListMeta:
-    """The metadata of a list, which a Status has as well and hardly ever uses.
-
-    Attributes:
-        self_link: Legacy.
-        resource_version: Of the list.
-        continue_token: Where a paged list goes on.
-        remaining_item_count: How many items follow, if known.
-        shard_selector: Which shard of a list this is; None for a whole one.
-    """
-
-    self_link: str = ""
-    resource_version: str = ""
-    continue_token: str = ""
-    remaining_item_count: int | None = None
-    shard_selector: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusCause:
-    """One of the reasons for a failure.
-
-    Attributes:
-        reason: For machines.
-        message: For people.
-        field: The path of the member that caused it.
-    """
-
-    reason: str = ""
-    message: str = ""
-    field: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusDetails:
-    """What a Status says beyond its reason.
-
-    Attributes:
-        name: Of the object.
-        group: Of its API.
-        kind: The resource, in most cases.
-        uid: Of the object.
-        causes: Why, one by one.
-        retry_after_seconds: 0 if there is no use in it.
-    """
-
-    name: str = ""
-    group: str = ""
-    kind: str = ""
-    uid: str = ""
-    causes: tuple[StatusCause, ...] = ()
-    retry_after_seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """How a request was answered: meta/v1 Status.
-
-    Attributes:
-        code: The HTTP status; 0 if none is known.
-        status: ``Success`` or ``Failure``; empty for an ordinary success.
-        message: For people.
-        reason: For machines, as ``NotFound``.
-        details: None if there are none; empty ones are written.
-        metadata: Always written, even empty.
-        kind: Empty in Kubernetes' own events.
-        api_version: Likewise.
-    """
-
-    code: int = 0
-    status: str = ""
-    message: str = ""
-    reason: str = ""
-    details: StatusDetails | None = None
-    metadata: ListMeta = ListMeta()
-    kind: str = ""
-    api_version: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One stage of one request, as it is recorded.
 
@@ -231,3 +162,169 @@ class Event:
     request_received_timestamp: MicroTime | None = None
     stage_timestamp: MicroTime | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: bytes | str, *, strict: bool = False) -> "Event":
+        """Read an event as Kubernetes' own decoder does.
+
+        Beyond it, events are read that it doesn't know: those of v1beta1 and v1alpha1,
+        and those without `apiVersion`, the bare shape that Loft writes.
+
+        Args:
+            text: One JSON object, with or without a newline after it.
+            strict: Do as Kubernetes v1.36 does: refuse old versions, and find nothing
+                in an event without `apiVersion`.
+
+        Raises:
+            EventError: It is no event; the message names member and value.
+        """
+        try:
+            if isinstance(text, str):
+                text = text.encode(errors="surrogateescape")
+            return _read(rawjson.compact(text), strict)
+        except ValueError as error:
+            raise EventError(f"the event: {error}") from error
+        except MismatchError as error:
+            raise EventError(f"{error.path or 'the event'}: {error}") from error
+
+
+def _read(text: bytes, strict: bool) -> Event:
+    version = _version_of(text)
+    if version == _CURRENT:
+        return _EVENT(text, _EVENT.zero)
+    if strict:
+        if version in _INTERNAL:
+            return _EVENT.zero
+        raise _wrong_version(version)
+    if version in _OLD:
+        return _OLD_EVENT(text, _OLD_EVENT.zero).upgraded(version)
+    if version in _LIKE_CURRENT:
+        return _EVENT(text, _EVENT.zero)
+    raise _wrong_version(version)
+
+
+def _wrong_version(version: str) -> MismatchError:
+    error = MismatchError(f"expected {_CURRENT}, got {version!r}")
+    error.prepend("apiVersion")
+    return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OldMetadata:
+    creation_timestamp: MicroTime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _OldEvent(Event):
+    """An event of v1beta1 or v1alpha1: its times may stand in other members."""
+
+    metadata: _OldMetadata = _OldMetadata()
+    timestamp: MicroTime | None = None
+
+    def upgraded(self, version: str) -> Event:
+        """Return what v1 would have made of it."""
+        reference = self.object_ref
+        if reference is not None and version == _V1ALPHA1:
+            # A group is part of the version here.
+            group, _, api_version = reference.api_version.rpartition("/")
+            reference = replace(reference, api_group=group, api_version=api_version)
+        values = {name: getattr(self, name) for name in Event.__slots__}
+        values["object_ref"] = reference
+        values["stage_timestamp"] = (
+            self.stage_timestamp or self.metadata.creation_timestamp
+        )
+        values["request_received_timestamp"] = (
+            self.request_received_timestamp or self.timestamp
+        )
+        return Event(**values)
+
+
+_CURRENT = "audit.k8s.io/v1"
+_V1ALPHA1 = "audit.k8s.io/v1alpha1"
+_OLD = {"audit.k8s.io/v1beta1", _V1ALPHA1}
+# The decoder takes these for the version that it works with inside, whose members have
+# other names.
+_INTERNAL = {"", "/", "audit.k8s.io/", "audit.k8s.io/__internal"}
+_LIKE_CURRENT = {*_INTERNAL, "audit.loft.sh/v1"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TypeMeta:
+    kind: str = ""
+    api_version: str = ""
+
+
+def _version_of(text: bytes) -> str:
+    """Return what an event's `apiVersion` is, having checked its `kind`.
+
+    These two members alone are found whatever the case of their names.
+    """
+    folded = [
+        (rawjson.quote(rawjson.unquote(key).casefold()), value)
+        for key, value in rawjson.members(text)
+        if key.lower() in _TYPE_KEYS or b"\\" in key or not key.isascii()
+    ]
+    meta = _TYPE_META(rawjson.object_of(folded), _TYPE_META.zero)
+    if meta.kind not in ("", "Event"):
+        error = MismatchError(f"expected Event, got {meta.kind!r}")
+        error.prepend("kind")
+        raise error
+    return meta.api_version
+
+
+_TYPE_KEYS = {b'"kind"', b'"apiversion"'}
+_TYPE_META = Struct(
+    _TypeMeta, ("kind", "kind", string), ("apiversion", "api_version", string)
+)
+_USER = Struct(
+    UserInfo,
+    ("username", "username", string),
+    ("uid", "uid", string),
+    ("groups", "groups", Array(string, "")),
+    ("groups", "lists_groups", is_given),
+    ("extra", "extra", Map(Array(string, "", nullable=True), None)),
+)
+_OBJECT_REF = Struct(
+    ObjectReference,
+    ("resource", "resource", string),
+    ("namespace", "namespace", string),
+    ("name", "name", string),
+    ("uid", "uid", string),
+    ("apiGroup", "api_group", string),
+    ("apiVersion", "api_version", string),
+    ("resourceVersion", "resource_version", string),
+    ("subresource", "subresource", string),
+)
+_AUTHENTICATION = Struct(
+    AuthenticationMetadata,
+    ("impersonationConstraint", "impersonation_constraint", string),
+)
+_EVENT_FIELDS = (
+    ("level", "level", string),
+    ("auditID", "audit_id", string),
+    ("stage", "stage", string),
+    ("requestURI", "request_uri", string),
+    ("verb", "verb", string),
+    ("user", "user", _USER),
+    ("impersonatedUser", "impersonated_user", Optional(_USER)),
+    ("authenticationMetadata", "authentication_metadata", Optional(_AUTHENTICATION)),
+    ("sourceIPs", "source_ips", Array(string, "")),
+    ("userAgent", "user_agent", string),
+    ("objectRef", "object_ref", Optional(_OBJECT_REF)),
+    ("responseStatus", "response_status", Optional(STATUS)),
+    ("requestObject", "request_object", raw),
+    ("responseObject", "response_object", raw),
+    ("requestReceivedTimestamp", "request_received_timestamp", micro_time),
+    ("stageTimestamp", "stage_timestamp", micro_time),
+    ("annotations", "annotations", Map(string, "")),
+)
+_EVENT = Struct(Event, *_EVENT_FIELDS)
+_OLD_METADATA = Struct(
+    _OldMetadata, ("creationTimestamp", "creation_timestamp", rfc3339_time)
+)
+_OLD_EVENT = Struct(
+    _OldEvent,
+    *_EVENT_FIELDS,
+    ("metadata", "metadata", _OLD_METADATA),
+    ("timestamp", "timestamp", rfc3339_time),
+)

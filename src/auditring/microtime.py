@@ -123,8 +123,7 @@ def _microseconds(match: re.Match[str] | None, text: str) -> int:
     days = _days(year, month, day)
     seconds = days * _DAY_S + hour * 3600 + minute * 60 + second - offset_s
     # A sign takes a digit's place, so the number of characters says the scale.
-    digits = (fraction or "0")[:6]
-    return seconds * _SECOND_US + int(digits) * 10 ** (6 - len(digits))
+    return seconds * _SECOND_US + int((fraction or "0")[:6].ljust(6, "0"))
 
 
 def _offset_s(sign: str | None, hours: int, minutes: int) -> int | None:
