@@ -27,6 +27,7 @@ PYTHON_SHELVES = [
     {"status"},
     {"event"},
     {"attributes", "targets"},
+    {"_encode", "legacytext"},
     # 3: decide, write, read
     {"backups", "formats"},
     {"packing", "space"},
