@@ -25,7 +25,10 @@ PYTHON_SHELVES = [
     {"rawjson"},
     {"typedjson"},
     {"status"},
-    {"event"},
+    {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
+    {"impersonation", "labelselector"},
+    {"listoptions", "requestheaders"},
+    {"requestinfo"},
     {"attributes", "targets"},
     {"_encode", "legacytext"},
     # 3: decide, write, read

@@ -6,13 +6,26 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
-        └── EventError             also a ValueError
+        ├── EventError             also a ValueError
+        └── RequestError           also a ValueError
+            ├── BadRequestError
+            └── RequestInfoError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-__all__ = ["AuditringError", "ClosedError", "EventError", "RingFullError"]
+from collections.abc import Mapping
+
+__all__ = [
+    "AuditringError",
+    "BadRequestError",
+    "ClosedError",
+    "EventError",
+    "RequestError",
+    "RequestInfoError",
+    "RingFullError",
+]
 
 
 class AuditringError(Exception):
@@ -42,3 +55,30 @@ class EventError(AuditringError, ValueError):
     Occurs when text is read as an event, and then names the member and its value; and
     with ``strict`` when an event is written whose body isn't JSON.
     """
+
+
+class RequestError(AuditringError, ValueError):
+    """A request that Kubernetes answers before auditing begins; not raised itself."""
+
+
+class BadRequestError(RequestError):
+    """The request line is none that an HTTP server takes; its answer is 400.
+
+    Occurs for a method that is no token and for a request target that is no path, no
+    absolute URL and not ``*``, or has a bad escape, host or control character.
+    """
+
+
+class RequestInfoError(RequestError):
+    """The path is one of the API, but doesn't say of what; Kubernetes answers 500.
+
+    Attributes:
+        known: What had been read by then, under the names of `Attributes`.
+    """
+
+    def __init__(self, message: str, known: Mapping[str, object]) -> None:
+        super().__init__(message, known)
+        self.known = known
+
+    def __str__(self) -> str:
+        return str(self.args[0])
