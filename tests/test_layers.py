@@ -35,7 +35,8 @@ PYTHON_SHELVES = [
     {"backups", "formats"},
     {"packing", "space"},
     {"stats"},
-    {"policy", "encode", "mill", "follow", "verify"},
+    {"policy", "encode", "managedfields", "mill", "follow", "verify"},
+    {"truncation"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
