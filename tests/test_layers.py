@@ -35,8 +35,9 @@ PYTHON_SHELVES = [
     {"backups", "formats"},
     {"packing", "space"},
     {"stats"},
-    {"policy", "encode", "managedfields", "mill", "follow", "verify"},
+    {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
     {"truncation"},
+    {"eventsize"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
