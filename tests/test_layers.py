@@ -21,6 +21,10 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
+    {"_rawjson", "microtime"},
+    {"rawjson"},
+    {"typedjson"},
+    {"status"},
     {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
     {"impersonation", "labelselector"},
     {"listoptions", "requestheaders"},
@@ -33,11 +37,14 @@ PYTHON_SHELVES = [
     {"rules"},
     {"validation"},
     {"policyfile", "decisions"},
+    {"_encode", "legacytext"},
     # 3: decide, write, read
     {"backups", "formats"},
     {"packing", "space"},
     {"stats"},
-    {"policy", "encode", "mill", "follow", "verify"},
+    {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
+    {"truncation"},
+    {"eventsize"},
     {"millthread"},
     {"writer"},
     # 4: places and questions

@@ -6,6 +6,7 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
+        ├── EventError             also a ValueError
         ├── PolicyError            also a ValueError
         └── RequestError           also a ValueError
             ├── BadRequestError
@@ -23,6 +24,7 @@ __all__ = [
     "AuditringError",
     "BadRequestError",
     "ClosedError",
+    "EventError",
     "PolicyError",
     "PolicyProblem",
     "RequestError",
@@ -120,6 +122,14 @@ class PolicyError(AuditringError, ValueError):
         if self.stage != "validation":
             return []
         return [(each.field, each.kind, each.detail) for each in self.problems]
+
+
+class EventError(AuditringError, ValueError):
+    """Text isn't an audit event, or an event can't be written the way that was asked.
+
+    Occurs when text is read as an event, and then names the member and its value; and
+    with ``strict`` when an event is written whose body isn't JSON.
+    """
 
 
 class RequestError(AuditringError, ValueError):
