@@ -44,7 +44,8 @@ PYTHON_SHELVES = [
     {"stats"},
     {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
     {"truncation"},
-    {"eventsize"},
+    {"eventsize", "recordedlog", "requestlines"},
+    {"explanation", "simulation"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
@@ -56,7 +57,9 @@ PYTHON_SHELVES = [
     # 7: doors
     {"__init__"},
     {"feed", "demo_worker", "recovery"},
-    {"problems"},
+    {"problems", "refusal"},
+    {"policyreport"},
+    {"policycommands"},
     {"demo_account"},
     {"demo"},
     {"cli"},
