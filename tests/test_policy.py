@@ -53,7 +53,7 @@ def test_a_policy_keeps_its_warnings() -> None:
 
     (warning,) = Policy.from_yaml(text).warnings
 
-    assert str(warning) == "rules[0].user: no such field"
+    assert str(warning) == "rules[0].user: no such field; is it users?"
     with pytest.raises(PolicyError):
         Policy.from_yaml(text, strict=True)
 

@@ -218,6 +218,30 @@ def test_unknown_and_repeated_fields_are_only_warned_of() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("field", "meant"),
+    [
+        ("nonResourceUrls", "nonResourceURLs"),
+        ("omitstages", "omitStages"),
+        ("resource", "resources"),
+        ("comment", None),
+    ],
+)
+def test_a_field_that_may_be_a_slip_is_told_with_what_is_meant(
+    field: str, meant: str | None
+) -> None:
+    _, (warning,) = read_policy(f"rules: [{{level: None, {field}: []}}]")
+
+    is_it = f"; is it {meant}?" if meant else ""
+    assert warning.detail == f"no such field{is_it}"
+
+
+def test_a_field_of_something_else_is_told_to_be_in_the_wrong_place() -> None:
+    _, (warning,) = read_policy("rules: [{level: None, group: x}]")
+
+    assert warning.detail == "no such field here"
+
+
 def test_strict_refuses_what_is_otherwise_warned_of() -> None:
     kinds = [kind for _, _, kind in problems(UNKNOWN, strict=True)]
 
