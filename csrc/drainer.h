@@ -25,6 +25,12 @@
 
 enum { WRITER_NAME_SIZE = 200 };
 
+/* What has to be done before the next record. */
+enum due {
+    DUE_GAP = 1, /* a drop was not told yet */
+    DUE_THREAD = 2 /* the thread could not be started */
+};
+
 /* A ring that this process writes to, or wrote to before it moved on. Never freed while
  * the writer is open: producers may still look at it. */
 struct own_ring {
@@ -57,7 +63,7 @@ struct writer {
     pthread_mutex_t mutex;
     struct own_ring *own_rings;
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
-    _Atomic uint32_t gap_due; /* a drop was not told yet */
+    _Atomic uint32_t due; /* enum due: the next write sees to it */
 
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
