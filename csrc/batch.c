@@ -433,6 +433,38 @@ batch_publish(struct control *control, struct control_intent *intent,
 }
 
 /* Gap events beside the log are written before the intent is said: after a crash they
+/* How much of the gap events beside the log is there already: the batch that they were
+ * written for failed, and this one has the same. */
+static uint64_t
+present_aside(const struct batch *batch)
+{
+    uint64_t written = batch->aside_written;
+
+    return written <= batch->aside_size &&
+                   crc32c(0, batch->aside, written) == batch->aside_digest
+               ? written
+               : 0;
+}
+
+/* Appends the rest of them, and notes how far that got. */
+static int
+append_aside(struct batch *batch, struct logfile *aside)
+{
+    uint64_t present = present_aside(batch), short_writes = 0;
+    struct iovec part = {.iov_base = batch->aside + present,
+                         .iov_len = batch->aside_size - present};
+    struct logfile_parts parts = {.next = &part, .count = 1};
+    int error = present == 0 ? logfile_complete_last_line(aside) : 0;
+
+    if (error < 0) {
+        return error;
+    }
+    batch->aside_written = present;
+    error = logfile_append(aside, &parts, &batch->aside_written, &short_writes);
+    batch->aside_digest = crc32c(0, batch->aside, batch->aside_written);
+    return error;
+}
+
  * may be there twice, never not at all. */
 static int
 write_aside(struct batch *batch)
@@ -440,7 +472,6 @@ write_aside(struct batch *batch)
     char name[300];
     struct logfile aside = {
         .sys = batch->sys, .dir = batch->file->dir, .name = name, .fd = -1};
-    int64_t written;
     int error;
 
     if (batch->aside_size == 0) {
@@ -451,12 +482,9 @@ write_aside(struct batch *batch)
     if (error < 0) {
         return error;
     }
-    written = batch->sys->write(aside.fd, batch->aside, batch->aside_size);
+    error = append_aside(batch, &aside);
     logfile_close(&aside);
-    if (written < 0) {
-        return (int)written;
-    }
-    return (uint64_t)written == batch->aside_size ? 0 : -ENOSPC;
+    return error;
 }
 
 static int

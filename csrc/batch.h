@@ -46,6 +46,8 @@ struct batch {
     uint64_t written;  /* how much of it is in the file */
     char *aside;       /* gap events for the file beside the log */
     uint64_t aside_size;
+    uint64_t aside_written; /* of the last ones, what got there */
+    uint32_t aside_digest;  /* and its CRC-32C */
     bool must_sync;    /* a slot of durability sync takes part */
     bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
