@@ -73,6 +73,7 @@ batch_begin(struct batch *batch)
     batch->written = 0;
     batch->aside_size = 0;
     batch->must_sync = false;
+    batch->sync_error = 0;
 }
 
 bool
@@ -432,7 +433,6 @@ batch_publish(struct control *control, struct control_intent *intent,
     TEST_POINT(batch_cleared);
 }
 
-/* Gap events beside the log are written before the intent is said: after a crash they
 /* How much of the gap events beside the log is there already: the batch that they were
  * written for failed, and this one has the same. */
 static uint64_t
@@ -465,6 +465,7 @@ append_aside(struct batch *batch, struct logfile *aside)
     return error;
 }
 
+/* Gap events beside the log are written before the intent is said: after a crash they
  * may be there twice, never not at all. */
 static int
 write_aside(struct batch *batch)
@@ -554,6 +555,7 @@ sync_file(struct batch *batch)
     TEST_POINT(batch_synced);
     if (error < 0) {
         control_add(batch->control, COUNTER_sync_errors, 1);
+        batch->sync_error = error;
         return -EREMOTEIO;
     }
     atomic_store_explicit(&shared->syncing, 0, memory_order_release);
@@ -587,8 +589,7 @@ batch_write(struct batch *batch)
 
     if (!batch->is_outstanding) {
         error = say_intent(batch);
-    } else if (atomic_load_explicit(&batch->control->shared->syncing,
-                                    memory_order_relaxed)) {
+    } else if (batch->sync_error < 0) {
         error = -EREMOTEIO; /* a second sync that succeeds would prove nothing */
     } else {
         error = check_outstanding(batch);
@@ -660,6 +661,15 @@ say_prefix(struct batch *batch, struct control_intent *part, uint64_t limit)
         }
     }
     part->bytes_after += part->length;
+}
+
+uint64_t
+batch_whole(struct batch *batch)
+{
+    struct control_intent *part = control_next_intent(batch->control);
+
+    say_prefix(batch, part, batch->written);
+    return part->length;
 }
 
 void

@@ -51,6 +51,7 @@ struct batch {
     bool must_sync;    /* a slot of durability sync takes part */
     bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
+    int sync_error; /* of an outstanding batch that could not be synced */
     struct control_intent *intent;
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
 };
@@ -89,6 +90,9 @@ bool batch_is_empty(const struct batch *batch);
  * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed, and it
  * will not be tried again; the batch has to be settled, keeping nothing. */
 int batch_write(struct batch *batch);
+
+/* How many bytes of an outstanding batch are in the file as whole records. */
+uint64_t batch_whole(struct batch *batch);
 
 /* Ends an outstanding batch at the last whole record that is in the file: cuts what
  * follows off `file` (which must not be the live file's name any more) and publishes

@@ -117,6 +117,9 @@ losses_tell(struct writer *writer)
         if (gap.count == 0 && gap.bytes == 0) {
             continue;
         }
+        if (reason == GAP_SUSPECT && writer->sync_failures > 1) {
+            continue; /* the event would be the next thing that can't be synced */
+        }
         if (commit_gap(writer, &own->ring, &gap) < 0) {
             break;
         }

@@ -1216,6 +1216,9 @@ forget_parent(struct writer *writer)
     writer->syncer.has_result = false;
     writer->batch.is_outstanding = false;
     writer->failures = 0;
+    writer->sync_failures = 0;
+    writer->is_suspect = false;
+    writer->wants_rotation = false;
     writer->next_try_ns = 0;
     writer->next_retry_ns = 0;
     memset(writer->map.rings, 0, sizeof(writer->map.rings));
