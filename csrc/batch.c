@@ -72,6 +72,7 @@ batch_begin(struct batch *batch)
     batch->written = 0;
     batch->aside_size = 0;
     batch->must_sync = false;
+    batch->sync_error = 0;
 }
 
 bool
@@ -448,6 +449,38 @@ batch_publish(struct control *control, struct control_intent *intent,
     TEST_POINT(batch_cleared);
 }
 
+/* How much of the gap events beside the log is there already: the batch that they were
+ * written for failed, and this one has the same. */
+static uint64_t
+present_aside(const struct batch *batch)
+{
+    uint64_t written = batch->aside_written;
+
+    return written <= batch->aside_size &&
+                   crc32c(0, batch->aside, written) == batch->aside_digest
+               ? written
+               : 0;
+}
+
+/* Appends the rest of them, and notes how far that got. */
+static int
+append_aside(struct batch *batch, struct logfile *aside)
+{
+    uint64_t present = present_aside(batch), short_writes = 0;
+    struct iovec part = {.iov_base = batch->aside + present,
+                         .iov_len = batch->aside_size - present};
+    struct logfile_parts parts = {.next = &part, .count = 1};
+    int error = present == 0 ? logfile_complete_last_line(aside) : 0;
+
+    if (error < 0) {
+        return error;
+    }
+    batch->aside_written = present;
+    error = logfile_append(aside, &parts, &batch->aside_written, &short_writes);
+    batch->aside_digest = crc32c(0, batch->aside, batch->aside_written);
+    return error;
+}
+
 /* Gap events beside the log are written before the intent is said: after a crash they
  * may be there twice, never not at all. */
 static int
@@ -456,7 +489,6 @@ write_aside(struct batch *batch)
     char name[300];
     struct logfile aside = {
         .sys = batch->sys, .dir = batch->file->dir, .name = name, .fd = -1};
-    int64_t written;
     int error;
 
     if (batch->aside_size == 0) {
@@ -467,12 +499,9 @@ write_aside(struct batch *batch)
     if (error < 0) {
         return error;
     }
-    written = batch->sys->write(aside.fd, batch->aside, batch->aside_size);
+    error = append_aside(batch, &aside);
     logfile_close(&aside);
-    if (written < 0) {
-        return (int)written;
-    }
-    return (uint64_t)written == batch->aside_size ? 0 : -ENOSPC;
+    return error;
 }
 
 static int
@@ -542,6 +571,7 @@ sync_file(struct batch *batch)
     TEST_POINT(batch_synced);
     if (error < 0) {
         control_add(batch->control, COUNTER_sync_errors, 1);
+        batch->sync_error = error;
         return -EREMOTEIO;
     }
     atomic_store_explicit(&shared->syncing, 0, memory_order_release);
@@ -575,8 +605,7 @@ batch_write(struct batch *batch)
 
     if (!batch->is_outstanding) {
         error = say_intent(batch);
-    } else if (atomic_load_explicit(&batch->control->shared->syncing,
-                                    memory_order_relaxed)) {
+    } else if (batch->sync_error < 0) {
         error = -EREMOTEIO; /* a second sync that succeeds would prove nothing */
     } else {
         error = check_outstanding(batch);
@@ -648,6 +677,15 @@ say_prefix(struct batch *batch, struct control_intent *part, uint64_t limit)
         }
     }
     part->bytes_after += part->length;
+}
+
+uint64_t
+batch_whole(struct batch *batch)
+{
+    struct control_intent *part = control_next_intent(batch->control);
+
+    say_prefix(batch, part, batch->written);
+    return part->length;
 }
 
 void

@@ -46,9 +46,12 @@ struct batch {
     uint64_t written;  /* how much of it is in the file */
     char *aside;       /* gap events for the file beside the log */
     uint64_t aside_size;
+    uint64_t aside_written; /* of the last ones, what got there */
+    uint32_t aside_digest;  /* and its CRC-32C */
     bool must_sync;    /* a slot of durability sync takes part */
     bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
+    int sync_error; /* of an outstanding batch that could not be synced */
     struct control_intent *intent;
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
 };
@@ -87,6 +90,9 @@ bool batch_is_empty(const struct batch *batch);
  * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed, and it
  * will not be tried again; the batch has to be settled, keeping nothing. */
 int batch_write(struct batch *batch);
+
+/* How many bytes of an outstanding batch are in the file as whole records. */
+uint64_t batch_whole(struct batch *batch);
 
 /* Ends an outstanding batch at the last whole record that is in the file: cuts what
  * follows off `file` (which must not be the live file's name any more) and publishes

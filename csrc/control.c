@@ -205,9 +205,6 @@ control_reset(struct control *control)
 
     control_clear(&shared->intents[0]);
     control_clear(&shared->intents[1]);
-    for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
-        control_set_slot(control, slot, SLOT_FREE);
-    }
     for (int i = 0; i < REQUEST_COUNT; i++) {
         struct control_request *request = &shared->requests[i];
         atomic_store_explicit(

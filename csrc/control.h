@@ -260,7 +260,8 @@ int control_open_private(struct control *control, const struct sys *sys);
 
 void control_close(struct control *control);
 
-/* Starts over after a reboot: clears slots, intents and requests, keeps counters. */
+/* Starts over after a reboot: clears intents and requests, keeps counters. The slots
+ * are the caller's. */
 void control_reset(struct control *control);
 
 /* Under the opening lock: one process stores at a time. */

@@ -129,22 +129,21 @@ step_down(struct writer *writer, uint64_t pause_ns)
 static void
 settle(struct writer *writer, bool keep)
 {
+    uint64_t size =
+        writer->batch.intent->start + (keep ? batch_whole(&writer->batch) : 0);
     int error;
 
-    if (writer->batch.intent->start == 0 && writer->batch.written == 0) {
-        /* An empty file is as good as a new one; rotating it again and again would only
-         * push out backups that hold something. */
-        return;
+    if (size == 0 && writer->batch.sync_error == 0) {
+        return; /* an empty file is as good as a new one */
     }
-    error = rotate_away(&writer->file, &writer->control, writer->state_dir, true);
+    error = size > 0
+                ? rotate_away(&writer->file, &writer->control, writer->state_dir, true)
+                : rotate_discard(&writer->file, &writer->control, writer->state_dir);
     if (error < 0 && error != -ENOENT) {
         return; /* stays outstanding and is tried again */
     }
     batch_settle(&writer->batch, keep);
-    writer->synced_size = 0;
-    if (rotate_reopen(&writer->file, &writer->control) == 0) {
-        note_success(writer);
-    }
+    (void)livefile_renew(writer); /* else the next pass opens or makes it */
 }
 
 static bool
@@ -162,21 +161,14 @@ fail_write(struct writer *writer, int error)
         return; /* a slow reader is no failure */
     }
     control_add(&writer->control, COUNTER_write_errors, 1);
-    note_failure(writer, error);
+    note_failure(writer, error == -EREMOTEIO ? writer->batch.sync_error : error);
     if (writer->file.is_stream || !writer->batch.is_outstanding) {
         return;
     }
     if (error == -EBADF || error == -ESTALE) {
-        if (error == -EBADF) {
-            writer->file.fd = -1; /* the number may be somebody else's by now */
-        }
-        step_down(writer, 0);
+        step_down(writer, retry_min_ns);
     } else if (error == -EREMOTEIO) {
-        if (!writer->wants_rotation) {
-            livefile_distrust(writer);
-        }
         settle(writer, false);
-        writer->wants_rotation = writer->batch.is_outstanding;
     } else if ((error == -EFBIG || error == -EDQUOT) && sources_have_others(writer)) {
         control_add(&writer->control, COUNTER_handovers, 1);
         step_down(writer, handover_pause_ns);
@@ -189,11 +181,18 @@ fail_write(struct writer *writer, int error)
 static bool
 write_batch(struct writer *writer)
 {
+    bool was_suspect = writer->batch.sync_error < 0;
     int error = batch_write(&writer->batch);
 
+    if (error == -EREMOTEIO && !was_suspect) {
+        livefile_note_failed_sync(writer);
+    }
     if (error < 0) {
         fail_write(writer, error);
         return false;
+    }
+    if (writer->batch.must_sync) {
+        livefile_note_sync(writer, writer->file.size);
     }
     note_success(writer);
     return true;
@@ -396,13 +395,14 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
 {
     bool all_retired = sources_retire(writer);
 
-    if (writer->wants_rotation && now >= writer->next_rotate_ns) {
-        writer->wants_rotation = livefile_rotate(writer, true) < 0;
-        writer->next_rotate_ns = now + rotate_pause_ns;
-    }
     serve(writer, tickets, complete && !writer->has_unread && !writer->has_more);
     if (!writer->is_private) {
         livefile_sync_at_interval(writer, now);
+    }
+    /* Before the event that tells of it, which should be in a file that is sound. */
+    if (writer->wants_rotation && now >= writer->next_rotate_ns) {
+        (void)livefile_rotate(writer, true); /* else it still wants it */
+        writer->next_rotate_ns = now + rotate_pause_ns;
     }
     if (all_retired && !writer->has_more && !writer->is_settled) {
         losses_learn_told(writer);

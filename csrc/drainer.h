@@ -25,6 +25,12 @@
 
 enum { WRITER_NAME_SIZE = 200 };
 
+/* What has to be done before the next record. */
+enum due {
+    DUE_GAP = 1, /* a drop was not told yet */
+    DUE_THREAD = 2 /* the thread could not be started */
+};
+
 /* A ring that this process writes to, or wrote to before it moved on. Never freed while
  * the writer is open: producers may still look at it. */
 struct own_ring {
@@ -57,7 +63,7 @@ struct writer {
     pthread_mutex_t mutex;
     struct own_ring *own_rings;
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
-    _Atomic uint32_t gap_due; /* a drop was not told yet */
+    _Atomic uint32_t due; /* enum due: the next write sees to it */
 
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
@@ -84,11 +90,13 @@ struct writer {
     uint64_t next_rotate_ns; /* after a failed rotation */
     uint32_t failures; /* of the outstanding batch, in a row */
     bool must_recover; /* it began to lead and has not looked back yet */
-    bool wants_rotation; /* a failed sync made the live file suspect */
+    bool is_suspect; /* a sync of the live file failed */
+    bool wants_rotation; /* and it is to be left for that */
+    uint32_t sync_failures; /* in a row */
     bool is_settled; /* since it leads, all rings were drained once */
     uint64_t told[GAP_REASONS]; /* losses that gap events were committed for */
     uint64_t told_bytes[GAP_REASONS];
-    uint64_t synced_size; /* of the live file */
+    uint64_t synced_size; /* of the live file; what was told as suspect counts, too */
     uint64_t syncer_inode; /* the file that the background sync works on */
     bool is_paused; /* it handed leadership over: others first */
     bool has_unread; /* a ring could not be read in this pass */

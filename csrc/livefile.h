@@ -26,10 +26,17 @@ int livefile_sync(struct writer *writer);
 /* Starts and ends the background syncs of durability interval. */
 void livefile_sync_at_interval(struct writer *writer, uint64_t now);
 
-/* The last of those syncs, in the foreground. */
+/* The last of those syncs, in the foreground, and the end of a file that is suspect. */
 void livefile_end_interval(struct writer *writer);
 
-/* Notes that what was not synced yet may not be on the disk, and leaves the file. */
-void livefile_distrust(struct writer *writer);
+/* The live file lost its name, or never had one: opens or makes another. */
+int livefile_renew(struct writer *writer);
+
+/* Everything up to `size` was synced. */
+void livefile_note_sync(struct writer *writer, uint64_t size);
+
+/* Notes that what was not synced yet may never be on the disk: another sync that
+ * succeeds proves nothing about it. */
+void livefile_note_failed_sync(struct writer *writer);
 
 #endif

@@ -51,24 +51,24 @@ tell_drops(struct writer *writer, struct own_ring *own)
 
 /* One thread at a time: an event's mark counts every drop before it, so the events must
  * stand in the ring in the order of their marks, and none may fail behind another.
- * Nobody waits for that; what is dropped meanwhile makes `gap_due` true again. */
+ * Nobody waits for that; what is dropped meanwhile is due again. */
 int
 losses_tell_drops(struct writer *writer, struct own_ring *own)
 {
     int error;
 
     /* Taken back before looking: a drop that comes meanwhile sets it again. */
-    atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_GAP, memory_order_relaxed);
     if (atomic_exchange_explicit(&own->is_telling, 1, memory_order_acq_rel) != 0) {
         /* Another thread is at it, or the one that this signal handler interrupted; it
          * may not know of the last drop. */
-        atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+        atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_relaxed);
         return 0;
     }
     error = tell_drops(writer, own);
     atomic_store_explicit(&own->is_telling, 0, memory_order_release);
     if (error < 0) {
-        atomic_store_explicit(&writer->gap_due, 1, memory_order_relaxed);
+        atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_relaxed);
     }
     return error;
 }
@@ -79,7 +79,7 @@ losses_tell_own_drops(struct writer *writer)
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
 
     if (own != NULL &&
-        atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
+        (atomic_load_explicit(&writer->due, memory_order_relaxed) & DUE_GAP) != 0) {
         (void)losses_tell_drops(writer, own); /* full: the next round tries again */
     }
 }
@@ -116,6 +116,9 @@ losses_tell(struct writer *writer)
 
         if (gap.count == 0 && gap.bytes == 0) {
             continue;
+        }
+        if (reason == GAP_SUSPECT && writer->sync_failures > 1) {
+            continue; /* the event would be the next thing that can't be synced */
         }
         if (commit_gap(writer, &own->ring, &gap) < 0) {
             break;

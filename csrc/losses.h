@@ -12,7 +12,7 @@
 #include "drainer.h"
 
 /* Commits the gap event for drops of an own ring; 0 also when another thread is doing
- * that. Any thread, when `gap_due` says so. */
+ * that. Any thread, when DUE_GAP says so. */
 int losses_tell_drops(struct writer *writer, struct own_ring *own);
 
 /* The same for the current ring, if a drop was noted. */

@@ -183,11 +183,13 @@ clear(struct control *control, struct control_intent *intent,
     TEST_POINT(recover_cleared);
 }
 
-/* The live file becomes a backup: nothing more is written to it. */
+/* Nothing more is written to the live file. It becomes a backup, if it holds anything
+ * before the batch. */
 static int
-leave_live(struct control *control, struct logfile *live, int state_dir)
+leave_live(struct control *control, struct logfile *live, int state_dir, uint64_t size)
 {
-    int error = rotate_away(live, control, state_dir, true);
+    int error = size > 0 ? rotate_away(live, control, state_dir, true)
+                         : rotate_discard(live, control, state_dir);
 
     return error == -ENOENT ? 0 : error;
 }
@@ -214,7 +216,7 @@ leave_conflict(struct control *control, struct control_intent *intent,
      * the new one has its inode. */
     bool is_cut = is_live && control->shared->live_inode == live->inode &&
                   live->size < control->shared->live_size;
-    int error = is_live ? leave_live(control, live, state_dir) : 0;
+    int error = is_live ? leave_live(control, live, state_dir, live->size) : 0;
 
     if (error < 0) {
         return error;
@@ -235,7 +237,7 @@ leave_unfinished(struct control *control, struct control_intent *intent,
                  struct logfile *target, struct logfile *live, int state_dir)
 {
     bool is_live = target->fd == live->fd;
-    int error = is_live ? leave_live(control, live, state_dir) : 0;
+    int error = is_live ? leave_live(control, live, state_dir, intent->start) : 0;
 
     if (error == 0 && target->size > intent->start) {
         error = target->sys->ftruncate(target->fd, intent->start);
@@ -344,7 +346,7 @@ recover_in(struct control *control, struct control_intent *intent, struct ringma
         error = finish(control, intent, rings, target);
     }
     if (error == -EREMOTEIO) {
-        control_add_loss(control, GAP_SUSPECT, 0, intent->length);
+        control_add_loss(control, GAP_SUSPECT, 1, intent->length);
         return leave_unfinished(control, intent, target, live, state_dir);
     }
     if (error == -EUCLEAN) {
@@ -379,6 +381,7 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
         /* The file is gone with what it held; the batch itself is still in the rings.
          */
         clear(control, intent, COUNTER_batches_redone);
+        atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
         return 0;
     }
     if (error < 0) {

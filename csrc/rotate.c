@@ -317,6 +317,28 @@ rotate_away(struct logfile *file, struct control *control, int state_dir, bool f
 }
 
 int
+rotate_discard(struct logfile *file, struct control *control, int state_dir)
+{
+    uint64_t inode = control->shared->live_inode;
+    struct logfile_look look;
+    int error = logfile_look(file, &look);
+
+    if (error < 0 || look.change == LOGFILE_MOVED || look.change == LOGFILE_UNLINKED) {
+        return error;
+    }
+    if (look.change != LOGFILE_SAME) {
+        return rotate_away(file, control, state_dir, true);
+    }
+    control->shared->live_inode = 0; /* as in rotate_away */
+    error = file->sys->unlinkat(file->dir, file->name);
+    if (error < 0) {
+        control->shared->live_inode = inode;
+        control_add(control, COUNTER_rotate_errors, 1);
+    }
+    return error;
+}
+
+int
 rotate_reopen(struct logfile *file, struct control *control)
 {
     struct control_settings settings;

@@ -37,6 +37,11 @@ int rotate_newest(const struct sys *sys, int dir, const char *name,
 int rotate_away(struct logfile *file, struct control *control, int state_dir,
                 bool forced);
 
+/* Takes the name off a live file of which nothing is to be kept: as a backup it would
+ * only push out those that hold something. With other bytes than ours it becomes one,
+ * all the same. The descriptor stays open. */
+int rotate_discard(struct logfile *file, struct control *control, int state_dir);
+
 /* Closes what was the live file and creates the new one, with the old one's rights. */
 int rotate_reopen(struct logfile *file, struct control *control);
 

@@ -155,16 +155,23 @@ save_slots(struct salvage *salvage, int rings_dir)
     return error;
 }
 
+/* A slot whose ring can't be removed now stays CLAIMED: a leader will do it. */
 static void
 remove_rings(struct salvage *salvage, int rings_dir)
 {
+    struct control *control = salvage->control;
+
     for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
         char name[RING_NAME_SIZE];
+        int error;
 
-        if (control_slot_state(salvage->control, slot) != SLOT_FREE) {
-            ring_name(slot, salvage->control->shared->slots[slot].nonce, name);
-            salvage->sys->unlinkat(rings_dir, name);
+        if (control_slot_state(control, slot) == SLOT_FREE) {
+            continue;
         }
+        ring_name(slot, control->shared->slots[slot].nonce, name);
+        error = salvage->sys->unlinkat(rings_dir, name);
+        control_set_slot(control, slot,
+                         error == 0 || error == -ENOENT ? SLOT_FREE : SLOT_CLAIMED);
     }
 }
 

@@ -54,6 +54,29 @@ is_own(struct writer *writer, uint32_t slot)
 #endif
 }
 
+/* A slot is CLAIMED by us for no longer than we hold the mutex (writer_attach), but for
+ * one whose ring is retired and could not be removed. */
+static bool
+is_left_over(struct writer *writer, uint32_t slot)
+{
+    enum slot_state state;
+
+    pthread_mutex_lock(&writer->mutex);
+    state = control_slot_state(&writer->control, slot);
+    pthread_mutex_unlock(&writer->mutex);
+    return state == SLOT_CLAIMED;
+}
+
+static bool
+is_orphan(struct writer *writer, uint32_t slot, enum slot_state state)
+{
+    if (state == SLOT_CLAIMED && leader_owns(&writer->leader, slot)) {
+        return is_left_over(writer, slot);
+    }
+    return (state == SLOT_LIVE || state == SLOT_CLAIMED) && !writer->is_gone[slot] &&
+           !is_own(writer, slot) && leader_is_gone(&writer->leader, slot);
+}
+
 void
 sources_find_orphans(struct writer *writer)
 {
@@ -68,8 +91,7 @@ sources_find_orphans(struct writer *writer)
             writer->has_more = true;
             return;
         }
-        if ((state != SLOT_LIVE && state != SLOT_CLAIMED) || writer->is_gone[slot] ||
-            is_own(writer, slot) || !leader_is_gone(&writer->leader, slot)) {
+        if (!is_orphan(writer, slot, state)) {
             continue;
         }
         TEST_POINT(orphan_found);

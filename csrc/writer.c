@@ -814,6 +814,25 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     return error;
 }
 
+/* A ring without a thread is no reason to refuse a record: it is safe there, another
+ * process may lead, and the next write tries again. */
+static void
+ensure_thread(struct writer *writer)
+{
+    int error = 0;
+
+    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
+        error = drainer_start(writer);
+    }
+    if (error == 0) {
+        atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_THREAD,
+                                  memory_order_relaxed);
+    } else {
+        control_note_error(&writer->control, error);
+        atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
+    }
+}
+
 /* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
  * one. */
 static int
@@ -830,13 +849,24 @@ find_ring(struct writer *writer, struct own_ring **out)
                               own != NULL ? COUNTER_false_deaths : COUNTER_COUNT);
         own = atomic_load_explicit(&writer->current, memory_order_acquire);
     }
-    /* A child has no thread yet; a parent that could not start it again tries anew. */
-    if (error == 0 &&
-        !atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
-        error = drainer_start(writer);
+    if (error == 0) {
+        ensure_thread(writer); /* a child has none yet */
     }
     *out = own;
     return error;
+}
+
+/* What has to be done before the next record. */
+static int
+see_to_what_is_due(struct writer *writer, struct own_ring *own)
+{
+    uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
+
+    if ((due & DUE_THREAD) != 0) {
+        ensure_thread(writer);
+    }
+    /* The gap event stands where the drops happened. */
+    return (due & DUE_GAP) != 0 ? losses_tell_drops(writer, own) : 0;
 }
 
 int
@@ -850,9 +880,8 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
     for (;;) {
         error = own == NULL ? -ESTALE : 0;
         if (error == 0 &&
-            atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
-            /* The gap event stands where the drops happened. */
-            error = losses_tell_drops(writer, own);
+            atomic_load_explicit(&writer->due, memory_order_relaxed) != 0) {
+            error = see_to_what_is_due(writer, own);
         }
         if (error == 0) {
             error =
@@ -907,7 +936,7 @@ writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
                              memory_order_relaxed)) {
         control_wake_leader(&writer->control);
     }
-    if (atomic_load_explicit(&writer->gap_due, memory_order_relaxed) != 0) {
+    if ((atomic_load_explicit(&writer->due, memory_order_relaxed) & DUE_GAP) != 0) {
         /* A gap event goes first. */
         size = ring_span(size + 1) + ring_span(sizeof(struct gap_mark) + GAP_LINE_MAX);
     }
@@ -928,7 +957,7 @@ writer_drop(struct writer *writer, size_t size)
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
                               memory_order_release);
-    atomic_store_explicit(&writer->gap_due, 1, memory_order_release);
+    atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release);
 }
 
 void
@@ -1159,6 +1188,7 @@ writer_after_fork_parent(void)
         int error = drainer_resume(writer);
         if (error < 0) {
             /* The next write tries again; until then another process may lead. */
+            atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
             control_note_error(&writer->control, error);
             if (!writer->is_private) {
                 leader_step_down(&writer->leader);
@@ -1176,7 +1206,7 @@ forget_parent(struct writer *writer)
     pthread_mutex_init(&writer->thread_mutex, NULL);
     atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
     atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
-    atomic_store_explicit(&writer->gap_due, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->due, 0, memory_order_relaxed);
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     writer->own_rings = NULL;
     writer->is_parked = false;
@@ -1186,6 +1216,9 @@ forget_parent(struct writer *writer)
     writer->syncer.has_result = false;
     writer->batch.is_outstanding = false;
     writer->failures = 0;
+    writer->sync_failures = 0;
+    writer->is_suspect = false;
+    writer->wants_rotation = false;
     writer->next_try_ns = 0;
     writer->next_retry_ns = 0;
     memset(writer->map.rings, 0, sizeof(writer->map.rings));

@@ -61,6 +61,9 @@ size_t file_size(const char *path); /* -1: there is none */
 void file_write(const char *path, const char *text);
 bool file_exists(const char *path);
 
+/* Removes everything in it. */
+void folder_empty(const char *path);
+
 /* Memory that is freed after the test, or when it says so. */
 void *test_memory(size_t size);
 void test_forget_memory(void);

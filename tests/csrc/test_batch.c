@@ -433,11 +433,7 @@ gap_events_that_can_not_be_written_hold_the_batch_up(void)
     scene_stage();
     CHECK(batch_write(&scene.batch) < 0);
     CHECK_EQUAL(unlink("audit.log.gaps"), 0);
-    sys_test_fail(CALL_write, ENOSPC, 1, 1);
-    scene_stage();
-    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
-    sys_test_heal();
-    sys_test_cut_write(10);
+    sys_test_fail(CALL_writev, ENOSPC, 1, 1);
     scene_stage();
     CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
 
@@ -447,6 +443,54 @@ gap_events_that_can_not_be_written_hold_the_batch_up(void)
     scene_stage();
     write_staged();
     CHECK_TEXT(file_text("audit.log"), "line after\n");
+    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 1);
+    scene_close();
+}
+
+static void
+fill_disk_after(uint64_t bytes)
+{
+    sys_test_cut_write(bytes);
+    sys_test_fail(CALL_writev, ENOSPC, 2, 1);
+    scene_stage();
+    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
+    sys_test_heal();
+}
+
+static void
+a_torn_gap_event_beside_the_log_is_completed(void)
+{
+    scene_open(&stdlib_dialect);
+    scene_put_gap(0, GAP_CUT, 2);
+
+    fill_disk_after(10);
+    scene_put_gap(0, GAP_CUT, 3);
+    fill_disk_after(10);
+    scene_stage();
+    write_staged();
+
+    CHECK(log_is_whole(file_text("audit.log.gaps")));
+    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 2);
+    scene_close();
+}
+
+/* Another leader does not know how far the last one got. */
+static void
+a_torn_gap_event_of_another_leader_is_ended(void)
+{
+    const char *text;
+
+    scene_open(&stdlib_dialect);
+    scene_put_gap(0, GAP_CUT, 2);
+    fill_disk_after(10);
+
+    scene_change_leader();
+    scene_stage();
+    write_staged();
+
+    text = file_text("audit.log.gaps");
+    CHECK(log_is_whole(strchr(text, '\n') + 1));
+    CHECK_EQUAL(log_gaps(text, "live-file-cut"), 1);
     scene_close();
 }
 
@@ -797,6 +841,8 @@ RUN(TEST(records_of_all_rings_are_written_in_turn),
     TEST(a_gap_event_stands_where_it_was_committed_and_is_reported),
     TEST(in_the_stdlib_dialect_gap_events_go_beside_the_log),
     TEST(gap_events_that_can_not_be_written_hold_the_batch_up),
+    TEST(a_torn_gap_event_beside_the_log_is_completed),
+    TEST(a_torn_gap_event_of_another_leader_is_ended),
     TEST(many_gap_events_take_several_batches),
     TEST(a_forged_gap_record_is_passed_over),
     TEST(a_batch_that_stopped_anywhere_is_continued),

@@ -352,6 +352,8 @@ a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync(void)
     options.durability = DURABILITY_SYNC;
     table.rename_noreplace = refuse_renames;
     CHECK_EQUAL(writer_open(&writer, &table, &options), 0);
+    log_put(writer, "zero");
+    log_flush(writer);
     renames_to_refuse = 3;
     sys_test_fail(CALL_fdatasync, EIO, 1, 1);
     ticket = put_ticket(writer, "line one");
@@ -368,6 +370,68 @@ a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync(void)
     CHECK_EQUAL(log_count(file_text("audit.log"), "line one"), 1);
     CHECK_EQUAL(log_gaps(log_text("audit.log"), "sync-failed"), 1);
     log_close(writer);
+}
+
+static unsigned
+count_in_backups(const char *line)
+{
+    static const char *const names[] = {"audit.log", "audit.log.1", "audit.log.2",
+                                        "audit.log.3"};
+    unsigned count = 0;
+
+    for (int i = 0; i < 4; i++) {
+        count += file_exists(names[i]) ? log_count(file_text(names[i]), line) : 0;
+    }
+    return count;
+}
+
+/* Ten files' worth of trouble, and room for three backups. */
+static void
+check_backups_stay(enum durability durability)
+{
+    struct writer_options options = log_options();
+    struct writer *writer;
+    const char *gaps;
+    uint64_t errors;
+
+    options.durability = durability;
+    options.settings.sync_interval_ns = 1 * s;
+    options.settings.dialect = DIALECT_STDLIB;
+    options.settings.max_backups = 3;
+    options.settings.max_bytes = 1000;
+    writer = open_stepped(&options);
+    log_put(writer, "one");
+    CHECK_EQUAL(log_ask(writer, REQUEST_ROTATE, 1 * s), 0);
+    sys_test_fail(CALL_fdatasync, EIO, 1, UINT32_MAX);
+    for (int i = 0; i < 10; i++) {
+        log_put(writer, "two");
+        log_step(writer, 5 * s);
+    }
+    errors = log_counter(writer, COUNTER_sync_errors);
+    CHECK(errors >= 10);
+
+    sys_test_heal();
+    log_step(writer, 3 * s);
+
+    CHECK_EQUAL(health(writer), HEALTH_OK);
+    CHECK(!file_exists("audit.log.4"));
+    CHECK(count_in_backups("line one") == 1 && count_in_backups("line two") == 10);
+    gaps = file_text("audit.log.gaps");
+    CHECK(log_gaps(gaps, NULL) <= 2);
+    CHECK_EQUAL(log_gap_sum(gaps, "sync-failed", "count"), errors);
+    log_close(writer);
+}
+
+static void
+syncs_that_keep_failing_push_no_backup_out(void)
+{
+    check_backups_stay(DURABILITY_INTERVAL);
+}
+
+static void
+batches_that_can_not_be_synced_push_no_backup_out(void)
+{
+    check_backups_stay(DURABILITY_SYNC);
 }
 
 static void
@@ -773,6 +837,8 @@ RUN(TEST(a_hole_of_the_living_is_never_passed_over),
     TEST(an_acknowledged_line_survives_a_failed_sync),
     TEST(an_acknowledged_line_survives_a_failed_sync_without_backups_too),
     TEST(a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync),
+    TEST(syncs_that_keep_failing_push_no_backup_out),
+    TEST(batches_that_can_not_be_synced_push_no_backup_out),
     TEST(a_full_disk_is_tried_until_there_is_room),
     TEST(a_file_that_can_not_be_written_on_is_left_after_some_tries),
     TEST(a_file_that_is_too_big_for_this_process_is_left_at_once),

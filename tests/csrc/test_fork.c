@@ -254,7 +254,7 @@ a_parent_whose_thread_can_not_be_started_again_tries_with_the_next_write(void)
     CHECK_EQUAL(child_wait(child), 0);
     CHECK(!writer->has_thread);
 
-    log_flush(writer);
+    log_put(writer, "of the parent, too");
 
     CHECK(writer->has_thread);
     close_and_check(0);

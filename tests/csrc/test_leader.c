@@ -247,12 +247,16 @@ a_zombie_is_gone(void)
     close_leader();
 }
 
+/* Where addresses are not random, only other arguments move the start of a stack. */
+static char longer_name[4096];
+
 static void
 claim_and_become_another_program(void)
 {
-    char *const arguments[] = {"sleep", "1000", NULL};
+    char *const arguments[] = {longer_name, "1000", NULL};
 
     open_in_child();
+    memset(longer_name, 's', sizeof(longer_name) - 1);
     signs->slot_plus_1 = claim() + 1;
     execv("/bin/sleep", arguments);
 }
