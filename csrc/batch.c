@@ -1,5 +1,6 @@
 #include "batch.h"
 
+#include "crc32c.h"
 #include "testpoint.h"
 
 #include <errno.h>

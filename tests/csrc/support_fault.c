@@ -40,6 +40,7 @@ static const int *const errors[CALL_COUNT] = {
     [CALL_mmap_shared] = ERRORS(EACCES, EAGAIN, ENFILE, ENOMEM, EPERM),
     [CALL_munmap] = ERRORS(ENOMEM),
     [CALL_keep_from_children] = ERRORS(EAGAIN, ENOMEM),
+    [CALL_populate] = ERRORS(EAGAIN, EFAULT, EINVAL, ENOMEM),
     [CALL_lock_byte] = ERRORS(EACCES, EAGAIN, EBADF, EINTR, ENOLCK),
     [CALL_flock] = ERRORS(EAGAIN, EBADF, EINTR, ENOLCK),
     [CALL_futex_wait] = ERRORS(EAGAIN, EINTR, ENOSYS),
