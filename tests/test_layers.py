@@ -43,9 +43,12 @@ PYTHON_SHELVES = [
     {"packing", "space"},
     {"stats"},
     {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
-    {"truncation"},
-    {"eventsize", "recordedlog", "requestlines"},
-    {"explanation", "simulation"},
+    {"truncation", "masks", "secrettext", "redactionrules"},
+    {"redactedbody"},
+    {"redact"},
+    {"eventsize"},
+    # 3: ask a policy
+    {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
