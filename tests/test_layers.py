@@ -36,7 +36,7 @@ PYTHON_SHELVES = [
     {"packing", "space"},
     {"stats"},
     {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
-    {"truncation", "masks", "secrettext", "redactionrules"},
+    {"truncation", "stageevent", "masks", "secrettext", "redactionrules"},
     {"redactedbody"},
     {"redact"},
     {"eventsize"},
