@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Where everything is many times slower, one error a call is tried, each in turn. */
+/* Where everything is many times slower, of what a call is tried with each number gets
+ * one, in turn. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                   \
     !defined(__OPTIMIZE__)
 static const bool is_slow = true;
@@ -17,30 +18,33 @@ static const bool is_slow = true;
 static const bool is_slow = false;
 #endif
 
-static bool
-try_both(const struct trial_setting *setting, struct fault fault)
+static uint32_t
+count_errors(const int *errors)
 {
-    bool comes = trial_run(setting, &fault);
-
-    fault.is_sticky = true;
-    return trial_run(setting, &fault) || comes;
-}
-
-/* Whether there is a call of that number. */
-static bool
-try_errors(const struct trial_setting *setting, enum sys_call call, uint32_t number)
-{
-    const int *errors = fault_errors(call);
     uint32_t count = 0;
-    bool comes = false;
 
     while (errors[count] != 0) {
         count++;
     }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!is_slow || i == number % count) {
-            struct fault fault = {.call = call, .error = errors[i], .number = number};
-            comes |= try_both(setting, fault);
+    return count;
+}
+
+/* With every error, once and on and on. Tells whether there is a call of that number.
+ */
+static bool
+fail_call(const struct trial_setting *setting, enum sys_call call, uint32_t number)
+{
+    const int *errors = fault_errors(call);
+    uint32_t ways = 2 * count_errors(errors);
+    bool comes = false;
+
+    for (uint32_t i = 0; i < ways; i++) {
+        struct fault fault = {.call = call,
+                              .error = errors[i / 2],
+                              .number = number,
+                              .is_sticky = i % 2 == 1};
+        if (!is_slow || i == number % ways) {
+            comes |= trial_run(setting, &fault);
         }
     }
     return comes;
@@ -70,7 +74,7 @@ fail_each_call(const struct trial_setting *setting)
     stay_on_one_processor();
     for (int call = 0; call < CALL_COUNT; call++) {
         uint32_t number = 1;
-        while (try_errors(setting, (enum sys_call)call, number)) {
+        while (fail_call(setting, (enum sys_call)call, number)) {
             number++;
         }
     }
