@@ -264,6 +264,14 @@ check_durable(void)
     }
 }
 
+/* Interruptions aside, whether a call failed that the log can know of. */
+static bool
+has_trouble(void)
+{
+    return trial.writer != NULL && trial.fault->error != EINTR &&
+           sys_test_failed() > trial.failed_openings;
+}
+
 /* The trouble is over: two seconds later everything works. */
 static void
 recover(void)
@@ -271,6 +279,8 @@ recover(void)
     uint64_t deadline;
 
     if (trial.fault->is_sticky) {
+        EXPECT(trial.fault->call != CALL_writev || !has_trouble() ||
+               stats().health != HEALTH_OK);
         sys_test_heal();
     }
     open_at_last();
@@ -300,7 +310,7 @@ check_counters(void)
     const uint64_t *counters = now.counters;
 
     trial.account.is_out_of_order = counters[COUNTER_false_deaths] > 0;
-    if (trial.fault->error == EINTR || sys_test_failed() == trial.failed_openings) {
+    if (!has_trouble()) {
         return;
     }
     switch (trial.fault->call) {
