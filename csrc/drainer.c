@@ -129,8 +129,8 @@ step_down(struct writer *writer, uint64_t pause_ns)
 static void
 settle(struct writer *writer, bool keep)
 {
-    uint64_t size =
-        writer->batch.intent->start + (keep ? batch_whole(&writer->batch) : 0);
+    uint64_t kept = keep ? batch_whole(&writer->batch) : 0;
+    uint64_t size = writer->batch.intent->start + kept;
     int error;
 
     if (size == 0 && writer->batch.sync_error == 0) {
@@ -144,6 +144,11 @@ settle(struct writer *writer, bool keep)
     }
     batch_settle(&writer->batch, keep);
     (void)livefile_renew(writer); /* else the next pass opens or makes it */
+    if (kept > 0) {
+        /* It gets on, if only a file at a time: no reason to wait. */
+        writer->failures = 0;
+        writer->next_retry_ns = 0;
+    }
 }
 
 static bool
