@@ -150,12 +150,11 @@ class LogWriter(Writer):
     def _start_mill(
         self, options: dict[str, Any], warn: int | None, critical: int | None
     ) -> None:
-        has_work = any(
-            options[name]
-            for name in ("compress", "max_backups", "max_age_s", "max_total_bytes")
-        )
-        numbered_only = options["dialect"] == 1 and not options["compress"]
-        if not (has_work and not numbered_only) and warn is None and critical is None:
+        names = ["compress", "max_age_s", "max_total_bytes"]
+        if options["dialect"] == 0:
+            names.append("max_backups")  # the stdlib's rotation keeps to it itself
+        has_work = any(options[name] for name in names)
+        if not has_work and warn is None and critical is None:
             return
         # Imported late: most programs that only write need none of it.
         from .mill import Mill
