@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from . import _writer
 from ._writer import Writer
@@ -62,6 +62,9 @@ class LogWriter(Writer):
 
     Thread-safety: any thread. Fork-safe: a child writes through a ring of its own.
     """
+
+    # How backups are named that somebody else than the log's own rotation makes.
+    mill_dialect: "ClassVar[Dialect | None]" = None
 
     def __init__(
         self,
@@ -319,7 +322,7 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
         max_backups=settings["max_backups"],
         max_age_days=settings["max_age_s"] / 86400 or None,
         max_total_bytes=settings["max_total_bytes"] or None,
-        dialect=_CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+        dialect=writer.mill_dialect or _CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
     )
 
 
