@@ -134,7 +134,7 @@ class LogWriter(Writer):
             ValueError, TypeError: A wrong option; the text names it and its value.
             OSError: The log can't be opened.
         """
-        options = _check_options(locals())
+        options = check_options(locals())
         resolved = None if _is_stream(path, durability) else _resolve(path)
         self._log_path = resolved
         self._mill_thread: MillThread | None = None
@@ -331,7 +331,7 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
 _NO_LEVEL: Final = -(2**31)
 
 
-def _check_options(given: dict[str, Any]) -> dict[str, Any]:
+def check_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn the arguments of `LogWriter` into what the binding takes."""
     for name in ("max_bytes", "max_backups", "ring_bytes", "mode"):
         _check_count(name, given[name])
