@@ -1,4 +1,4 @@
-"""Build `auditring._writer`: one extension of its .pyx and every file of csrc/.
+"""Build the extensions: `_writer` of its .pyx and csrc/, the others of a .pyx alone.
 
 All else is stated in pyproject.toml. Two switches are read from the environment:
 
@@ -12,7 +12,7 @@ from glob import glob
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLAGS = "-std=c11 -D_GNU_SOURCE -pthread -fvisibility=hidden -Wall -Wextra -Wshadow"
+FLAGS = "-std=c11 -D_GNU_SOURCE -pthread -fvisibility=hidden -Wall -Wextra"
 RELEASE = "-O3 -DNDEBUG"
 DEBUG = "-O0 -g3 -UNDEBUG"
 DIRECTIVES = {
@@ -23,15 +23,15 @@ DIRECTIVES = {
 }
 
 
-def writer() -> Extension:
-    """Describe the one extension, as the two switches want it."""
+def extension(name: str, *c_files: str) -> Extension:
+    """Describe one extension, as the two switches want it."""
     debug = os.environ.get("AUDITRING_DEBUG", "0") not in ("", "0")
     sanitize = os.environ.get("AUDITRING_SANITIZE")
     mode = (DEBUG if debug else RELEASE).split()
     sanitizers = [f"-fsanitize={sanitize}"] if sanitize else []
     return Extension(
-        "auditring._writer",
-        sources=["src/auditring/_writer.pyx", *sorted(glob("csrc/*.c"))],
+        f"auditring.{name}",
+        sources=[f"src/auditring/{name}.pyx", *c_files],
         include_dirs=["csrc"],
         depends=["setup.py", *sorted(glob("csrc/*.h"))],
         extra_compile_args=[*FLAGS.split(), *mode, *sanitizers],
@@ -39,8 +39,15 @@ def writer() -> Extension:
     )
 
 
+EXTENSIONS = [
+    extension("_writer", *sorted(glob("csrc/*.c"))),
+    extension("_lineformat"),
+    extension("_fasthandler"),
+    extension("_fastlogger"),
+]
+
 setup(
     ext_modules=cythonize(
-        [writer()], build_dir="build/cython", compiler_directives=DIRECTIVES
+        EXTENSIONS, build_dir="build/cython", compiler_directives=DIRECTIVES
     )
 )
