@@ -42,7 +42,7 @@ _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
 _PLAIN_CODECS = ("utf-8", "ascii", "gbk", "gb18030", "gb2312", "big5", "euc_")
 _PLAIN_CODEC_FAMILIES = ("iso8859", "cp125", "koi8", "mac-")
 # Overridden, they keep a record off the short way, not out of the ring.
-_SHORT_WAY = ("acquire", "format", "release")
+_SHORT_WAY = ("acquire", "filter", "format", "release")
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_builtin_open")
 
@@ -336,6 +336,8 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _open_writer(self, target: Target) -> bool:
         state = self._ring
+        if state.writer is not None:
+            self.flush()  # what was emitted keeps to the limits of its time
         options = {**target.options, "mode": self._make_file()}
         try:
             writer = self.writer_class(target.path, **options)
@@ -394,7 +396,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             errors=errors,
             limit=min(self._short_limit(), writer.record_limit),
             due=self._due_s(),
-            takes_calls=not any(map(self._is_overridden, ("handle", "filter"))),
+            takes_calls=not self._is_overridden("handle"),
         )
 
     def _short_limit(self) -> int:

@@ -47,6 +47,7 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
         Args:
             filename: The live file.
             mode: ``"a"`` to append; ``"w"``, only while *maxBytes* is 0, to begin anew.
+                What that cuts off of a log with a ring is told in ``FILENAME.gaps``.
             maxBytes: Size in bytes that a file stays below; 0 is any size.
             backupCount: Backups to keep; with 0 the file grows whatever *maxBytes* is.
             encoding: Of the file; None is the locale's.

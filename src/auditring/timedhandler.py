@@ -119,8 +119,10 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             super().doRollover()
             return
         with self._locked(), self._busy(), _rollover_held(self._state_dir()) as state:
+            now = int(time.time())
             agreed = _read_time(state)
-            if agreed > time.time():
+            # What lies further ahead than ours could was agreed on with other units.
+            if now < agreed <= self.computeRollover(now):
                 self.rolloverAt = agreed
                 return
             self._rename(writer)

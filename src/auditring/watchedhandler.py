@@ -39,7 +39,8 @@ class WatchedFileHandler(RingHandler, logging.handlers.WatchedFileHandler):
 
         Args:
             filename: The live file.
-            mode: ``"a"`` to append, ``"w"`` to begin anew.
+            mode: ``"a"`` to append, ``"w"`` to begin anew. What that cuts off of a log
+                with a ring is told in ``FILENAME.gaps``.
             encoding: Of the file; None is the locale's.
             delay: Make nothing before the first record.
             errors: What to do about text that can't be encoded; None is strict.
