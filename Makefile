@@ -22,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet
 C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
 SOURCES := $(wildcard csrc/*.[ch] src/auditring/*.pyx src/auditring/*.pxd)
 C_FILES := $(wildcard csrc/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
-STUBBED := $(patsubst src/auditring/%.pyx,auditring.%,$(wildcard src/auditring/*.pyx))
+CYTHON_MODULES := $(patsubst src/auditring/%.pyx,auditring.%,$(wildcard src/auditring/*.pyx))
 EXTENSIONS := src/auditring/_*.so
 
 # The compiler that this Makefile looks for is the one that builds the extension.
@@ -55,7 +55,7 @@ lint: $(BIN)/.installed $(BIN)/.dev
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml $(STUBBED)
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml $(CYTHON_MODULES)
 
 conformance: $(BIN)/.installed
 	$(BIN)/python tests/conformance.py $(CASES)

@@ -297,3 +297,31 @@ def test_a_backup_that_has_gone_is_old_and_empty(tmp_path: Path) -> None:
 
     assert size_before == 5
     assert (backup.written_ms(), backup.size_bytes()) == (0, 0)
+
+
+DATED = [
+    "app.log.2026-11-22",
+    "app.log.2026-11-22_10",
+    "app.log.2026-11-22_10-30",
+    "app.log.2026-11-22_10-30-59.gz",
+]
+NOT_DATED = [
+    "app.log.2026-11-31",
+    "app.log.2026-11-22_",
+    "app.log.2026-11-22_10-30-59-1",
+    "app.log.1",
+    "app.log-2026-11-22",
+    "other.log.2026-11-22",
+]
+
+
+def test_dated_backups_are_those_of_the_timed_handler_newest_first(
+    tmp_path: Path,
+) -> None:
+    for name in [*DATED, *NOT_DATED]:
+        (tmp_path / name).touch()
+
+    backups = list_backups(tmp_path, "app.log", "dated")
+
+    assert [backup.name for backup in backups] == DATED[::-1]
+    assert {backup.dialect for backup in backups} == {"dated"}

@@ -17,7 +17,7 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_version", "errors"},
+    {"_line", "_version", "errors"},
     {"coerce"},
     {"_writer"},
     # 2: events
@@ -52,11 +52,15 @@ PYTHON_SHELVES = [
     {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
     {"writer"},
+    {"_lineformat"},
     # 4: places and questions
     {"query", "metrics", "backends.*"},
     # 5: put together
     {"config", "auditor"},
     # 6: ways in
+    {"_fasthandler", "handleroptions", "logstream"},
+    {"_fastlogger", "ringhandler"},
+    {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
     {"handlers", "middleware.*", "web.*"},
     # 7: doors
     {"__init__"},

@@ -111,7 +111,7 @@ def in_child(work: Callable[[], object]) -> int:
     ("wrong", "text"),
     [
         ({"compress": "bzip2"}, "compress: expected None, 'gzip', .* got 'bzip2'"),
-        ({"dialect": "java"}, "dialect: expected 'lumberjack' or .* got 'java'"),
+        ({"dialect": "java"}, "dialect: expected 'lumberjack', .* got 'java'"),
         ({"max_backups": -1}, "max_backups: expected 0 or more, got -1"),
         ({"max_age_days": -0.5}, "max_age_days: expected 0 or more, got -0.5"),
         ({"max_age_days": float("nan")}, "max_age_days: expected 0 or more, got nan"),

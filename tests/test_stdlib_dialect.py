@@ -261,3 +261,12 @@ def test_the_files_are_those_of_the_standard_handler(
                 log.write(message.encode() + b"\n")
 
         assert files(Path(ours)) == files(Path(theirs))
+
+
+def test_old_backups_go_without_compression(tmp_path: Path) -> None:
+    old = tmp_path / "app.log.1"
+    old.write_bytes(LINE)
+    os.utime(old, (0, 0))
+
+    with open_log(tmp_path, max_age=1):
+        wait_until(lambda: not old.exists())

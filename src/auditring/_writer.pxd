@@ -1,6 +1,6 @@
-"""The contract of csrc/writer.h, in Cython's words."""
+"""The contract of csrc/writer.h, in Cython's words, and what C code sees of Writer."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 
 cdef extern from "sys.h" nogil:
@@ -99,3 +99,40 @@ cdef extern from "writer.h" nogil:
     void writer_before_fork()
     void writer_after_fork_parent()
     void writer_after_fork_child()
+
+
+cdef class Writer:
+    cdef writer *_writer
+    cdef object __weakref__
+    cdef readonly object path
+    cdef int _calls  # under way without the GIL
+    cdef bint _is_closing
+    cdef bint _is_stream
+    cdef bint _waits_for_disk
+    cdef int _on_full  # 0 block, 1 drop, 2 raise
+    cdef bint _drops_on_timeout
+    cdef int64_t _block_ns
+    cdef readonly uint64_t coerced_values
+
+    # Commits as write() does; False: the record was dropped.
+    cdef bint _commit(self, const char *data, Py_ssize_t size) except -1
+
+    cdef bytes _coerced(self, object value)
+    cdef object _with_buffer(self, object data, bint is_lines)
+    cdef object _commit_lines(self, const char *data, Py_ssize_t size)
+    cdef bint _take(
+        self, const char *data, Py_ssize_t size, writer_ticket *ticket
+    ) except -1
+    cdef bint _take_slowly(
+        self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
+    ) except -1
+    cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1
+    cdef bint _give_up(self, Py_ssize_t size) except -1
+    cdef int _refuse(self, int error, Py_ssize_t size) except -1
+    cdef int _look_around(self) except -1
+    cdef int _wait_durable(self, writer_ticket *ticket) except -1
+    cdef bint _ask(self, request what, object timeout) except -1
+    cdef bint _wait_answer(
+        self, request what, uint64_t ticket, int64_t deadline, int *error
+    ) except -1
+    cdef int _check_open(self) except -1

@@ -102,18 +102,6 @@ cdef class Writer:
     Thread-safety: any thread; `_close` waits for calls that are under way.
     """
 
-    cdef writer *_writer
-    cdef object __weakref__
-    cdef readonly object path
-    cdef int _calls  # under way without the GIL
-    cdef bint _is_closing
-    cdef bint _is_stream
-    cdef bint _waits_for_disk
-    cdef int _on_full  # 0 block, 1 drop, 2 raise
-    cdef bint _drops_on_timeout
-    cdef int64_t _block_ns
-    cdef readonly uint64_t coerced_values
-
     def __cinit__(self, *args, **kwargs):
         self._writer = NULL
 
@@ -263,7 +251,7 @@ cdef class Writer:
         finally:
             PyBuffer_Release(&view)
 
-    cdef inline bint _commit(self, const char *data, Py_ssize_t size) except -1:
+    cdef bint _commit(self, const char *data, Py_ssize_t size) except -1:
         cdef writer_ticket ticket
         if not self._take(data, size, &ticket):
             return False
@@ -286,7 +274,7 @@ cdef class Writer:
             self._wait_durable(&last)
         return committed
 
-    cdef inline bint _take(
+    cdef bint _take(
         self, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1:
         cdef int error

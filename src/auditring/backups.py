@@ -1,4 +1,4 @@
-"""Names of backups: the grammar of both dialects, listing, age.
+"""Names of backups: the grammar of each dialect, listing, age.
 
 A backup is a file that a rotation left beside the live file. A file is one only if
 its whole name matches the grammar; everything else in the directory belongs to
@@ -15,7 +15,7 @@ from typing import Literal
 
 __all__ = ["Backup", "Dialect", "Listing", "list_backups", "scan_backups", "temp_name"]
 
-Dialect = Literal["lumberjack", "stdlib"]
+Dialect = Literal["lumberjack", "stdlib", "dated"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -27,6 +27,7 @@ _TIME = (
     r"T[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{3})"
 )
 _INDEX = r"(?P<index>[1-9][0-9]*)"
+_DATE = r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:_[0-9]{2}(?:-[0-9]{2}){0,2})?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,10 @@ class Backup:
         suffix: ``""`` (plain), ``".gz"``, ``".zst"`` or ``".lz4"``.
         time_ms: Time of rotation in milliseconds since the epoch, from the name;
             None in the stdlib dialect.
-        index: Place in the row, 1 is the newest, from the name; None in the
-            lumberjack dialect.
+        index: Place in the row, 1 is the newest, from the name; in the stdlib dialect
+            only.
+        is_dated: It is of the dated dialect, and `time_ms` is when it began, in what
+            zone the name doesn't tell.
     """
 
     directory: str
@@ -51,11 +54,14 @@ class Backup:
     suffix: str
     time_ms: int | None = None
     index: int | None = None
+    is_dated: bool = False
 
     @property
     def dialect(self) -> Dialect:
         """The dialect that its name is of."""
-        return "lumberjack" if self.index is None else "stdlib"
+        if self.index is not None:
+            return "stdlib"
+        return "dated" if self.is_dated else "lumberjack"
 
     @property
     def path(self) -> str:
@@ -65,13 +71,13 @@ class Backup:
     def written_ms(self) -> int:
         """Return when its last line was written, in milliseconds since the epoch.
 
-        The name tells it; where the name holds no time, the mtime does. A file
+        The name tells it; where the name holds no such time, the mtime does. A file
         that has gone in the meantime counts as written at the epoch.
 
         Raises:
             OSError: The file is there but can't be examined.
         """
-        if self.time_ms is not None:
+        if self.time_ms is not None and not self.is_dated:
             return self.time_ms
         try:
             return os.lstat(self.path).st_mtime_ns // 1_000_000
@@ -163,10 +169,13 @@ def _parse(
     plain = file_name.removesuffix(suffix)
     if dialect == "stdlib":
         return Backup(directory, file_name, plain, suffix, index=int(match["index"]))
-    time_ms = _parse_time(match["time"])
+    is_dated = dialect == "dated"
+    time_ms = (_parse_date if is_dated else _parse_time)(match["time"])
     if time_ms is None:
         return None
-    return Backup(directory, file_name, plain, suffix, time_ms=time_ms)
+    return Backup(
+        directory, file_name, plain, suffix, time_ms=time_ms, is_dated=is_dated
+    )
 
 
 def _is_temp(directory: str, file_name: str, name: str, dialect: Dialect) -> bool:
@@ -180,6 +189,8 @@ def _is_temp(directory: str, file_name: str, name: str, dialect: Dialect) -> boo
 def _grammar(name: str, dialect: Dialect) -> re.Pattern[str]:
     if dialect == "stdlib":
         return re.compile(rf"{re.escape(name)}\.{_INDEX}{_SUFFIX}")
+    if dialect == "dated":
+        return re.compile(rf"{re.escape(name)}\.{_DATE}{_SUFFIX}")
     # The extension starts at the last dot even if that is the first character, as
     # lumberjack has it: ".hidden" is all extension and its stem is empty.
     dot = name.rfind(".")
@@ -201,6 +212,17 @@ def _parse_time(text: str) -> int | None:
             int(text[20:23]) * 1000,
             tzinfo=UTC,
         )
+    except ValueError:
+        return None
+    return (time - _EPOCH) // _MILLISECOND
+
+
+@lru_cache(maxsize=1024)
+def _parse_date(text: str) -> int | None:
+    """Return milliseconds since the epoch, None if there is no such date."""
+    form = "%Y-%m-%d_%H-%M-%S"[: len(text) - 2]
+    try:
+        time = datetime.strptime(text, form).replace(tzinfo=UTC)
     except ValueError:
         return None
     return (time - _EPOCH) // _MILLISECOND

@@ -76,7 +76,8 @@ class MillSettings:
             )
         if self.dialect not in get_args(Dialect):
             raise ValueError(
-                f"dialect: expected 'lumberjack' or 'stdlib', got {self.dialect!r}"
+                f"dialect: expected 'lumberjack', 'stdlib' or 'dated', "
+                f"got {self.dialect!r}"
             )
         self._check_level()
         for name in ("max_backups", "max_age_days", "max_total_bytes"):
@@ -293,8 +294,8 @@ class Mill:
     def _names_held(self, dialect: Dialect) -> Iterator[None]:
         """Keep a rotation from renaming backups meanwhile.
 
-        In the lumberjack dialect a backup keeps its name. Never held over a yield: a
-        rotation waits for it, and a fork would copy it.
+        Only in the stdlib dialect does a backup get another name. Never held over a
+        yield: a rotation waits for it, and a fork would copy it.
         """
         if dialect != "stdlib":
             yield
@@ -391,7 +392,7 @@ class Mill:
         """
         if _is_same_file(backup.path, status):
             return backup
-        if backup.dialect == "lumberjack":
+        if backup.dialect != "stdlib":
             return None
         for other in self._scan(backup.dialect).backups:
             if other.suffix == backup.suffix and _is_same_file(other.path, status):

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from . import _writer
 from ._writer import Writer
@@ -62,6 +62,9 @@ class LogWriter(Writer):
 
     Thread-safety: any thread. Fork-safe: a child writes through a ring of its own.
     """
+
+    # How backups are named that somebody else than the log's own rotation makes.
+    mill_dialect: "ClassVar[Dialect | None]" = None
 
     def __init__(
         self,
@@ -131,7 +134,7 @@ class LogWriter(Writer):
             ValueError, TypeError: A wrong option; the text names it and its value.
             OSError: The log can't be opened.
         """
-        options = _check_options(locals())
+        options = check_options(locals())
         resolved = None if _is_stream(path, durability) else _resolve(path)
         self._log_path = resolved
         self._mill_thread: MillThread | None = None
@@ -150,12 +153,11 @@ class LogWriter(Writer):
     def _start_mill(
         self, options: dict[str, Any], warn: int | None, critical: int | None
     ) -> None:
-        has_work = any(
-            options[name]
-            for name in ("compress", "max_backups", "max_age_s", "max_total_bytes")
-        )
-        numbered_only = options["dialect"] == 1 and not options["compress"]
-        if not (has_work and not numbered_only) and warn is None and critical is None:
+        names = ["compress", "max_age_s", "max_total_bytes"]
+        if options["dialect"] == 0:
+            names.append("max_backups")  # the stdlib's rotation keeps to it itself
+        has_work = any(options[name] for name in names)
+        if not has_work and warn is None and critical is None:
             return
         # Imported late: most programs that only write need none of it.
         from .mill import Mill
@@ -320,7 +322,7 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
         max_backups=settings["max_backups"],
         max_age_days=settings["max_age_s"] / 86400 or None,
         max_total_bytes=settings["max_total_bytes"] or None,
-        dialect=_CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+        dialect=writer.mill_dialect or _CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
     )
 
 
@@ -329,7 +331,7 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
 _NO_LEVEL: Final = -(2**31)
 
 
-def _check_options(given: dict[str, Any]) -> dict[str, Any]:
+def check_options(given: dict[str, Any]) -> dict[str, Any]:
     """Turn the arguments of `LogWriter` into what the binding takes."""
     for name in ("max_bytes", "max_backups", "ring_bytes", "mode"):
         _check_count(name, given[name])

@@ -1,0 +1,623 @@
+"""Lines as a logging.Formatter makes them, without asking it.
+
+A plan is what a formatter will do, found out once: the pieces of its format and how
+each becomes bytes. A formatter of which that can't be known has no plan: a class that
+overrides something, another style than %, default values, a clock of its own. Whatever
+is unusual about a record leaves it to the formatter, too: exceptions, stacks, a field
+that isn't there, arguments that don't fit.
+"""
+
+from cpython.object cimport Py_TYPE, PyObject, PyObject_Str
+from cpython.tuple cimport PyTuple_GET_SIZE
+from libc.math cimport floor
+
+from ._line cimport (
+    line,
+    line_begin,
+    line_end,
+    line_put,
+    line_put_bytes,
+    line_put_int,
+    line_put_text,
+)
+
+import logging
+import re
+import time
+from os import getpid
+from threading import current_thread, get_ident
+
+cdef extern from *:
+    """
+    #include <time.h>
+
+    /* Changes with every change of a dictionary. 0: not known, where CPython doesn't
+     * count any more. */
+    static inline unsigned long
+    dict_version(PyObject *owner)
+    {
+    #if PY_VERSION_HEX < 0x030D0000
+    #pragma GCC diagnostic push
+    #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+        return ((PyDictObject *)owner)->ma_version_tag;
+    #pragma GCC diagnostic pop
+    #else
+        (void)owner;
+        return 0;
+    #endif
+    }
+    """
+    unsigned long dict_version(dict owner) noexcept
+    long timezone
+    char *tzname[2]
+
+cdef extern from "Python.h":
+    object PyUnicode_DecodeUTF8(
+        const char *data, Py_ssize_t size, const char *errors
+    )
+    PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
+    bint PyUnicode_CheckExact(object value) noexcept
+    bint PyLong_CheckExact(object value) noexcept
+    bint PyFloat_CheckExact(object value) noexcept
+    double PyFloat_AS_DOUBLE(object value) noexcept
+    bint PyTuple_CheckExact(object value) noexcept
+
+cdef object LogRecord = logging.LogRecord
+cdef object LOGGING_FILE = logging.addLevelName.__code__.co_filename
+cdef object CLOCKS = (time.localtime, time.gmtime)
+
+# What makes a formatter's lines; exceptions and stacks are left to it anyway.
+cdef object FORMATTER_METHODS = ("format", "formatMessage", "formatTime", "usesTime")
+cdef object STYLE_METHODS = ("_format", "format", "usesTime")
+
+cdef enum kinds:
+    LITERAL, TEXT, NUMBER, MSECS, SHAPED
+
+# Fields that a struct call has; everything else is OTHER.
+cdef enum fields:
+    MESSAGE, ASCTIME, NAME, LEVELNAME, LEVELNO, CREATED, MSECS_FIELD
+    PATHNAME, FILENAME, MODULE, LINENO, FUNCNAME
+    PROCESS, THREAD, THREAD_NAME
+    OTHER
+
+cdef dict FIELDS = {
+    "message": MESSAGE,
+    "asctime": ASCTIME,
+    "name": NAME,
+    "levelname": LEVELNAME,
+    "levelno": LEVELNO,
+    "created": CREATED,
+    "msecs": MSECS_FIELD,
+    "pathname": PATHNAME,
+    "filename": FILENAME,
+    "module": MODULE,
+    "lineno": LINENO,
+    "funcName": FUNCNAME,
+    "process": PROCESS,
+    "thread": THREAD,
+    "threadName": THREAD_NAME,
+}
+# Attributes that every LogRecord has; another field may be in its dictionary.
+cdef object STANDARD = frozenset(logging.makeLogRecord({}).__dict__)
+
+PIECE = re.compile(
+    r"%\((?P<field>[^()]+)\)(?P<shape>[#0+ -]*\d*(?:\.\d+)?)"
+    r"(?P<conversion>[diouxXeEfFgGcrsa])"
+    r"|(?P<percent>%%)"
+    r"|(?P<literal>[^%]+)"
+)
+MSEC_FORMAT = re.compile(r"%s(?P<between>[^%]*)%03d")
+
+
+# Messages.
+
+cdef class _Message:
+    """A message with nothing in it but %s and %d: how its arguments are put."""
+
+    cdef tuple literals  # one more than conversions
+    cdef bytes conversions
+    cdef bint is_ascii
+
+
+MESSAGE_PIECE = re.compile(r"%(?P<conversion>[sd%])|(?P<literal>[^%]+)")
+# Messages by their text, None for those that are best left alone. Most are constants of
+# a program; should one make them up, they don't stay.
+cdef dict _messages = {}
+cdef Py_ssize_t MESSAGES_MAX = 2000
+
+
+cdef _Message _message_plan(str msg):
+    cdef PyObject *known = PyDict_GetItemWithError(_messages, msg)
+    if known != NULL:
+        return <_Message> known
+    if len(_messages) >= MESSAGES_MAX:
+        _messages.clear()
+    plan = _messages[msg] = _learn_message(msg)
+    return plan
+
+
+cdef _Message _learn_message(str msg):
+    cdef _Message plan = _Message.__new__(_Message)
+    literals, conversions = [""], ""
+    end = 0
+    for match in MESSAGE_PIECE.finditer(msg):
+        if match.start() != end:
+            return None
+        end = match.end()
+        if match["literal"]:
+            literals[-1] += match["literal"]
+        elif match["conversion"] == "%":
+            literals[-1] += "%"
+        else:
+            conversions += match["conversion"]
+            literals.append("")
+    if end != len(msg):
+        return None
+    try:
+        plan.literals = tuple([literal.encode() for literal in literals])
+    except UnicodeEncodeError:
+        return None
+    plan.conversions = conversions.encode()
+    plan.is_ascii = msg.isascii()
+    return plan
+
+
+cdef int _put_message(object msg, object args, line *out, bint is_utf8) except -1:
+    """Put ``msg % args``; 0 when `%` is to do it."""
+    cdef _Message plan
+    cdef Py_ssize_t i
+    cdef bytes literal
+    if not PyUnicode_CheckExact(msg) or not PyTuple_CheckExact(args):
+        return 0
+    if PyTuple_GET_SIZE(args) == 0:
+        return line_put_text(out, msg, is_utf8)
+    plan = _message_plan(msg)
+    if plan is None or not (is_utf8 or plan.is_ascii):
+        return 0
+    if PyTuple_GET_SIZE(args) != len(plan.conversions):
+        return 0
+    for i in range(PyTuple_GET_SIZE(args)):
+        literal = <bytes> (<tuple> plan.literals)[i]
+        line_put_bytes(out, literal)
+        if not _put_argument(plan.conversions[i], (<tuple> args)[i], out, is_utf8):
+            return 0
+    literal = <bytes> (<tuple> plan.literals)[PyTuple_GET_SIZE(args)]
+    line_put_bytes(out, literal)
+    return 1
+
+
+cdef int _put_argument(
+    char conversion, object value, line *out, bint is_utf8
+) except -1:
+    if PyLong_CheckExact(value):
+        return line_put_int(out, value)
+    if conversion == b"d":
+        return 0
+    if not PyUnicode_CheckExact(value):
+        value = PyObject_Str(value)
+    return line_put_text(out, value, is_utf8)
+
+
+# Plans.
+
+cdef class _Piece:
+    """A literal, or one field of a format and how it is put."""
+
+    cdef kinds kind
+    cdef int field
+    cdef bytes literal
+    cdef str key
+    cdef bint is_standard
+    cdef str shape
+    # The last text that was shaped, and what became of it: names and levels repeat.
+    cdef object shaped
+    cdef str shaped_text
+
+
+cdef _Piece _literal(str text):
+    cdef _Piece piece = _Piece.__new__(_Piece)
+    piece.kind = LITERAL
+    piece.literal = text.encode()
+    return piece
+
+
+cdef _Piece _field(str key, str shape, str conversion):
+    cdef _Piece piece = _Piece.__new__(_Piece)
+    piece.key = intern_key(key)
+    piece.field = FIELDS.get(key, OTHER)
+    piece.is_standard = key in STANDARD
+    piece.shape = f"%{shape}{conversion}"
+    piece.kind = SHAPED
+    if not shape and conversion == "s":
+        piece.kind = TEXT
+    elif not shape and conversion == "d":
+        piece.kind = NUMBER
+    elif key == "msecs" and shape == "03" and conversion == "d":
+        piece.kind = MSECS
+    return piece
+
+
+cdef str intern_key(str key):
+    from sys import intern
+
+    return intern(key)
+
+
+cdef tuple _pieces_of(str text):
+    """Take a format apart; None when it holds something that is best left alone."""
+    pieces = []
+    end = 0
+    for match in PIECE.finditer(text):
+        if match.start() != end:
+            return None
+        end = match.end()
+        if match["percent"]:
+            pieces.append(_literal("%"))
+        elif match["literal"]:
+            pieces.append(_literal(match["literal"]))
+        else:
+            pieces.append(_field(match["field"], match["shape"], match["conversion"]))
+    if end != len(text):
+        return None
+    return tuple(pieces)
+
+
+def is_untouched(kind, names):
+    """Tell whether these methods of a class are those of the logging package."""
+    for name in names:
+        code = getattr(getattr(kind, name, None), "__code__", None)
+        if code is None or code.co_filename != LOGGING_FILE:
+            return False
+    return True
+
+
+def plan_for(formatter):
+    """Return a `LinePlan` for *formatter*, or None when it can't have one."""
+    cdef LinePlan plan
+    kind = type(formatter)
+    style = getattr(formatter, "_style", None)
+    if not isinstance(formatter, logging.Formatter):
+        return None
+    if type(style) is not logging.PercentStyle or not hasattr(style, "_fmt"):
+        return None
+    if not is_untouched(kind, FORMATTER_METHODS):
+        return None
+    if not is_untouched(logging.PercentStyle, STYLE_METHODS):
+        return None
+    own = formatter.__dict__
+    if any(name in own for name in FORMATTER_METHODS):
+        return None
+    if any(name in style.__dict__ for name in STYLE_METHODS):
+        return None
+    plan = LinePlan.__new__(LinePlan)
+    plan.formatter = formatter
+    plan._style = style
+    if not plan._learn():
+        return None
+    return plan
+
+
+cdef class LinePlan:
+    """How one formatter makes lines, as long as nobody changes it."""
+
+    def _learn(self):
+        """Find out what the formatter does; False when that has no plan."""
+        formatter, style = self.formatter, self._style
+        if style._defaults or type(style._fmt) is not str:
+            return False
+        self._pieces = _pieces_of(style._fmt)
+        if self._pieces is None or not self._learn_time():
+            return False
+        self._puts_message = self._has_message_once()
+        self.wants_caller = self._has_field(PATHNAME, FUNCNAME)
+        self.knows_calls = not self._has_field(OTHER, OTHER)
+        self._formatter_attributes = _attributes_of(formatter)
+        self._style_attributes = _attributes_of(style)
+        self._formatter_version = type_version(type(formatter))
+        self._style_version = type_version(logging.PercentStyle)
+        return self._formatter_version != 0 and self._style_version != 0
+
+    def _learn_time(self):
+        formatter = self.formatter
+        self._second = -1
+        self._wants_time = "%(asctime)" in self._style._fmt
+        if not self._wants_time:
+            return True
+        self._converter = formatter.converter
+        if self._converter not in CLOCKS:
+            return False
+        self._before_msecs = None
+        self._time_format = formatter.datefmt or formatter.default_time_format
+        if not formatter.datefmt and formatter.default_msec_format:
+            match = MSEC_FORMAT.fullmatch(formatter.default_msec_format)
+            if match is None:
+                return False
+            self._before_msecs = match["between"].encode()
+        return True
+
+    def _has_message_once(self):
+        """Tell whether the message can be made right where it belongs."""
+        cdef _Piece piece
+        kinds = []
+        for item in self._pieces:
+            piece = <_Piece> item
+            if piece.kind != LITERAL and piece.field == MESSAGE:
+                kinds.append(piece.kind)
+        return kinds == [TEXT]
+
+    cdef bint _has_field(self, int first, int last):
+        cdef _Piece piece
+        for item in self._pieces:
+            piece = <_Piece> item
+            if piece.kind != LITERAL and first <= piece.field <= last:
+                return True
+        return False
+
+    cdef bint is_valid(self) except -1:
+        """Tell whether the formatter still is what the plan was made of."""
+        return (
+            type_version(<object> Py_TYPE(self.formatter)) == self._formatter_version
+            and type_version(<object> Py_TYPE(self._style)) == self._style_version
+            and (<_Attributes> self._formatter_attributes).are_same()
+            and (<_Attributes> self._style_attributes).are_same()
+        )
+
+    def format(self, record):
+        """Return the line for *record* in UTF-8, None if the formatter is to make it.
+
+        Sets `message` and `asctime` of the record, as the formatter does.
+
+        Raises:
+            Exception: What the formatter would raise, or something else; it is to be
+                asked.
+        """
+        cdef line out
+        if not self.is_valid():
+            return None
+        line_begin(&out)
+        try:
+            if not self.put_record(record, &out, True):
+                return None
+            return out.data[:out.size]
+        finally:
+            line_end(&out)
+
+    cdef int put_record(self, object record, line *out, bint is_utf8) except -1:
+        """Put the line for a record; 0 when it is to be left to the formatter."""
+        cdef _Piece piece
+        cdef double created = 0
+        cdef int msecs = 0
+        cdef Py_ssize_t start
+        cdef object message = None, asctime = None
+        if not _is_usual(record):
+            return 0
+        if not self._puts_message:
+            record.message = message = _message_of(record.msg, record.args)
+        if self._wants_time and not _time_of(record, &created, &msecs):
+            return 0
+        for item in self._pieces:
+            piece = <_Piece> item
+            if piece.kind == LITERAL:
+                line_put_bytes(out, piece.literal)
+                continue
+            start = out.size
+            if piece.field == MESSAGE and self._puts_message:
+                if _put_message(record.msg, record.args, out, is_utf8):
+                    message = _text_from(out, start)
+                    record.message = message
+                    continue
+                out.size = start
+                record.message = value = _message_of(record.msg, record.args)
+            elif piece.field == ASCTIME and piece.kind == TEXT:
+                self._put_time(created, msecs, out)
+                asctime = _text_from(out, start)
+                continue
+            elif piece.field == MESSAGE:
+                value = message
+            elif piece.field == ASCTIME:
+                value = asctime = self._time_text(created, msecs)
+            elif piece.is_standard:
+                value = getattr(record, piece.key)
+            else:
+                value = record.__dict__[piece.key]
+            if value is None and piece.field == MESSAGE:
+                return 0
+            if not self._put_piece(piece, value, out, is_utf8):
+                return 0
+        if self._wants_time:
+            record.asctime = asctime or self._time_text(created, msecs)
+        return 1
+
+    cdef int put_call(self, call *given, line *out, bint is_utf8) except -1:
+        """Put the line for a call; 0 when a record must be made for it."""
+        cdef _Piece piece
+        cdef Py_ssize_t start
+        cdef object msg = <object> given.msg, args = <object> given.args
+        for item in self._pieces:
+            piece = <_Piece> item
+            if piece.kind == LITERAL:
+                line_put_bytes(out, piece.literal)
+                continue
+            start = out.size
+            if piece.field == MESSAGE:
+                if piece.kind == TEXT and _put_message(msg, args, out, is_utf8):
+                    continue
+                out.size = start
+                value = _message_of(msg, args)
+                if value is None:
+                    return 0
+            elif piece.field == ASCTIME:
+                if piece.kind == TEXT:
+                    self._put_time(given.created, given.msecs, out)
+                    continue
+                value = self._time_text(given.created, given.msecs)
+            else:
+                value = _value_of_call(piece.field, given)
+            if not self._put_piece(piece, value, out, is_utf8):
+                return 0
+        return 1
+
+    cdef int _put_piece(
+        self, object item, object value, line *out, bint is_utf8
+    ) except -1:
+        cdef _Piece piece = <_Piece> item
+        if piece.kind == TEXT:
+            if not PyUnicode_CheckExact(value):
+                value = PyObject_Str(value)
+            return line_put_text(out, value, is_utf8)
+        if piece.kind == NUMBER and PyLong_CheckExact(value):
+            if line_put_int(out, value):
+                return 1
+        if PyUnicode_CheckExact(value):
+            if piece.shaped is not value:
+                piece.shaped_text = piece.shape % (value,)
+                piece.shaped = value
+            return line_put_text(out, piece.shaped_text, is_utf8)
+        return line_put_text(out, piece.shape % (value,), is_utf8)
+
+    # Times.
+
+    cdef int _look_at_clock(self, double created) except -1:
+        """Make the text of the second that *created* lies in, if it isn't there."""
+        cdef int64_t second = <int64_t> floor(created)
+        if (
+            second != self._second
+            or timezone != self._zone
+            or tzname[0] != self._zone_names[0]
+            or tzname[1] != self._zone_names[1]
+        ):
+            text = time.strftime(self._time_format, self._converter(created))
+            self._second_text = text.encode()
+            self._second = second
+            self._zone = timezone
+            self._zone_names = [tzname[0], tzname[1]]
+        return 0
+
+    cdef int _put_time(self, double created, int msecs, line *out) except -1:
+        cdef char digits[8]
+        self._look_at_clock(created)
+        line_put_bytes(out, self._second_text)
+        if self._before_msecs is not None:
+            line_put_bytes(out, self._before_msecs)
+            digits[0] = 48 + <char> (msecs // 100)
+            digits[1] = 48 + <char> (msecs // 10 % 10)
+            digits[2] = 48 + <char> (msecs % 10)
+            line_put(out, digits, 3)
+        return 0
+
+    cdef object _time_text(self, double created, int msecs):
+        cdef line out
+        line_begin(&out)
+        try:
+            self._put_time(created, msecs, &out)
+            return PyUnicode_DecodeUTF8(out.data, out.size, NULL)
+        finally:
+            line_end(&out)
+
+
+cdef object _text_from(line *out, Py_ssize_t start):
+    return PyUnicode_DecodeUTF8(out.data + start, out.size - start, NULL)
+
+
+# Attributes of a formatter or its style, as they were.
+cdef class _Attributes:
+    cdef dict _now
+    cdef unsigned long _version
+    cdef tuple _keys
+    cdef tuple _values
+
+    cdef bint are_same(self) except -1:
+        cdef Py_ssize_t i
+        if self._version != 0 and dict_version(self._now) == self._version:
+            return True
+        if len(self._now) != PyTuple_GET_SIZE(self._keys):
+            return False
+        for i in range(PyTuple_GET_SIZE(self._keys)):
+            value = PyDict_GetItemWithError(self._now, self._keys[i])
+            if value != <PyObject *> self._values[i]:
+                return False
+        self._version = dict_version(self._now)
+        return True
+
+
+cdef _Attributes _attributes_of(object owner):
+    cdef _Attributes self = _Attributes.__new__(_Attributes)
+    self._now = owner.__dict__
+    self._version = dict_version(self._now)
+    self._keys = tuple(self._now)
+    self._values = tuple(self._now.values())
+    return self
+
+
+# Records.
+
+cdef unsigned int _record_version = 0
+cdef bint _are_records_untouched = False
+
+
+cdef bint _is_usual(object record) except -1:
+    """Tell whether all there is to a record is its message and its fields."""
+    global _record_version, _are_records_untouched
+    if <object> Py_TYPE(record) is not LogRecord:
+        return False
+    if type_version(LogRecord) != _record_version:
+        _are_records_untouched = is_untouched(LogRecord, ("getMessage",))
+        _record_version = type_version(LogRecord)
+    return (
+        _are_records_untouched
+        and not record.exc_info
+        and not record.exc_text
+        and not record.stack_info
+    )
+
+
+cdef str _message_of(object msg, object args):
+    """Return what LogRecord.getMessage does, None when that isn't a plain text."""
+    if not PyUnicode_CheckExact(msg):
+        msg = PyObject_Str(msg)
+    if args:
+        msg = msg % args
+    return msg if PyUnicode_CheckExact(msg) else None
+
+
+cdef int _time_of(object record, double *created, int *msecs) except -1:
+    """Tell when a record was made; 0 when its times are no usual ones."""
+    cdef double fraction
+    moment = record.created
+    part = record.msecs
+    if not PyFloat_CheckExact(moment) or not PyFloat_CheckExact(part):
+        return 0
+    created[0] = PyFloat_AS_DOUBLE(moment)
+    fraction = PyFloat_AS_DOUBLE(part)
+    if not 0 <= created[0] < 1e11 or not 0 <= fraction < 1000:
+        return 0
+    msecs[0] = <int> fraction
+    return 1
+
+
+cdef object _value_of_call(int field, call *given):
+    if field == NAME:
+        return <object> given.name
+    if field == LEVELNAME:
+        return <object> given.levelname
+    if field == LEVELNO:
+        return <object> given.levelno
+    if field == CREATED:
+        return given.created
+    if field == MSECS_FIELD:
+        return <double> given.msecs
+    if field == PATHNAME:
+        return <object> given.pathname
+    if field == FILENAME:
+        return <object> given.filename
+    if field == MODULE:
+        return <object> given.module
+    if field == LINENO:
+        return given.lineno
+    if field == FUNCNAME:
+        return <object> given.function
+    if field == PROCESS:
+        return getpid() if logging.logProcesses else None
+    if field == THREAD:
+        return get_ident() if logging.logThreads else None
+    return current_thread().name if logging.logThreads else None

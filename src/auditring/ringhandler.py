@@ -1,0 +1,540 @@
+"""A file handler whose lines go through a ring, or the standard library's own way.
+
+Which way is decided with the first record, and anew after any assignment to an
+attribute of the handler. The standard library's own way it is
+
+- when a method that takes part in writing is overridden, or `namer`, `rotator` or
+  `stream` is set: whoever did that is called as ever;
+- when the target is no regular file of one name;
+- when its directory can't hold the state of a ring, and no durability was asked for
+  that only a ring gives;
+- for encodings with a state or a mark at the beginning, and for lines that don't end
+  with a newline: a ring holds whole lines;
+- once the interpreter is ending and the rings are closed.
+"""
+
+import codecs
+import contextlib
+import locale
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar, Self
+
+from ._fasthandler import FastHandler
+from .errors import ClosedError
+from .handleroptions import FileRights, HandlerSettings, read_options
+from .logstream import LogStream
+from .writer import LogWriter
+
+__all__ = ["RingHandler"]
+
+# How long a collector waits for lines of a handler that nobody closed.
+DROP_LIMIT_S = 1.0
+# How long flush() waits before it asks whether the disk is in trouble.
+FLUSH_SLICE_S = 1.0
+
+_MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
+# Codecs in which ASCII is one byte each and that have no state between two lines.
+_PLAIN_CODECS = ("utf-8", "ascii", "gbk", "gb18030", "gb2312", "big5", "euc_")
+_PLAIN_CODEC_FAMILIES = ("iso8859", "cp125", "koi8", "mac-")
+# Overridden, they keep a record off the short way, not out of the ring.
+_SHORT_WAY = ("acquire", "filter", "format", "release")
+# What a pickled handler makes anew.
+_UNPICKLED = ("lock", "_builtin_open")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where lines go: a log, and the arguments it is opened with."""
+
+    path: str
+    options: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class RingState:
+    """What a handler knows of its ring. Not attributes of it: those disarm.
+
+    Attributes:
+        writer: None on the standard library's way, and before the first record.
+        target: What `writer` was opened for.
+        stream: What `handler.stream` shows.
+        opened: What `_open` made last.
+        checked: How often attributes had been assigned to when the way was chosen.
+        refused: A target that can't have a ring.
+        is_busy: This thread is choosing the way, or rotating.
+        is_continued: The file holds lines of ours, whatever `mode` is.
+        is_over: The interpreter is ending.
+    """
+
+    writer: LogWriter | None = None
+    target: Target | None = None
+    stream: Any = None
+    opened: IO[Any] | None = None
+    checked: int = -1
+    refused: Target | None = None
+    is_busy: bool = False
+    is_continued: bool = False
+    is_over: bool = False
+
+
+class RingHandler(FastHandler, logging.FileHandler):
+    """What the drop-in handlers have in common.
+
+    Each has it and a class of the standard library as its bases, in this order.
+
+    Thread-safety: any thread. The handler's lock is held on the long way only.
+    """
+
+    # Methods that must be this package's or the standard library's for the ring.
+    ring_methods: ClassVar[tuple[str, ...]] = ("_open", "emit", "flush")
+    writer_class: ClassVar[type[LogWriter]] = LogWriter
+
+    _ring_options: HandlerSettings
+    _ring: RingState
+    # The standard library's, unknown to its stubs.
+    _closed: bool
+    _builtin_open: Callable[..., IO[Any]]
+
+    def __new__(cls, *args: object, **kwargs: object) -> Self:
+        """Make a handler that knows of no ring yet."""
+        self = super().__new__(cls, *args, **kwargs)
+        self._ring = RingState()
+        self._ring_options = HandlerSettings()
+        return self
+
+    def _read_options(self, options: Mapping[str, Any]) -> None:
+        """Take the options, before the standard library's `__init__`."""
+        self._ring_options = read_options(type(self).__name__, options)
+        if self._ring_options.terminator is not None:
+            self.terminator = self._ring_options.terminator
+
+    def _recover(self) -> None:
+        """Finish at once what a killed process may have left in rings of this log."""
+        if not self.delay and os.path.isdir(self._state_dir()):
+            with self._locked(), contextlib.suppress(OSError):
+                self._choose_way()
+
+    def _state_dir(self) -> str:
+        directory, name = os.path.split(self.baseFilename)
+        return os.path.join(directory, f".{name}.ring")
+
+    # Attributes of the standard library's handlers.
+
+    @property
+    def stream(self) -> Any:  # noqa: ANN401 - as the stdlib's
+        """The text stream of the log; None while it isn't open.
+
+        Assigned to, it takes what is emitted from then on.
+        """
+        return self._ring.stream
+
+    @stream.setter
+    def stream(self, stream: Any) -> None:  # noqa: ANN401
+        self._ring.stream = stream
+
+    @property
+    def log_writer(self) -> LogWriter | None:
+        """The log writer behind this handler; None on the standard library's way."""
+        return self._ring.writer
+
+    # Records.
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format a record and commit it as a line.
+
+        What goes wrong is `handleError`'s.
+        """
+        if not self._put_quickly(record):
+            with self._locked():
+                self._emit_slowly(record)
+
+    def _handle_slowly(self, record: logging.LogRecord) -> bool:
+        return super(FastHandler, self).handle(record)
+
+    def _emit_locked(self, record: logging.LogRecord) -> None:
+        with self._locked():
+            self.emit(record)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    @contextlib.contextmanager
+    def _busy(self) -> Iterator[None]:
+        """Let a signal handler that logs meanwhile write past the ring."""
+        before, self._ring.is_busy = self._ring.is_busy, True
+        try:
+            yield
+        finally:
+            self._ring.is_busy = before
+
+    def _emit_slowly(self, record: logging.LogRecord) -> None:
+        try:
+            if self._ring.is_busy:
+                # A signal handler logs while its thread opens or rotates the log.
+                self._append_past_ring(self._line_of(record))
+                return
+            if self._is_shut():
+                return
+            is_ring = self._choose_way()
+            if is_ring and self._is_due(record):
+                self._roll_over(record)
+                is_ring = self._choose_way()
+        except Exception as error:
+            self._report_error(record, error)
+            return
+        if not is_ring:
+            super().emit(record)
+        elif not self._put_quickly(record):
+            try:
+                self._write_line(self._line_of(record))
+            except Exception as error:
+                self._report_error(record, error)
+
+    def _is_shut(self) -> bool:
+        """Tell whether it was closed for good: in mode ``"w"`` it isn't reopened."""
+        return self._closed and self.stream is None and self.mode == "w"
+
+    def _is_due(self, record: logging.LogRecord) -> bool:
+        """Tell whether a rollover that the ring knows nothing of comes first."""
+        return False
+
+    def _roll_over(self, record: logging.LogRecord) -> None:
+        """Make that rollover; should it fail, the record still goes to the file."""
+
+    def _line_of(self, record: logging.LogRecord) -> bytes:
+        text = self.format(record) + self.terminator
+        return text.encode(_codec_name(self.encoding), self.errors or "strict")
+
+    def _write_line(self, line: bytes) -> None:
+        """Commit a line that the short way couldn't, to whatever takes it now."""
+        with self._locked():
+            while self._choose_way():
+                writer = self._ring.writer
+                assert writer is not None
+                try:
+                    self._commit_whole(writer, line)
+                except ClosedError:
+                    continue  # in another thread, or by the end of the interpreter
+                return
+            self._append_past_ring(line)
+
+    def _commit_whole(self, writer: LogWriter, line: bytes) -> None:
+        """Commit a line of any size."""
+        if len(line) <= writer.record_limit:
+            writer.write(line)
+            return
+        # No ring holds it. Lines that were committed before come first.
+        writer.flush()
+        self._append_past_ring(line)
+
+    def _append_past_ring(self, line: bytes) -> None:
+        """Write a line to the file past the ring."""
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        fd = os.open(self.baseFilename, flags, 0o666)
+        try:
+            left = memoryview(line)
+            while left:
+                left = left[os.write(fd, left) :]
+        finally:
+            os.close(fd)
+
+    def _report_error(self, record: logging.LogRecord, error: Exception) -> None:
+        """Hand an error to `handleError`, from where it sees the caller's stack."""
+        try:
+            raise error
+        except RecursionError:  # as StreamHandler has it
+            raise
+        except Exception:
+            self.handleError(record)
+
+    # The way that records go.
+
+    def _choose_way(self) -> bool:
+        """Tell whether lines go through a ring; make it ready if so."""
+        state = self._ring
+        changes = self._count_changes()
+        if state.checked == changes and not self._has_lost_writer():
+            return state.writer is not None
+        with self._busy():
+            target = self._ring_target()
+            is_ring = target is not None and self._enter_ring(target)
+            if not is_ring:
+                self._leave_ring()
+        if is_ring:
+            self._arm_short_way(changes)
+        state.checked = changes
+        return is_ring
+
+    def _has_lost_writer(self) -> bool:
+        writer = self._ring.writer
+        return writer is not None and writer.closed
+
+    def _ring_target(self) -> Target | None:
+        """Return what a ring would be for, None if the lines can't go through one."""
+        state = self._ring
+        # Only the end of the interpreter closes a writer of ours behind our back.
+        state.is_over = state.is_over or self._has_lost_writer()
+        if state.is_over or not self._is_plain():
+            return None
+        if isinstance(state.stream, LogStream):
+            if state.stream.closed:
+                raise ValueError("I/O operation on closed file.")
+        elif state.stream is not None and state.stream is not state.opened:
+            return None
+        if not _is_own_file(self.baseFilename):
+            return None
+        options = {
+            **self._ring_options.writer,
+            **self._log_options(),
+            "dialect": "stdlib",
+        }
+        target = Target(self.baseFilename, options)
+        return None if target == state.refused else target
+
+    def _log_options(self) -> dict[str, Any]:
+        """Return what the handler's own attributes mean for `LogWriter`."""
+        return {"max_bytes": 0, "max_backups": 0}
+
+    def _is_plain(self) -> bool:
+        """Tell whether a ring does just what the handler would do itself."""
+        return (
+            self.mode in _MODES
+            and self.terminator.endswith("\n")
+            and self._ring_options.newline in (None, "", "\n")
+            and _is_plain_codec(_codec_name(self.encoding))
+            and not any(map(self._is_overridden, self.ring_methods))
+        )
+
+    def _is_overridden(self, name: str) -> bool:
+        """Tell whether a method is neither this package's nor the stdlib's."""
+        method = getattr(type(self), name)
+        # A method written in C names no module.
+        module = str(getattr(method, "__module__", "auditring")).partition(".")[0]
+        return module not in ("auditring", "logging") or name in vars(self)
+
+    def _enter_ring(self, target: Target) -> bool:
+        """Open a ring for *target*, unless that is what is open."""
+        state = self._ring
+        if state.writer is not None and state.target == target:
+            if state.stream is None:
+                state.writer.reopen()
+        elif not self._open_writer(target):
+            return False
+        if not isinstance(state.stream, LogStream):
+            state.stream = self._log_stream()
+        return True
+
+    def _open_writer(self, target: Target) -> bool:
+        state = self._ring
+        if state.writer is not None:
+            self.flush()  # what was emitted keeps to the limits of its time
+        options = {**target.options, "mode": self._make_file()}
+        try:
+            writer = self.writer_class(target.path, **options)
+        except OSError:
+            if target.options.get("durability", "process") != "process":
+                raise
+            state.refused = target
+            return False
+        before, state.writer = state.writer, writer
+        state.target = target
+        state.stream = None
+        if before is not None:
+            before.close()
+        return True
+
+    def _make_file(self) -> int:
+        """Make the file as the standard library would; return its permissions."""
+        state = self._ring
+        if state.writer is None and state.stream is None:
+            state.stream = self._open_file()
+        state.is_continued = True
+        if state.opened is None or state.stream is not state.opened:
+            with contextlib.suppress(FileNotFoundError):
+                return stat.S_IMODE(os.stat(self.baseFilename).st_mode)
+            return 0o644
+        mode = stat.S_IMODE(os.fstat(state.opened.fileno()).st_mode)
+        state.opened.close()
+        state.opened = state.stream = None
+        return mode
+
+    def _leave_ring(self) -> None:
+        """Close the ring, if there is one; every line is in the file then."""
+        state = self._ring
+        self._disarm()
+        writer, state.writer = state.writer, None
+        if isinstance(state.stream, LogStream):
+            state.stream = None
+        if writer is not None:
+            state.is_continued = True
+            writer.close()
+
+    def _arm_short_way(self, changes: int) -> None:
+        writer = self._ring.writer
+        assert writer is not None
+        if any(map(self._is_overridden, _SHORT_WAY)):
+            return
+        encoding = _codec_name(self.encoding)
+        errors = self.errors or "strict"
+        self._arm(
+            changes,
+            writer,
+            self.formatter,
+            self.filters,
+            terminator=self.terminator.encode(encoding, errors),
+            encoding=encoding,
+            errors=errors,
+            limit=min(self._short_limit(), writer.record_limit),
+            due=self._due_s(),
+            takes_calls=not self._is_overridden("handle"),
+        )
+
+    def _short_limit(self) -> int:
+        """Return the size in bytes above which a line goes the long way."""
+        return sys.maxsize
+
+    def _due_s(self) -> float:
+        """Return when the short way ends, in seconds since the epoch."""
+        return float("inf")
+
+    # Streams.
+
+    def _open(self) -> Any:  # noqa: ANN401 - a text stream
+        """Open the log as `stream` shows it."""
+        if self._ring.writer is not None:
+            return self._log_stream()
+        return self._open_file()
+
+    def _open_file(self) -> IO[Any]:
+        """Open the file as `mode` says, but never cut off lines of ours."""
+        state = self._ring
+        is_new = not os.path.exists(self.baseFilename)
+        mode = self.mode.replace("w", "a") if state.is_continued else self.mode
+        state.is_continued = False
+        is_binary = "b" in mode
+        stream = self._builtin_open(
+            self.baseFilename,
+            mode,
+            encoding=self.encoding,
+            errors=self.errors,
+            newline=None if is_binary else self._ring_options.newline,
+        )
+        if is_new and self._ring_options.rights != FileRights():
+            try:
+                self._ring_options.rights.apply(stream.fileno())
+            except BaseException:
+                stream.close()
+                raise
+        state.opened = stream
+        return stream
+
+    def _log_stream(self) -> LogStream:
+        assert self._ring.writer is not None
+        return LogStream(
+            self._ring.writer,
+            self.baseFilename,
+            encoding=_codec_name(self.encoding),
+            errors=self.errors or "strict",
+        )
+
+    def flush(self) -> None:
+        """Wait until every line that was emitted before is in the file.
+
+        Raises:
+            OSError: The disk is full or failing.
+        """
+        writer = self._ring.writer
+        if writer is None or writer.closed:
+            super().flush()
+            return
+        with contextlib.suppress(ClosedError):
+            while not writer.flush(FLUSH_SLICE_S):
+                stats = writer.stats()
+                if stats.health != "ok":
+                    raise OSError(
+                        stats.last_error,
+                        os.strerror(stats.last_error),
+                        self.baseFilename,
+                    )
+
+    def close(self) -> None:
+        """Wait until every line is in the file, and close it.
+
+        Raises:
+            OSError: It couldn't be. The lines stay for who opens the log next.
+        """
+        with self._locked():
+            try:
+                self._leave_ring()
+            finally:
+                self._ring.checked = -1
+                super().close()
+
+    def __del__(self) -> None:
+        """Let lines get to the file of a handler that was dropped without `close`."""
+        if self._ring.writer is not None:
+            with contextlib.suppress(OSError):
+                self._ring.writer.close(DROP_LIMIT_S)
+
+    # Pickling.
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the configuration; who unpickles it opens the log for itself."""
+        kept = {
+            name: value
+            for name, value in vars(self).items()
+            if name not in _UNPICKLED and not isinstance(value, RingState)
+        }
+        return _remake, (type(self), kept)
+
+
+def _remake(kind: type[RingHandler], kept: dict[str, Any]) -> RingHandler:
+    """Make a handler of the attributes that another one had."""
+    handler = kind.__new__(kind)
+    logging.Handler.__init__(handler)
+    name = kept.pop("_name", None)
+    for attribute, value in kept.items():
+        setattr(handler, attribute, value)
+    handler._builtin_open = open
+    handler._ring.is_continued = True
+    # A handler of that name may be in use here.
+    if name is not None and name not in vars(logging)["_handlers"]:
+        handler.set_name(name)
+    return handler
+
+
+def _is_own_file(path: str) -> bool:
+    """Tell whether *path* is a regular file with this one name, or nothing yet."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return True
+    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
+def _codec_name(encoding: str | None) -> str:
+    """Return the name of the codec that `open` takes for *encoding*.
+
+    Raises:
+        LookupError: There is none.
+    """
+    if encoding is None:
+        encoding = "utf-8" if sys.flags.utf8_mode else "locale"
+    if encoding == "locale":
+        encoding = locale.getencoding()
+    return codecs.lookup(encoding).name
+
+
+def _is_plain_codec(name: str) -> bool:
+    plain = name in _PLAIN_CODECS or name.startswith(_PLAIN_CODEC_FAMILIES)
+    return plain or name.startswith("euc_")
