@@ -30,7 +30,7 @@ class RequestTarget(StrEnum):
 
 
 class Role(StrEnum):
-    """Who serves the paths; those of an agent don't name the cluster, it has but one."""
+    """Who serves the paths; an agent has but one cluster and doesn't name it."""
 
     GATEWAY = "gateway"
     AGENT = "agent"
@@ -110,7 +110,8 @@ def find_route(
     """
     url = parse_request_url(method, target)
     path, mark, query = url.request_uri.partition("?")
-    encoded = path.removeprefix("/").split("/")
+    # An absolute URL like http:kubernetes/management has no path at all.
+    encoded = path[1:].split("/") if url.path.startswith("/") else []
     prefix = _find_prefix([_decode(segment) for segment in encoded], role)
     cleaned = posixpath.normpath(url.path).lstrip("/").split("/")
     # As a server might take it that has no idea of a segment with a slash in it.
