@@ -22,11 +22,11 @@ import orjson
 import report
 from bystanders import Bystanders
 from rounds import Result, Run, run_rounds
+from stage_requests import StageRequest, stage_request
 from targets import Target
 
 from auditring import encode
-from auditring.attributes import Attributes
-from auditring.event import Event, Level
+from auditring.event import Event
 from auditring.redact import Redactor
 from auditring.stageevent import stage_event, stage_line
 
@@ -36,7 +36,6 @@ NS_PER_S = 1_000_000_000
 METADATA_LINE_LIMIT_NS = 1500
 
 T = TypeVar("T")
-Request = tuple[Attributes, str, str, int, int, int, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +55,7 @@ class Stand:
     parameters: Parameters
     lines: list[bytes]
     events: list[Event]
-    requests: list[Request]
+    requests: list[StageRequest]
 
 
 def write_metadata_lines(stand: Stand) -> list[Result]:
@@ -65,7 +64,7 @@ def write_metadata_lines(stand: Stand) -> list[Result]:
     ready = [orjson.loads(stage_line(*request)) for request in requests]
     count = stand.parameters.metadata_count
 
-    def by_way_of_an_event(request: Request) -> bytes:
+    def by_way_of_an_event(request: StageRequest) -> bytes:
         return encode.json_line(stage_event(*request))
 
     contenders = {
@@ -173,39 +172,7 @@ def _described(stand: Stand) -> str:
 def _stand(parameters: Parameters) -> Stand:
     lines = gzip.decompress(SAMPLE.read_bytes()).splitlines(keepends=True)
     events = [Event.from_json(line) for line in lines]
-    return Stand(parameters, lines, events, [_request_of(event) for event in events])
-
-
-def _request_of(event: Event) -> Request:
-    """Return what an event of the log was made of."""
-    reference, status = event.object_ref, event.response_status
-    received, reached = event.request_received_timestamp, event.stage_timestamp
-    assert received is not None
-    assert reached is not None
-    attributes = Attributes(
-        is_resource_request=reference is not None,
-        verb=event.verb,
-        api_group=reference.api_group if reference else "",
-        api_version=reference.api_version if reference else "",
-        namespace=reference.namespace if reference else "",
-        resource=reference.resource if reference else "",
-        subresource=reference.subresource if reference else "",
-        name=reference.name if reference else "",
-        user=event.user,
-        request_uri=event.request_uri,
-        source_ips=event.source_ips,
-        user_agent=event.user_agent,
-        audit_id=event.audit_id,
-    )
-    return (
-        attributes,
-        Level.METADATA,
-        event.stage,
-        received.microseconds * 1000,
-        reached.microseconds * 1000,
-        status.code if status else 0,
-        dict(event.annotations),
-    )
+    return Stand(parameters, lines, events, [stage_request(event) for event in events])
 
 
 def _parse_options() -> argparse.Namespace:
