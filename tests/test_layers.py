@@ -24,7 +24,10 @@ PYTHON_SHELVES = [
     {"event"},
     {"attributes", "targets"},
     # 3: decide, write, read
-    {"backups", "formats"},
+    {"backups", "cursor", "formats"},
+    {"generations"},
+    {"place"},
+    {"reader"},
     {"packing", "space"},
     {"stats"},
     {"policy", "encode", "mill", "follow", "verify"},

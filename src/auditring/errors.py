@@ -5,13 +5,14 @@
     Exception
     └── AuditringError
         ├── RingFullError
-        └── ClosedError            also a ValueError
+        ├── ClosedError            also a ValueError
+        └── CursorError            also a ValueError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-__all__ = ["AuditringError", "ClosedError", "RingFullError"]
+__all__ = ["AuditringError", "ClosedError", "CursorError", "RingFullError"]
 
 
 class AuditringError(Exception):
@@ -32,4 +33,12 @@ class ClosedError(AuditringError, ValueError):
 
     A ValueError too, as with Python's own closed files. Calling `close()` again is
     no error.
+    """
+
+
+class CursorError(AuditringError, ValueError):
+    """What should be a saved cursor isn't one.
+
+    Occurs when a cursor is read, from a file or as text; the message names the file,
+    the field and its value. Nothing was changed.
     """
