@@ -27,7 +27,7 @@ PYTHON_SHELVES = [
     {"backups", "cursor", "formats"},
     {"generations"},
     {"place"},
-    {"reader"},
+    {"reader", "followers"},
     {"packing", "space"},
     {"stats"},
     {"policy", "encode", "mill", "follow", "verify"},

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from .cursor import Cursor, Mark
+from .cursor import Cursor
 from .generations import Generation, Generations
 from .place import find, mark_of, place_of
 from .reader import CutError, PlainReader, Reader, end_of_lines, open_reader

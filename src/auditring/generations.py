@@ -22,7 +22,7 @@ from typing import Final
 
 from .backups import Backup, parse_backup
 
-__all__ = ["Generation", "Generations"]
+__all__ = ["Generation", "Generations", "row_of"]
 
 _READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -170,6 +170,23 @@ class Generations:
             return None
         number = entry.stat(follow_symlinks=False).st_ino
         return Generation(number, entry.path, backup)
+
+
+def row_of(
+    live: str | os.PathLike[str], backups: Iterable[Backup]
+) -> Sequence[Generation]:
+    """Return *backups* of one dialect and the live file as a look would show them.
+
+    Raises:
+        FileNotFoundError: A backup isn't there any more.
+        OSError: One can't be examined.
+    """
+    numbered = [(os.lstat(backup.path).st_ino, backup) for backup in backups]
+    files = ((number, Generation(number, each.path, each)) for number, each in numbered)
+    row = list(_in_order(_one_form_each(files)))
+    with contextlib.suppress(FileNotFoundError):
+        row.append(Generation(os.lstat(live).st_ino, os.fspath(live), None))
+    return row
 
 
 def _is_one(files: Sequence[Generation]) -> bool:
