@@ -30,7 +30,7 @@ PYTHON_SHELVES = [
     {"reader", "followers"},
     {"packing", "space"},
     {"stats"},
-    {"policy", "encode", "mill", "follow", "verify"},
+    {"policy", "encode", "mill", "follow", "keeper", "tail", "verify"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
@@ -41,10 +41,13 @@ PYTHON_SHELVES = [
     {"handlers", "middleware.*", "web.*"},
     # 7: doors
     {"__init__"},
+    {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
-    {"problems"},
+    {"problems", "output"},
+    {"sidecar"},
     {"demo_account"},
     {"demo"},
+    {"cli_follow"},
     {"cli"},
     {"__main__"},
 ]

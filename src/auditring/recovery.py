@@ -7,13 +7,16 @@ there is anything to do it on, whether somebody is doing it already, what came o
 import fcntl
 import os
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from .follow import Follower
 from .writer import LogWriter
 
-__all__ = ["Recovery", "has_writers", "is_log", "recover"]
+__all__ = ["Recovery", "Rescue", "has_writers", "is_log", "recover"]
+
+RETRY_S = 60.0
 
 # struct flock of Linux, as F_GETLK fills it: type, whence, start, length, pid.
 _FLOCK = struct.Struct("hhqqi4x")
@@ -82,6 +85,43 @@ def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Re
         gap_events=gap_events,
         salvaged=tuple(sorted(_salvaged(log) - salvaged)),
     )
+
+
+class Rescue:
+    """Recovers a log whenever killed writers left something and none is running.
+
+    Looking costs little, so it may be done every second.
+    """
+
+    def __init__(
+        self, log: Path, *, state_dir: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Prepare; arguments as for `recover`."""
+        self._log = log
+        self._state_dir = state_dir
+        self._rings = _lock_of(log).parent if state_dir is None else Path(state_dir)
+        self._next_try_s = 0.0
+
+    def run(self) -> Recovery | None:
+        """Recover if that is needed and possible; else return None.
+
+        After a failure it isn't tried again for a while.
+
+        Raises:
+            OSError: As `recover`.
+        """
+        if time.monotonic() < self._next_try_s or not self._is_needed():
+            return None
+        try:
+            return recover(self._log, state_dir=self._state_dir)
+        except OSError:
+            self._next_try_s = time.monotonic() + RETRY_S
+            raise
+
+    def _is_needed(self) -> bool:
+        # Whoever ends in good order removes his ring (ring.c: ring_name).
+        has_rings = any(self._rings.glob("ring.*.*"))
+        return has_rings and is_log(self._log) and not has_writers(self._log)
 
 
 def _salvaged(log: Path) -> frozenset[Path]:
