@@ -162,7 +162,7 @@ class Follower:
         except CutError:
             assert isinstance(reader, PlainReader)
             self._find_rest(reader)
-            return b""
+            return self._read()
         if lines:
             self.cursor = Cursor(reader.mark(), reader.offset, self._previous)
             self.counters.size_bytes += len(lines)
@@ -171,7 +171,7 @@ class Follower:
     def _find_rest(self, reader: PlainReader) -> None:
         """Go on after somebody cut the file that is being read."""
         self.counters.cuts += 1
-        if not (self._is_live(reader) and reader.is_begun_anew()):
+        if not reader.is_begun_anew():
             self._notice("was cut at its end: lines may be missing")
             reader.skip_to_end()
             return
@@ -242,7 +242,7 @@ class Follower:
         self._enter(reader)
         self.begins_mid_line = reader.begins_mid_line
         if not self._is_inside:
-            self._previous = self.cursor.mark or self.cursor.previous
+            self._pass_by()
         self._tell_gaps()
         return True
 
@@ -278,9 +278,14 @@ class Follower:
             self._successors = []  # Renamed or compressed just now: to be found anew.
             return
         self._enter(reader)
-        self._previous = self.cursor.mark or self.cursor.previous
+        self._pass_by()
         self._tell_end(before)
         before.close()
+
+    def _pass_by(self) -> None:
+        """Note what is before the file that is read now, unless it is gone."""
+        if self._is_certain:
+            self._previous = self.cursor.mark or self.cursor.previous
 
     def _enter(self, reader: Reader) -> None:
         self._reader = reader

@@ -45,9 +45,9 @@ def place_of(generations: Sequence[Generation], cursor: Cursor) -> Place:
         if index is not None:
             is_certain = cursor.mark is None
             return Place(index + 1, is_inside=False, is_certain=is_certain)
+    if cursor.previous is None:  # There was nothing before.
+        return Place(0, is_inside=False, is_certain=cursor.mark is None)
     anchor = cursor.mark or cursor.previous
-    if anchor is None:
-        return Place(0, is_inside=False, is_certain=True)
     since = _first_written_since(generations, anchor.mtime_ns)
     return Place(since, is_inside=False, is_certain=False)
 

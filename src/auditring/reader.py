@@ -151,9 +151,7 @@ class PlainReader(_Marked):
     def read(self) -> bytes:
         """As `Reader.read`."""
         size = os.fstat(self._fd).st_size
-        if size == self._size:
-            return b""
-        lines = self._read_lines()
+        lines = b"" if size == self._size else self._read_lines()
         # Afterwards: what was read is what was meant if the file is still the same.
         self._check()
         if not lines:
@@ -186,11 +184,15 @@ class PlainReader(_Marked):
         Else it only lacks its end, and `skip_to_end` goes on there.
         """
         beginning = os.pread(self._fd, len(self._prefix), 0)
-        return not (beginning and self._prefix.startswith(beginning))
+        # Less than a line may be the beginning of another one.
+        is_enough = b"\n" in beginning or beginning == self._prefix
+        return not (is_enough and self._prefix.startswith(beginning))
 
     def skip_to_end(self) -> None:
         """Pass over all that is there."""
         self.offset = os.fstat(self._fd).st_size
+        self._prefix = self._prefix[: self.offset]
+        self._digest = ""
         self._size = -1
 
     def begin_anew(self) -> None:
