@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-    CONTROL_VERSION = 1,
+    CONTROL_VERSION = 2,
     CONTROL_SLOTS = 1024,
     CONTROL_PATH_SIZE = 1024,
     CONTROL_BOOT_SIZE = 40
@@ -93,7 +93,8 @@ enum { REQUEST_COUNT = 4 };
     X(locks_reopened)                                                                  \
     X(handovers)                                                                       \
     X(salvaged_records)                                                                \
-    X(settings_changes)
+    X(settings_changes)                                                                \
+    X(unread_backups_removed)
 
 enum control_counter {
 #define AS_COUNTER(name) COUNTER_##name,
@@ -113,6 +114,8 @@ struct control_settings {
     uint32_t mode;
     uint32_t gid; /* (uint32_t)-1: as the process has it */
     uint32_t wipe_on_drain;
+    uint32_t keep_for_followers;
+    uint32_t unused; /* 0 */
     uint64_t sync_interval_ns;
 };
 enum { CONTROL_SETTINGS_WORDS = sizeof(struct control_settings) / sizeof(uint64_t) };

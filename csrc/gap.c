@@ -17,7 +17,8 @@ gap_reason_name(enum gap_reason reason)
                                                    "recovery-conflict",
                                                    "sync-failed",
                                                    "reboot",
-                                                   "dropped"};
+                                                   "dropped",
+                                                   "removed-unread"};
 
     return names[reason];
 }

@@ -241,6 +241,32 @@ rename_to_index(const struct sys *sys, int dir, const char *name, uint64_t max_b
     return sys->rename_noreplace(dir, name, backup);
 }
 
+static int
+is_follower(void *context, const char *name)
+{
+    bool *found = context;
+
+    *found = name[0] != '.';
+    return *found;
+}
+
+/* A follower is registered, or may be. It keeps its cursor in a file of that directory
+ * (followers.py). */
+static bool
+has_followers(const struct sys *sys, int state_dir)
+{
+    bool found = false;
+    int error, dir = sys->openat(state_dir, "followers",
+                                 O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (dir < 0) {
+        return dir != -ENOENT;
+    }
+    error = sys->list(dir, is_follower, &found);
+    sys->close(dir);
+    return found || error < 0;
+}
+
 /* The mill renames numbered backups too, when it has compressed one, and is through in
  * a moment. A stopped mill must not stop the log, so this does not wait for long. */
 static int
@@ -262,6 +288,11 @@ rotate_by_index(const struct sys *sys, int dir, int state_dir, const char *name,
 {
     int error, names;
 
+    if (max_backups > 0 && has_followers(sys, state_dir)) {
+        /* Nothing is pushed out: the mill removes what is too much, once it was read.
+         */
+        max_backups = COLLISIONS_MAX;
+    }
     names = sys->openat(state_dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (names < 0) {
         return names;

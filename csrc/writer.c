@@ -196,7 +196,9 @@ store_settings(struct writer *writer)
     struct control_settings before;
 
     control_load_settings(&writer->control, &before);
-    if (memcmp(&before, &writer->options.settings, sizeof(before)) != 0) {
+    if (writer->options.adopt_settings && !is_first) {
+        writer->options.settings = before;
+    } else if (memcmp(&before, &writer->options.settings, sizeof(before)) != 0) {
         control_store_settings(&writer->control, &writer->options.settings);
         control_add(&writer->control, COUNTER_settings_changes, is_first ? 0 : 1);
     }
@@ -574,6 +576,7 @@ join(struct writer *writer, const struct writer *newcomer)
     error = leader_lock_opening(&writer->leader);
     if (error == 0) {
         writer->options.settings = newcomer->options.settings;
+        writer->options.adopt_settings = newcomer->options.adopt_settings;
         if (newcomer->options.durability > writer->options.durability) {
             writer->options.durability = newcomer->options.durability;
             raise_durability(writer);
@@ -1092,6 +1095,14 @@ void
 writer_wake_rotation(struct writer *writer)
 {
     wait_wake(writer->sys, &writer->control.shared->rotation_word);
+}
+
+void
+writer_note_unread(struct writer *writer, uint64_t count, uint64_t bytes)
+{
+    control_add_loss(&writer->control, GAP_UNREAD, count, bytes);
+    control_add(&writer->control, COUNTER_unread_backups_removed, count);
+    control_wake_leader(&writer->control);
 }
 
 int

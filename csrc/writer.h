@@ -32,6 +32,7 @@ struct writer_options {
     uint64_t ring_bytes;
     enum durability durability;
     struct control_settings settings;
+    bool adopt_settings; /* those are for a new log only; an old one keeps its own */
     bool allow_network_fs;
     int stream_fd; /* when path is NULL */
 };
@@ -101,6 +102,9 @@ void writer_wake_rotation(struct writer *writer);
 
 /* 0: this process compresses and removes backups; -EAGAIN: another one does. */
 int writer_lock_mill(struct writer *writer);
+
+/* The mill removed backups that a follower had not read; a gap event will tell. */
+void writer_note_unread(struct writer *writer, uint64_t count, uint64_t bytes);
 
 /* All writers of the process at once. */
 void writer_before_fork(void);

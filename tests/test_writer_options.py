@@ -58,7 +58,9 @@ WRONG: list[tuple[str, object, type[Exception]]] = [
     ("space_warn_bytes", 0.5, TypeError),
     ("space_critical_bytes", -1, ValueError),
     ("space_critical_bytes", "1G", TypeError),
+    ("keep_for_followers", "yes", TypeError),
     ("wipe_on_drain", "yes", TypeError),
+    ("adopt_settings", None, TypeError),
     ("allow_network_fs", 1, TypeError),
 ]
 # What makes a wrong value of an option the only thing that is wrong.
@@ -138,7 +140,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         "on_error": None,
         "space_warn_bytes": None,
         "space_critical_bytes": None,
+        "keep_for_followers": True,
         "wipe_on_drain": False,
+        "adopt_settings": False,
         "allow_network_fs": False,
     }
 

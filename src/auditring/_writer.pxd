@@ -39,6 +39,8 @@ cdef extern from "control.h" nogil:
         uint32_t mode
         uint32_t gid
         uint32_t wipe_on_drain
+        uint32_t keep_for_followers
+        uint32_t unused
         uint64_t sync_interval_ns
 
     const char *control_counter_name(control_counter counter)
@@ -54,6 +56,7 @@ cdef extern from "writer.h" nogil:
         uint64_t ring_bytes
         durability durability
         control_settings settings
+        bint adopt_settings
         bint allow_network_fs
         int stream_fd
 
@@ -96,6 +99,7 @@ cdef extern from "writer.h" nogil:
     uint32_t writer_wait_rotation(writer *writer, uint32_t seen, uint64_t limit_ns)
     void writer_wake_rotation(writer *writer)
     int writer_lock_mill(writer *writer)
+    void writer_note_unread(writer *writer, uint64_t count, uint64_t bytes)
     void writer_before_fork()
     void writer_after_fork_parent()
     void writer_after_fork_child()

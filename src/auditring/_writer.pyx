@@ -121,6 +121,7 @@ cdef class Writer:
             c_options.rings_path = rings_bytes
         c_options.ring_bytes = options["ring_bytes"]
         c_options.durability = <durability> <int> options["durability"]
+        c_options.adopt_settings = options["adopt_settings"]
         c_options.allow_network_fs = options["allow_network_fs"]
         c_options.stream_fd = 1
         _fill_settings(&c_options.settings, options)
@@ -547,6 +548,11 @@ cdef class Writer:
         """Tell whether this process is the one that works on backups."""
         return self._writer != NULL and writer_lock_mill(self._writer) == 0
 
+    def _note_unread(self, count, size_bytes):
+        """Count backups that were removed unread; a gap event will tell of them."""
+        if self._writer != NULL:
+            writer_note_unread(self._writer, count, size_bytes)
+
     # Ending.
 
     def _close(self, double flush_limit):
@@ -652,5 +658,7 @@ cdef int _fill_settings(control_settings *settings, object options) except -1:
     settings.mode = options["mode"]
     settings.gid = options["gid"]
     settings.wipe_on_drain = options["wipe_on_drain"]
+    settings.keep_for_followers = options["keep_for_followers"]
+    settings.unused = 0
     settings.sync_interval_ns = options["sync_interval_ns"]
     return 0

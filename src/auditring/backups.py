@@ -13,7 +13,15 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
-__all__ = ["Backup", "Dialect", "Listing", "list_backups", "scan_backups", "temp_name"]
+__all__ = [
+    "Backup",
+    "Dialect",
+    "Listing",
+    "list_backups",
+    "parse_backup",
+    "scan_backups",
+    "temp_name",
+]
 
 Dialect = Literal["lumberjack", "stdlib", "dated"]
 
@@ -135,12 +143,32 @@ def scan_backups(
     backups: list[Backup] = []
     temps: list[str] = []
     for file_name in _regular_files(place):
-        if backup := _parse(place, file_name, name, dialect):
+        if backup := parse_backup(place, file_name, name, dialect):
             backups.append(backup)
         elif _is_temp(place, file_name, name, dialect):
             temps.append(os.path.join(place, file_name))
     backups.sort(key=_newest_first)
     return Listing(tuple(backups), tuple(temps))
+
+
+def parse_backup(
+    directory: str, file_name: str, name: str, dialect: Dialect
+) -> Backup | None:
+    """Read a file's name as that of a backup of the log *name*; None if it is none."""
+    match = _grammar(name, dialect).fullmatch(file_name)
+    if match is None:
+        return None
+    suffix = match["suffix"]
+    plain = file_name.removesuffix(suffix)
+    if dialect == "stdlib":
+        return Backup(directory, file_name, plain, suffix, index=int(match["index"]))
+    is_dated = dialect == "dated"
+    time_ms = (_parse_date if is_dated else _parse_time)(match["time"])
+    if time_ms is None:
+        return None
+    return Backup(
+        directory, file_name, plain, suffix, time_ms=time_ms, is_dated=is_dated
+    )
 
 
 def temp_name(name: str) -> str:
@@ -159,29 +187,10 @@ def _regular_files(directory: str) -> Iterator[str]:
                 yield file.name
 
 
-def _parse(
-    directory: str, file_name: str, name: str, dialect: Dialect
-) -> Backup | None:
-    match = _grammar(name, dialect).fullmatch(file_name)
-    if match is None:
-        return None
-    suffix = match["suffix"]
-    plain = file_name.removesuffix(suffix)
-    if dialect == "stdlib":
-        return Backup(directory, file_name, plain, suffix, index=int(match["index"]))
-    is_dated = dialect == "dated"
-    time_ms = (_parse_date if is_dated else _parse_time)(match["time"])
-    if time_ms is None:
-        return None
-    return Backup(
-        directory, file_name, plain, suffix, time_ms=time_ms, is_dated=is_dated
-    )
-
-
 def _is_temp(directory: str, file_name: str, name: str, dialect: Dialect) -> bool:
     if not (file_name.startswith(".") and file_name.endswith(".tmp")):
         return False
-    backup = _parse(directory, file_name[1 : -len(".tmp")], name, dialect)
+    backup = parse_backup(directory, file_name[1 : -len(".tmp")], name, dialect)
     return backup is not None and backup.suffix != ""
 
 

@@ -1,5 +1,7 @@
 """The command line: ``auditring write``, ``recover``, ``policy`` and ``demo``.
 
+Those that read a log stand in cli_follow.py.
+
 Exit status: 0 all is well; 1 a problem was found, it is told on standard error; 2 the
 command was used wrongly or can't work in its environment.
 """
@@ -18,13 +20,12 @@ import click
 
 from ._version import __version__
 from .backups import list_backups
+from .cli_follow import sidecar, tail
+from .complaints import Refusal, complain, refusing
 from .errors import AuditringError
 from .feed import Feed, Signals
 from .policycommands import policy
 from .problems import Problems
-from .recovery import has_writers, is_log
-from .recovery import recover as recover_log
-from .refusal import Refusal, complain, refusing
 from .writer import CLOSE_LIMIT_S, LogWriter
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ _DEFAULTS = {
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="auditring")
 def main() -> None:
-    """Write audit logs that survive kill -9 and any number of processes.
+    """Write and read audit logs that survive kill -9 and any number of processes.
 
     Exit status: 0 all is well, 1 a problem was found, 2 wrong usage or environment.
     """
 
 
 main.add_command(policy)
+main.add_command(sidecar)
+main.add_command(tail)
 
 
 class _Mode(click.ParamType[int]):
@@ -279,6 +282,9 @@ def recover(path: str, state_dir: str | None) -> None:
     The lines that they were acknowledged are then in the log. Any program that opens
     the log does the same. Exit status 1: a writer is running, and does it by itself.
     """
+    from .recovery import has_writers, is_log  # Here: `write` needs none of it.
+    from .recovery import recover as recover_log
+
     log = Path(os.path.realpath(path))
     if not is_log(log):
         click.echo(f"{path}: nothing to recover, no writer ever opened it")

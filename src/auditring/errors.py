@@ -6,6 +6,7 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
+        ├── CursorError            also a ValueError
         ├── EventError             also a ValueError
         ├── PolicyError            also a ValueError
         └── RequestError           also a ValueError
@@ -24,6 +25,7 @@ __all__ = [
     "AuditringError",
     "BadRequestError",
     "ClosedError",
+    "CursorError",
     "EventError",
     "PolicyError",
     "PolicyProblem",
@@ -51,6 +53,14 @@ class ClosedError(AuditringError, ValueError):
 
     A ValueError too, as with Python's own closed files. Calling `close()` again is
     no error.
+    """
+
+
+class CursorError(AuditringError, ValueError):
+    """What should be a saved cursor isn't one.
+
+    Occurs when a cursor is read, from a file or as text; the message names the file,
+    the field and its value. Nothing was changed.
     """
 
 

@@ -26,6 +26,8 @@ from dataclasses import dataclass, replace
 from typing import get_args
 
 from .backups import Backup, Dialect, Listing, scan_backups, temp_name
+from .errors import CursorError
+from .followers import unread_backups
 from .formats import FORMAT_BY_SUFFIX, FORMATS, Compression, Format
 from .packing import Pace, buffer, compare, pack, verify
 
@@ -56,6 +58,8 @@ class MillSettings:
         max_total_bytes: What all of them together may take on disk, the live file not
             counted; 0 and None are any amount. The newest is kept in any case.
         dialect: How they are named.
+        keep_for_followers: Whether those that a registered follower has not read are
+            kept in spite of all limits.
 
     Raises:
         ValueError: A value that no setting can have; the text says which.
@@ -67,6 +71,7 @@ class MillSettings:
     max_age_days: float | None = None
     max_total_bytes: int | None = None
     dialect: Dialect = "lumberjack"
+    keep_for_followers: bool = True
 
     def __post_init__(self) -> None:
         if self.compress is not None and self.compress not in get_args(Compression):
@@ -149,6 +154,7 @@ class Mill:
         state_dir: str | os.PathLike[str] | None = None,
         now: Callable[[], float] = time.time,
         on_error: Callable[[Exception], object] | None = None,
+        on_unread: Callable[[int, int], object] | None = None,
     ) -> None:
         """Prepare to work on the backups of *log*; nothing is touched yet.
 
@@ -161,6 +167,8 @@ class Mill:
             now: The time in seconds since the epoch.
             on_error: Called with what went wrong, in the thread that works. What it
                 raises is counted and goes no further.
+            on_unread: Called with number and bytes on disk of the backups that were
+                removed although a registered follower had not read them.
         """
         self._directory, self._name = os.path.split(os.path.abspath(log))
         self._settings = settings
@@ -169,6 +177,7 @@ class Mill:
         )
         self._now = now
         self._on_error = on_error
+        self._on_unread = on_unread
         self._paces: dict[tuple[str, int], Pace] = {}
         self.counters = MillCounters()
 
@@ -260,25 +269,61 @@ class Mill:
     def _retain(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         backups = self._drop_temps(listing, settings)
         kept = _within_limits(backups, settings, int(self._now() * 1000))
-        # The oldest first: a crash in between leaves no hole in the row.
-        for backup in reversed(backups):
-            if backup.plain not in kept:
-                self._remove(backup)
-        return [backup for backup in backups if backup.plain in kept]
+        doomed = [backup for backup in backups if backup.plain not in kept]
+        removed = self._remove_all(doomed, backups, settings)
+        return [backup for backup in backups if backup.plain not in removed]
 
     def _remove_last(
         self, listing: Listing, settings: MillSettings
     ) -> Sequence[Backup]:
         backups = listing.backups
         if backups and backups[-1].plain != backups[0].plain:
-            for backup in backups:
-                if backup.plain == backups[-1].plain:
-                    self._remove(backup)
+            doomed = [each for each in backups if each.plain == backups[-1].plain]
+            self._remove_all(doomed, backups, settings)
         return ()
 
-    def _remove(self, backup: Backup) -> None:
-        if self._unlink(backup.path):
+    def _remove_all(
+        self,
+        doomed: Sequence[Backup],
+        backups: Sequence[Backup],
+        settings: MillSettings,
+    ) -> set[str]:
+        """Remove *doomed* out of *backups*, but for those that followers still need.
+
+        Returns:
+            The plain names of those that were to be removed and need not stay.
+        """
+        unread = self._unread(backups, settings) if doomed else set()
+        if settings.keep_for_followers:
+            doomed = [backup for backup in doomed if backup.plain not in unread]
+        lost: dict[str, int] = {}
+        # The oldest first: a crash in between leaves no hole in the row.
+        for backup in reversed(doomed):
+            size_bytes = backup.size_bytes()
+            if self._remove(backup) and backup.plain in unread:
+                lost[backup.plain] = lost.get(backup.plain, 0) + size_bytes
+        if lost and self._on_unread is not None:
+            self._on_unread(len(lost), sum(lost.values()))
+        return {backup.plain for backup in doomed}
+
+    def _unread(self, backups: Sequence[Backup], settings: MillSettings) -> set[str]:
+        """Return the plain names of *backups* that registered followers still need."""
+        try:
+            return unread_backups(os.path.join(self._directory, self._name), backups)
+        except FileNotFoundError:
+            pass  # Just renamed by a rotation, which brings another pass.
+        except (CursorError, OSError) as error:
+            self.report(error)
+        # Nobody knows, so either way the settings' default is taken at its word.
+        if settings.keep_for_followers:
+            return {backup.plain for backup in backups}
+        return set()
+
+    def _remove(self, backup: Backup) -> bool:
+        is_removed = self._unlink(backup.path)
+        if is_removed:
             self.counters = replace(self.counters, removed=self.counters.removed + 1)
+        return is_removed
 
     def _unlink(self, path: str) -> bool:
         try:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
+from .complaints import Refusal, complain, refusing
 from .errors import PolicyError, PolicyProblem, RequestError
 from .policyreport import (
     decision_document,
@@ -23,7 +24,6 @@ from .policyreport import (
     simulation_document,
     simulation_text,
 )
-from .refusal import Refusal, complain, refusing
 
 if TYPE_CHECKING:
     from .attributes import Attributes

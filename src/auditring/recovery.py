@@ -7,13 +7,16 @@ there is anything to do it on, whether somebody is doing it already, what came o
 import fcntl
 import os
 import struct
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
+from .follow import Follower
 from .writer import LogWriter
 
-__all__ = ["Recovery", "has_writers", "is_log", "recover"]
+__all__ = ["Recovery", "Rescue", "has_writers", "is_log", "recover"]
+
+RETRY_S = 60.0
 
 # struct flock of Linux, as F_GETLK fills it: type, whence, start, length, pid.
 _FLOCK = struct.Struct("hhqqi4x")
@@ -24,7 +27,7 @@ class Recovery:
     """What a recovery brought.
 
     Attributes:
-        lines: Lines that are in the live file now and were not before.
+        lines: Lines that are in the log now and were not, or not whole, before.
         size_bytes: Their size.
         gap_events: Those of them that tell of a loss.
         salvaged: Files beside the log that hold what was saved after a reboot.
@@ -34,27 +37,6 @@ class Recovery:
     size_bytes: int
     gap_events: int
     salvaged: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """The live file at one moment, and the files that reboots left beside it."""
-
-    inode: int
-    size_bytes: int
-    salvaged: frozenset[Path]
-
-    @classmethod
-    def of(cls, log: Path) -> Self:
-        salvaged = frozenset(
-            {*log.parent.glob(f"{log.stem}-salvaged-*.jsonl")}
-            | {*log.parent.glob(f"{log.name}.torn")}
-        )
-        try:
-            status = log.stat()
-        except FileNotFoundError:
-            return cls(0, 0, salvaged)
-        return cls(status.st_ino, status.st_size, salvaged)
 
 
 def is_log(log: Path) -> bool:
@@ -88,20 +70,64 @@ def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Re
         OSError: It can't be opened, or not all could be written: the rest stays
             for the next opener.
     """
-    before = _State.of(log)
-    # What its writers wanted of rotation isn't known here: so there is none.
-    LogWriter(log, max_bytes=0, state_dir=state_dir).close()
-    after = _State.of(log)
-
-    with log.open("rb") as file:
-        file.seek(before.size_bytes if before.inode == after.inode else 0)
-        lines = file.readlines()
+    salvaged = _salvaged(log)
+    follower = Follower(log, start="end", wait=False)
+    # Settings for the case that somebody founded the log and came no further.
+    LogWriter(log, max_bytes=0, state_dir=state_dir, adopt_settings=True).close()
+    lines = size_bytes = gap_events = 0
+    for chunk, _ in follower.chunks():
+        lines += chunk.count(b"\n")
+        size_bytes += len(chunk)
+        gap_events += chunk.count(b'"verb":"gap"')
     return Recovery(
-        lines=len(lines),
-        size_bytes=sum(map(len, lines)),
-        gap_events=sum(b'"verb":"gap"' in line for line in lines),
-        salvaged=tuple(sorted(after.salvaged - before.salvaged)),
+        lines=lines,
+        size_bytes=size_bytes,
+        gap_events=gap_events,
+        salvaged=tuple(sorted(_salvaged(log) - salvaged)),
     )
+
+
+class Rescue:
+    """Recovers a log whenever killed writers left something and none is running.
+
+    Looking costs little, so it may be done every second.
+    """
+
+    def __init__(
+        self, log: Path, *, state_dir: str | os.PathLike[str] | None = None
+    ) -> None:
+        """Prepare; arguments as for `recover`."""
+        self._log = log
+        self._state_dir = state_dir
+        self._rings = _lock_of(log).parent if state_dir is None else Path(state_dir)
+        self._next_try_s = 0.0
+
+    def run(self) -> Recovery | None:
+        """Recover if that is needed and possible; else return None.
+
+        After a failure it isn't tried again for a while.
+
+        Raises:
+            OSError: As `recover`.
+        """
+        if time.monotonic() < self._next_try_s or not self._is_needed():
+            return None
+        try:
+            return recover(self._log, state_dir=self._state_dir)
+        except OSError:
+            self._next_try_s = time.monotonic() + RETRY_S
+            raise
+
+    def _is_needed(self) -> bool:
+        # Whoever ends in good order removes his ring (ring.c: ring_name).
+        has_rings = any(self._rings.glob("ring.*.*"))
+        return has_rings and is_log(self._log) and not has_writers(self._log)
+
+
+def _salvaged(log: Path) -> frozenset[Path]:
+    """Return the files that reboots left beside the log."""
+    saved = {*log.parent.glob(f"{log.stem}-salvaged-*.jsonl")}
+    return frozenset(saved | {*log.parent.glob(f"{log.name}.torn")})
 
 
 def _lock_of(log: Path) -> Path:

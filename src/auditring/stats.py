@@ -51,6 +51,7 @@ class Stats:
         handovers: Times a leader let another process try.
         salvaged_records: Records saved after a reboot, in a file of their own.
         settings_changes: Times an opener changed the settings.
+        unread_backups_removed: Backups removed that a registered follower had not read.
         ring_capacity: Bytes of this process's ring.
         ring_used: Bytes of it that wait to be drained.
         live_slots: Rings of all processes.
@@ -102,6 +103,7 @@ class Stats:
     handovers: int
     salvaged_records: int
     settings_changes: int
+    unread_backups_removed: int
     ring_capacity: int
     ring_used: int
     live_slots: int

@@ -89,7 +89,9 @@ class LogWriter(Writer):
         on_error: Callable[[Exception], object] | None = None,
         space_warn_bytes: int | None = None,
         space_critical_bytes: int | None = None,
+        keep_for_followers: bool = True,
         wipe_on_drain: bool = False,
+        adopt_settings: bool = False,
         allow_network_fs: bool = False,
     ) -> None:
         """Open a log; finish what killed processes left if nobody else is writing.
@@ -127,7 +129,12 @@ class LogWriter(Writer):
                 watch.
             space_critical_bytes: Free bytes at which the oldest backup goes, if
                 `max_backups`, `max_age` or `max_total_bytes` allows removing any.
+            keep_for_followers: Keep backups that a registered follower has not read,
+                whatever the limits say (auditring.followers). With False they go, and
+                a gap event tells.
             wipe_on_drain: Overwrite records in the ring once they are in the file.
+            adopt_settings: Leave the settings of a log that exists as they are; those
+                given here are for a new one.
             allow_network_fs: Open on NFS and the like, where nothing is promised.
 
         Raises:
@@ -153,10 +160,11 @@ class LogWriter(Writer):
     def _start_mill(
         self, options: dict[str, Any], warn: int | None, critical: int | None
     ) -> None:
+        settings = self._settings()
         names = ["compress", "max_age_s", "max_total_bytes"]
-        if options["dialect"] == 0:
+        if settings["dialect"] == 0:
             names.append("max_backups")  # the stdlib's rotation keeps to it itself
-        has_work = any(options[name] for name in names)
+        has_work = any(settings[name] for name in names)
         if not has_work and warn is None and critical is None:
             return
         # Imported late: most programs that only write need none of it.
@@ -168,6 +176,7 @@ class LogWriter(Writer):
             self._log_path,
             functools.partial(_mill_settings, weakref.ref(self)),
             on_error=self._on_error,
+            on_unread=functools.partial(_note_unread, weakref.ref(self)),
         )
         if self.try_mill_lock():
             mill.resolve()
@@ -306,6 +315,14 @@ class LogWriter(Writer):
 _open_writers: "weakref.WeakSet[LogWriter]" = weakref.WeakSet()
 
 
+def _note_unread(
+    reference: "weakref.ref[LogWriter]", count: int, size_bytes: int
+) -> None:
+    writer = reference()
+    if writer is not None:
+        writer._note_unread(count, size_bytes)
+
+
 def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
     """Return what the newest opener of the log wants done with backups."""
     from .mill import MillSettings
@@ -323,6 +340,7 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
         max_age_days=settings["max_age_s"] / 86400 or None,
         max_total_bytes=settings["max_total_bytes"] or None,
         dialect=writer.mill_dialect or _CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+        keep_for_followers=bool(settings["keep_for_followers"]),
     )
 
 
@@ -338,7 +356,12 @@ def check_options(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("max_total_bytes", "space_warn_bytes", "space_critical_bytes"):
         if given[name] is not None:
             _check_count(name, given[name])
-    for name in ("wipe_on_drain", "allow_network_fs"):
+    for name in (
+        "keep_for_followers",
+        "wipe_on_drain",
+        "adopt_settings",
+        "allow_network_fs",
+    ):
         if not isinstance(given[name], bool):
             raise TypeError(f"{name}: expected True or False, got {given[name]!r}")
     if not RING_BYTES_MIN <= given["ring_bytes"] <= RING_BYTES_MAX:
@@ -365,6 +388,7 @@ def check_options(given: dict[str, Any]) -> dict[str, Any]:
         # Whoever leads writes to the live file: all of the group must be able to.
         "mode": given["mode"] | (0 if given["group"] is None else 0o660),
         "gid": _group_id(given["group"]),
+        "keep_for_followers": given["keep_for_followers"],
         "wipe_on_drain": given["wipe_on_drain"],
         "sync_interval_ns": _seconds("sync_interval", given["sync_interval"]),
         "ring_bytes": given["ring_bytes"],
@@ -377,6 +401,7 @@ def check_options(given: dict[str, Any]) -> dict[str, Any]:
         ),
         "durability": _index("durability", given["durability"]),
         "rings_path": None if rings is None else _existing_directory(rings),
+        "adopt_settings": given["adopt_settings"],
         "allow_network_fs": given["allow_network_fs"],
     }
 

@@ -1,4 +1,4 @@
-"""What a command can't do here: one line on standard error, exit status 2."""
+"""What a command says when it can't do what it was asked for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +10,17 @@ __all__ = ["Refusal", "complain", "refusing"]
 
 
 class Refusal(click.ClickException):
-    """What was asked for can't be done here."""
+    """What was asked for can't be done here: one line on standard error, status 2."""
 
     exit_code = 2
 
     def show(self, file: IO[Any] | None = None) -> None:
-        """Tell it on standard error."""
+        """Say it; *file* is standard error in any case."""
         complain(self.message)
 
 
 def complain(message: str) -> None:
-    """Write a line on standard error that says who writes it."""
+    """Say something on standard error, in a line of its own."""
     click.echo(f"auditring: {message}", err=True)
 
 

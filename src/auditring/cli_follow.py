@@ -1,0 +1,228 @@
+"""The commands that read a log: ``auditring sidecar`` and ``tail``.
+
+What they need is imported when they run, as all commands are known to ``--help``.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .complaints import Refusal, complain, refusing
+
+if TYPE_CHECKING:
+    from .cursor import Cursor, CursorFile
+
+__all__ = ["sidecar", "tail"]
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "--cursor",
+    "cursor_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Save in FILE how far it got, and go on there the next time.",
+)
+@click.option(
+    "--from-start",
+    is_flag=True,
+    help="Begin with the oldest backup, and not at the end. A saved cursor wins.",
+)
+@click.option(
+    "--register",
+    "name",
+    metavar="NAME",
+    help="Have the writers of the log keep backups until they are read. The log's state"
+    " directory remembers NAME and its cursor; --forget ends that.",
+)
+@click.option(
+    "--forget",
+    "forgotten",
+    metavar="NAME",
+    help="End a registration, print nothing and exit.",
+)
+@click.option(
+    "--recover",
+    is_flag=True,
+    help="Finish what killed writers left, whenever none is running.",
+)
+@click.option(
+    "--state-dir",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    show_default=".NAME.ring beside the log",
+    help="Where its writers keep their rings, for --recover.",
+)
+@click.option(
+    "--stop-at-end",
+    is_flag=True,
+    help="Exit when all that is there was printed.",
+)
+def sidecar(
+    path: str,
+    cursor_path: str | None,
+    from_start: bool,
+    name: str | None,
+    forgotten: str | None,
+    recover: bool,
+    state_dir: str | None,
+    stop_at_end: bool,
+) -> None:
+    """Print every line of the log PATH to standard output, and wait for more.
+
+    Lines come whole and in order, across rotation and compression, none missing and
+    none twice. PATH needn't exist yet.
+
+    SIGTERM and SIGINT end it: what was printed and the saved cursor then agree to the
+    byte. After SIGKILL it prints again what came after the cursor was saved last: 1 MiB
+    or 1 second at most.
+
+    Exit status: 1 standard output has no reader any more, 2 something can't be read or
+    written.
+    """
+    if forgotten is not None:
+        _forget(path, forgotten)
+        return
+    if sys.stdout is None:
+        raise Refusal("standard output: it is closed")
+    with refusing(path):
+        files = _cursor_files(path, cursor_path, name)
+        saved = _saved_cursor(files)
+        rescue = _rescuer(path, state_dir) if recover else None
+        status = _print_log(
+            path,
+            files,
+            saved,
+            from_start=from_start,
+            wait=not stop_at_end,
+            rescue=rescue,
+        )
+    sys.exit(status)
+
+
+def _print_log(
+    path: str,
+    files: "list[CursorFile]",
+    saved: "Cursor | None",
+    *,
+    from_start: bool,
+    wait: bool,
+    rescue: Callable[[], object] | None,
+) -> int:
+    from .feed import Signals
+    from .follow import Follower
+    from .keeper import CursorKeeper
+    from .output import Output
+    from .sidecar import Sidecar
+
+    with Signals(on_tick=lambda: None) as signals:
+        printer = Sidecar(Output(1, signals), signals, on_idle=rescue)
+        follower = Follower(
+            path,
+            saved,
+            start="beginning" if from_start else "end",
+            wait=wait,
+            pause=printer.pause,
+            on_notice=complain,
+        )
+        if rescue is not None:
+            rescue()
+        try:
+            printer.run(follower, CursorKeeper(files, follower.cursor))
+        except BrokenPipeError:
+            complain(f"{path}: nobody reads standard output any more")
+            return 1
+    return 0
+
+
+def _cursor_files(
+    path: str, cursor_path: str | None, name: str | None
+) -> "list[CursorFile]":
+    from .cursor import CursorFile
+
+    files = [] if cursor_path is None else [CursorFile(cursor_path)]
+    if name is not None:
+        from .followers import FollowerRecord
+
+        record = FollowerRecord(path, name)
+        if not record.is_possible:
+            complain(f"{path}: no writer opened it yet, {name} is registered later")
+        files.append(record)
+    return files
+
+
+def _saved_cursor(files: "list[CursorFile]") -> "Cursor | None":
+    """Return the cursor of the first file that has one."""
+    return next((cursor for file in files if (cursor := file.load())), None)
+
+
+def _forget(path: str, name: str) -> None:
+    from .followers import forget
+
+    with refusing(path):
+        is_forgotten = forget(path, name)
+    if not is_forgotten:
+        complain(f"{path}: no follower {name} is registered")
+        sys.exit(1)
+
+
+def _rescuer(path: str, state_dir: str | None) -> Callable[[], None]:
+    """Return what recovers the log if there is something to recover."""
+    from .recovery import Rescue
+
+    rescue = Rescue(Path(os.path.realpath(path)), state_dir=state_dir)
+
+    def run() -> None:
+        try:
+            done = rescue.run()
+        except OSError as error:
+            complain(f"{path}: {error.strerror or error}; killed writers left lines")
+        else:
+            if done is not None:
+                complain(f"{path}: {done.lines} lines of killed writers recovered")
+
+    return run
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "-n",
+    "--lines",
+    "count",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many lines from the end.",
+)
+@click.option("-f", "--follow", "waits", is_flag=True, help="Wait for more lines.")
+def tail(path: str, count: int, waits: bool) -> None:
+    """Show the last events of the log PATH, one line each, for people.
+
+    A line holds time, status code, verb, user and what it was about. Lines that are no
+    events are shown as they are. On a terminal there are colours, unless NO_COLOR is
+    set.
+    """
+    from .follow import follow_chunks
+    from .oneline import one_line
+    from .tail import cursor_before
+
+    is_terminal = sys.stdout.isatty()
+    has_colors = is_terminal and not os.environ.get("NO_COLOR")
+    output = sys.stdout.buffer
+    with refusing(path):
+        cursor = cursor_before(path, count)
+        chunks = follow_chunks(path, cursor, wait=waits, on_notice=complain)
+        try:
+            for chunk, _ in chunks:
+                for line in chunk.split(b"\n")[:-1]:
+                    output.write(one_line(line, has_colors, is_terminal) + b"\n")
+                output.flush()
+        except KeyboardInterrupt:
+            sys.exit(0)

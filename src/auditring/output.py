@@ -1,0 +1,98 @@
+"""A descriptor that lines are printed to: a pipe, a terminal, a file.
+
+Its flags are left alone, as other programs share them. So nothing is written before it
+is ready, and no wait is longer than a signal takes to come.
+"""
+
+import os
+import select
+import stat
+from typing import Final
+
+from .feed import Signals
+
+__all__ = ["Output"]
+
+FILE_PIECE_BYTES: Final = 2**20
+
+
+class Output:
+    """Writes lines in pieces that are taken at once.
+
+    A pipe that is ready takes PIPE_BUF bytes whole, so a line of that size is never
+    torn, even if the process is killed. A longer one is written in one call, which
+    the tick of the signals interrupts when its reader stops in the middle.
+
+    Thread-safety: the main thread only, as it waits for signals.
+    """
+
+    def __init__(self, fd: int, signals: Signals) -> None:
+        """Prepare to write to *fd*.
+
+        Raises:
+            OSError: It isn't open.
+        """
+        self._fd = fd
+        self._signals = signals
+        self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        self._piece_bytes = FILE_PIECE_BYTES if self._is_file else select.PIPE_BUF
+        self._room = _poll_of(fd, signals, select.POLLOUT)
+        self._hangup = _poll_of(fd, signals, 0)
+
+    def write_some(self, lines: bytes, start: int, seconds: float) -> int:
+        """Wait for room, so many seconds at most, and write from *start* on.
+
+        Returns:
+            How many bytes were written; 0 if there was no room, or a signal came.
+
+        Raises:
+            BrokenPipeError: Nobody reads any more.
+            OSError: It can't be written to.
+        """
+        if not self._wait(self._room, seconds):
+            return 0
+        end = start + self._piece_bytes
+        if end < len(lines):
+            newline = lines.rfind(b"\n", start, end)
+            end = (newline if newline >= 0 else lines.index(b"\n", end)) + 1
+        with memoryview(lines) as view:
+            try:
+                return os.write(self._fd, view[start:end])
+            except BlockingIOError:
+                return 0  # somebody made it so, and was faster
+
+    def waits_in_vain(self, seconds: float) -> bool:
+        """Wait until nobody reads any more, or a signal comes, or the time is over.
+
+        Returns:
+            Whether nobody reads any more.
+        """
+        return self._wait(self._hangup, seconds)
+
+    def complete_line(self) -> None:
+        """End the unfinished line at the end of a file, if it is one.
+
+        Raises:
+            OSError: It can't be read or written to.
+        """
+        size = os.fstat(self._fd).st_size if self._is_file else 0
+        if size and self._last_byte(size) != b"\n":
+            os.write(self._fd, b"\n")
+
+    def _last_byte(self, size: int) -> bytes:
+        # Opened anew, as this descriptor may be for writing only.
+        with open(f"/proc/self/fd/{self._fd}", "rb", buffering=0) as file:
+            return os.pread(file.fileno(), 1, size - 1)
+
+    def _wait(self, poll: select.poll, seconds: float) -> bool:
+        ready = [fd for fd, _ in poll.poll(seconds * 1000)]
+        if self._signals.fileno() in ready:
+            self._signals.acknowledge()
+        return self._fd in ready
+
+
+def _poll_of(fd: int, signals: Signals, events: int) -> select.poll:
+    poll = select.poll()
+    poll.register(signals, select.POLLIN)
+    poll.register(fd, events)
+    return poll

@@ -1,0 +1,255 @@
+"""Reads whole lines out of one file of a log, plain or compressed, from an offset on.
+
+A reader holds its file open, so it goes on when the file is renamed, compressed or
+removed meanwhile. What stands behind the last newline is kept back: it may be the
+beginning of a line.
+"""
+
+import io
+import itertools
+import os
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from .cursor import PREFIX_BYTES, Mark
+from .formats import FORMAT_BY_SUFFIX, DamagedError, Format
+from .place import digest, prefix_of
+
+__all__ = [
+    "CutError",
+    "PackedReader",
+    "PlainReader",
+    "Reader",
+    "end_of_lines",
+    "open_reader",
+]
+
+# What is read at once: large enough to make the calls cheap, small enough that a
+# sidecar may save its cursor behind each.
+CHUNK_BYTES: Final = 1024**2
+
+
+class CutError(Exception):
+    """A file is shorter than what was read of it, or begins with other bytes now."""
+
+
+class Reader(Protocol):
+    """Reads the lines of one file.
+
+    Attributes:
+        offset: Bytes of the file, uncompressed, that `read` returned or that it was
+            told to pass over.
+        begins_mid_line: What it was told to pass over ends in the middle of a line.
+        inode: The number of the file, which nobody else has while it is open.
+        damage: What is wrong with the file, "" if nothing was found to be.
+    """
+
+    offset: int
+    begins_mid_line: bool
+    inode: int
+    damage: str
+
+    def read(self) -> bytes:
+        """Return the next whole lines, some 1 MiB of them, b"" if there are none now.
+
+        Raises:
+            CutError: Somebody cut the file or wrote it anew.
+            OSError: It can't be read.
+        """
+        ...
+
+    def rest_bytes(self) -> int:
+        """Return how much stands behind the last newline."""
+        ...
+
+    def mark(self) -> Mark:
+        """Return what the file is known by; only with an *offset* above 0."""
+        ...
+
+    def is_file(self, status: os.stat_result) -> bool:
+        """Tell whether *status* is that of the file."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+def open_reader(fd: int, suffix: str, offset: int) -> Reader:
+    """Begin to read a file.
+
+    Args:
+        fd: Its descriptor, which belongs to the reader from now on.
+        suffix: The suffix of its name that tells of its compression, or "".
+        offset: Bytes, uncompressed, to pass over.
+
+    Raises:
+        OSError: It can't be read; *fd* is closed.
+    """
+    try:
+        if suffix:
+            return PackedReader(fd, suffix, offset)
+        return PlainReader(fd, offset)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def end_of_lines(fd: int) -> int:
+    """Return where the last whole line of a plain file ends, 0 if it has none."""
+    end = os.fstat(fd).st_size
+    while end > 0:
+        start = max(end - CHUNK_BYTES, 0)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+class _Marked:
+    """What both readers know of their file."""
+
+    def __init__(self, fd: int, suffix: str, offset: int) -> None:
+        self.offset = offset
+        self.begins_mid_line = False
+        self.damage = ""
+        self.inode = os.fstat(fd).st_ino
+        self._fd = fd
+        self._prefix = prefix_of(fd, suffix, min(offset, PREFIX_BYTES))
+        self._digest = ""
+
+    def mark(self) -> Mark:
+        if not self._digest:
+            self._digest = digest(self._prefix)
+        status = os.fstat(self._fd)
+        return Mark(self._digest, len(self._prefix), status.st_ino, status.st_mtime_ns)
+
+    def is_file(self, status: os.stat_result) -> bool:
+        return os.path.samestat(os.fstat(self._fd), status)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _advance(self, data: bytes) -> None:
+        missing = PREFIX_BYTES - len(self._prefix)
+        if missing:
+            self._prefix += data[:missing]
+            self._digest = ""
+        self.offset += len(data)
+
+
+class PlainReader(_Marked):
+    """Reads a file that may still grow."""
+
+    def __init__(self, fd: int, offset: int) -> None:
+        super().__init__(fd, "", offset)
+        if offset:
+            self.begins_mid_line = os.pread(fd, 1, offset - 1) != b"\n"
+        self._size = -1  # of the file, when the last read found no newline in the rest
+
+    def read(self) -> bytes:
+        """As `Reader.read`."""
+        size = os.fstat(self._fd).st_size
+        lines = b"" if size == self._size else self._read_lines()
+        # Afterwards: what was read is what was meant if the file is still the same.
+        self._check()
+        if not lines:
+            self._size = size
+        self._advance(lines)
+        return lines
+
+    def _read_lines(self) -> bytes:
+        wanted = CHUNK_BYTES
+        while True:
+            data = os.pread(self._fd, wanted, self.offset)
+            end = data.rfind(b"\n") + 1
+            if end or len(data) < wanted:
+                return data[:end]
+            wanted *= 2
+
+    def _check(self) -> None:
+        if os.fstat(self._fd).st_size < self.offset:
+            raise CutError
+        if self._prefix and os.pread(self._fd, len(self._prefix), 0) != self._prefix:
+            raise CutError
+
+    def rest_bytes(self) -> int:
+        """As `Reader.rest_bytes`."""
+        return max(os.fstat(self._fd).st_size - self.offset, 0)
+
+    def is_begun_anew(self) -> bool:
+        """After `CutError`: tell whether it holds other lines now.
+
+        Else it only lacks its end, and `skip_to_end` goes on there.
+        """
+        beginning = os.pread(self._fd, len(self._prefix), 0)
+        # Less than a line may be the beginning of another one.
+        is_enough = b"\n" in beginning or beginning == self._prefix
+        return not (is_enough and self._prefix.startswith(beginning))
+
+    def skip_to_end(self) -> None:
+        """Pass over all that is there."""
+        self.offset = os.fstat(self._fd).st_size
+        self._prefix = self._prefix[: self.offset]
+        self._digest = ""
+        self._size = -1
+
+    def begin_anew(self) -> None:
+        """Read it from its beginning."""
+        self.offset = 0
+        self._prefix = b""
+        self._digest = ""
+        self._size = -1
+
+
+class PackedReader(_Marked):
+    """Reads a compressed file, which is complete."""
+
+    def __init__(self, fd: int, suffix: str, offset: int) -> None:
+        super().__init__(fd, suffix, offset)
+        file = io.FileIO(fd, closefd=False)
+        file.seek(0)
+        view = memoryview(bytearray(CHUNK_BYTES))
+        self._chunks = self._unpack(FORMAT_BY_SUFFIX[suffix], file, view)
+        self._rest = b""
+        if offset:
+            self._pass_over(offset)
+
+    def read(self) -> bytes:
+        """As `Reader.read`."""
+        pieces = [self._rest]
+        self._rest = b""
+        for data in self._chunks:
+            end = data.rfind(b"\n") + 1
+            if end:
+                lines = b"".join([*pieces, data[:end]])
+                self._rest = data[end:]
+                self._advance(lines)
+                return lines
+            pieces.append(data)
+        self._rest = b"".join(pieces)
+        return b""
+
+    def rest_bytes(self) -> int:
+        """As `Reader.rest_bytes`."""
+        return len(self._rest)
+
+    def _unpack(
+        self, form: Format, file: io.FileIO, view: memoryview
+    ) -> Iterator[bytes]:
+        try:
+            for chunk in form.unpack(file, view):
+                yield bytes(chunk)
+        except DamagedError as error:
+            self.damage = str(error)
+
+    def _pass_over(self, offset: int) -> None:
+        left = offset
+        for data in self._chunks:
+            if len(data) >= left:
+                self.begins_mid_line = data[left - 1 : left] != b"\n"
+                self._chunks = itertools.chain([data[left:]], self._chunks)
+                return
+            left -= len(data)
+        self.damage = self.damage or f"ends {left} bytes before the cursor"
