@@ -676,8 +676,9 @@ def test_the_version_is_told() -> None:
 
 
 def options() -> Iterator[tuple[str, click.Option]]:
-    """Yield every option of every command, with the help of that command."""
-    for name, command in main.commands.items():
+    """Yield every option of those that write, with the help of its command."""
+    for name in ("write", "recover", "demo"):
+        command = main.commands[name]
         context = click.Context(command, info_name=name)
         for parameter in command.get_params(context):
             if isinstance(parameter, click.Option) and "--help" not in parameter.opts:
