@@ -119,3 +119,24 @@ def test_dropping_it_closes_its_descriptor(log: LogWriter) -> None:
 
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
+@pytest.mark.parametrize("had_one", [True, False])
+def test_a_process_that_gave_up_its_rights_still_has_a_descriptor(
+    log: LogWriter, stream: LogStream, had_one: bool
+) -> None:
+    for parent in log.path.parents[:3]:
+        parent.chmod(0o711)
+    log.path.chmod(0o600)
+    before = stream.fileno() if had_one else None
+    log.rotate()
+
+    os.seteuid(65534)
+    try:
+        fd = stream.fileno()
+    finally:
+        os.seteuid(0)
+
+    assert before in (fd, None)
+    assert os.get_inheritable(fd) is False

@@ -102,6 +102,9 @@ class LogStream(io.TextIOBase):
     def fileno(self) -> int:
         """Return a descriptor of the live file, for appending.
 
+        A process that gave up the right to open the file keeps the descriptor that it
+        had; without one it gets one that only tells which file it is.
+
         Raises:
             OSError: It can't be opened.
         """
@@ -110,7 +113,12 @@ class LogStream(io.TextIOBase):
         if self._fd >= 0 and self._is_live():
             return self._fd
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self._path, flags, 0o666)
+        try:
+            fd = os.open(self._path, flags, 0o666)
+        except PermissionError:
+            if self._fd < 0:
+                self._fd = os.open(self._path, os.O_PATH | os.O_CLOEXEC)
+            return self._fd
         if self._fd < 0:
             self._fd = fd
         else:
