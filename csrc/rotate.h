@@ -31,9 +31,10 @@ int rotate_newest(const struct sys *sys, int dir, const char *name,
 
 /* Renames the live file to a backup that sorts after all others (lumberjack), or to
  * `.1` after shifting the others up to `max_backups` (stdlib), or further while there
- * are followers that may need them. The descriptor stays open. With 0 backups the stdlib dialect just lets the file grow: -ENOTSUP, unless
- * `forced` because the file can't be written on; then the first free number is taken.
- * -EAGAIN: the mill is renaming numbered backups at this moment. */
+ * are followers that may need them. The descriptor stays open. With 0 backups the
+ * stdlib dialect just lets the file grow: -ENOTSUP, unless `forced` because the file
+ * can't be written on; then the first free number is taken. -EAGAIN: the mill is
+ * renaming numbered backups at this moment. */
 int rotate_away(struct logfile *file, struct control *control, int state_dir,
                 bool forced);
 
