@@ -83,7 +83,7 @@ static void
 put(void)
 {
     struct account *account = &trial.account;
-    char line[16];
+    char line[24];
     int size = snprintf(line, sizeof(line), "line %02d", account->lines);
 
     CHECK(account->lines < TRIAL_LINES);

@@ -87,7 +87,7 @@ check_lines(const char *text)
     EXPECT(log_is_whole(text));
     for (int i = 0; i < account->lines; i++) {
         const char *at;
-        char line[16];
+        char line[24];
 
         snprintf(line, sizeof(line), "line %02d", i);
         EXPECT(log_count(text, line) == account->is_written[i]);
