@@ -16,7 +16,8 @@ from bystander import wait_until
 from auditring import LogWriter
 from auditring.cursor import Cursor
 from auditring.errors import CursorError
-from auditring.follow import Follower, follow, follow_chunks
+from auditring.follow import follow, follow_chunks
+from auditring.follower import Follower
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

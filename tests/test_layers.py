@@ -30,7 +30,8 @@ PYTHON_SHELVES = [
     {"reader", "followers"},
     {"packing", "space"},
     {"stats"},
-    {"policy", "encode", "mill", "follow", "keeper", "tail", "verify"},
+    {"policy", "encode", "mill", "follower", "keeper", "tail", "verify"},
+    {"follow"},
     {"millthread"},
     {"writer"},
     # 4: places and questions

@@ -7,16 +7,19 @@ private. Importing it loads no third-party module but orjson.
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .errors import AuditringError, ClosedError, RingFullError
+from .errors import AuditringError, ClosedError, CursorError, RingFullError
+from .follow import follow
 from .writer import LogWriter
 
 __all__ = [
     "AuditringError",
     "ClosedError",
+    "CursorError",
     "LogWriter",
     "RingFullError",
     "Stats",
     "__version__",
+    "follow",
 ]
 
 if TYPE_CHECKING:
