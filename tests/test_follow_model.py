@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditring.follow import Follower
+from auditring.follower import Follower
 
 PACK = {
     ".gz": gzip.compress,
@@ -69,6 +69,21 @@ class LogModel:
         if not self._half and self.live.exists():
             self._half = (b"line %d of the log" % len(self.written))[:size]
             self._append(self._half)
+
+    def write_late(self, count: int) -> None:
+        """Write to the newest backup, as a recovery does before anybody writes more."""
+        is_live_empty = not self.live.exists() or not self.live.stat().st_size
+        if self._backups and is_live_empty:
+            name, lines = self._backups[-1]
+            if not name.endswith((*PACK,)):
+                new = [
+                    b"line %d of the log\n" % (len(self.written) + i)
+                    for i in range(count)
+                ]
+                with self._path(name).open("ab") as file:
+                    file.write(b"".join(new))
+                lines += new
+                self.written += new
 
     def rotate(self, _: int) -> None:
         """Rename the live file, and don't make another one yet."""
@@ -179,6 +194,7 @@ HAPPENINGS = st.one_of(
     st.tuples(st.just("write"), st.integers(1, 5)),
     st.tuples(st.just("write"), st.integers(100, 300)),
     st.tuples(st.just("write_half"), st.integers(1, 6)),
+    st.tuples(st.just("write_late"), st.integers(1, 3)),
     st.tuples(
         st.sampled_from(
             ["rotate", "create", "remove_oldest", "remove_live", "copytruncate"]

@@ -8,13 +8,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .errors import AuditringError, ClosedError, PolicyError, RingFullError
+from .errors import (
+    AuditringError,
+    ClosedError,
+    CursorError,
+    PolicyError,
+    RingFullError,
+)
+from .follow import follow
 from .writer import LogWriter
 
 __all__ = [
     "Attributes",
     "AuditringError",
     "ClosedError",
+    "CursorError",
     "Event",
     "Level",
     "LogWriter",
@@ -25,6 +33,7 @@ __all__ = [
     "Stats",
     "UserInfo",
     "__version__",
+    "follow",
 ]
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ __all__ = ["sidecar", "tail"]
     "cursor_path",
     metavar="FILE",
     type=click.Path(dir_okay=False),
+    show_default="none",
     help="Save in FILE how far it got, and go on there the next time.",
 )
 @click.option(
@@ -37,6 +38,7 @@ __all__ = ["sidecar", "tail"]
     "--register",
     "name",
     metavar="NAME",
+    show_default="not registered",
     help="Have the writers of the log keep backups until they are read. The log's state"
     " directory remembers NAME and its cursor; --forget ends that.",
 )
@@ -44,6 +46,7 @@ __all__ = ["sidecar", "tail"]
     "--forget",
     "forgotten",
     metavar="NAME",
+    show_default="nobody",
     help="End a registration, print nothing and exit.",
 )
 @click.option(
@@ -115,7 +118,7 @@ def _print_log(
     rescue: Callable[[], object] | None,
 ) -> int:
     from .feed import Signals
-    from .follow import Follower
+    from .follower import Follower
     from .keeper import CursorKeeper
     from .output import Output
     from .sidecar import Sidecar

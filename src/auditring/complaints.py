@@ -29,6 +29,8 @@ def refusing(subject: str) -> Iterator[None]:
     """Turn what *subject* can't do into a refusal."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # Nobody reads any more, which click ends quietly.
     except OSError as error:
         raise Refusal(f"{subject}: {error.strerror or error}") from error
     except ValueError as error:

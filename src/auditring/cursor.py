@@ -5,11 +5,12 @@ stays is what a file begins with, uncompressed. A cursor can be kept in a file.
 """
 
 import contextlib
-import json
 import os
 import re
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
+
+import orjson
 
 from .errors import CursorError
 
@@ -61,7 +62,8 @@ class Cursor:
 
     def to_json(self) -> str:
         """Return it as one line of JSON, with its newline."""
-        return json.dumps({"version": _VERSION, **asdict(self)}) + "\n"
+        line = orjson.dumps({"version": _VERSION, **asdict(self)})
+        return line.decode() + "\n"
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
@@ -71,8 +73,8 @@ class Cursor:
             CursorError: It is something else; the text names field and value.
         """
         try:
-            fields = json.loads(text)
-        except (ValueError, RecursionError):
+            fields = orjson.loads(text)
+        except ValueError:
             raise CursorError(f"expected a cursor in JSON, got {text!r:.80}") from None
         if not isinstance(fields, dict):
             raise CursorError(f"expected a cursor in JSON, got {fields!r:.80}")

@@ -167,22 +167,25 @@ def _unpack_gzip(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
 
 
 class _ZstdSource:
-    """A compressed file with an empty frame behind it.
+    """A compressed file with a frame behind it that is skipped.
 
-    The reader takes the end of a file for the end of the data. With the frame, what
-    was cut off is missed: the frame's first bytes can't pass for it.
+    The reader takes the end of a file for the end of the data, wherever that is. With
+    the frame, what was cut off is missed: its bytes would be those of a block, which
+    has at most 128 KiB, and then the header of another, which can't be all ones.
+    Source: RFC 8878, 3.1.1.2 and 3.1.2.
     """
 
-    EMPTY_FRAME = b"\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00"
+    CONTENT_BYTES = 132 * 1024
+    SKIPPED = struct.pack("<LL", 0x184D2A58, CONTENT_BYTES) + b"\xff" * CONTENT_BYTES
 
     def __init__(self, file: io.FileIO) -> None:
         self._file = file
-        self._tail = self.EMPTY_FRAME
+        self._tail = self.SKIPPED
 
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         if not data:
-            data, self._tail = self._tail, b""
+            data, self._tail = self._tail[:size], self._tail[size:]
         return data
 
 

@@ -1,6 +1,5 @@
 """Which file of a log a cursor is in: marks are compared with what files begin with."""
 
-import hashlib
 import io
 import os
 from collections.abc import Iterator, Sequence
@@ -119,6 +118,8 @@ def prefix_of(fd: int, suffix: str, size: int) -> bytes:
 
 def digest(prefix: bytes) -> str:
     """Return the digest of a file's first bytes, as marks have it."""
+    import hashlib  # Here: a log is opened without it, and it loads all of OpenSSL.
+
     return hashlib.sha256(prefix).hexdigest()
 
 

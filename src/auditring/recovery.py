@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .follow import Follower
+from .follower import Follower
 from .writer import LogWriter
 
 __all__ = ["Recovery", "Rescue", "has_writers", "is_log", "recover"]

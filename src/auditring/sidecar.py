@@ -13,7 +13,7 @@ from typing import Final
 
 from .cursor import Cursor
 from .feed import Signals
-from .follow import Follower
+from .follower import Follower
 from .keeper import CursorKeeper
 from .output import Output
 

@@ -453,6 +453,60 @@ a_mill_at_work_is_not_waited_for(void)
 }
 
 static void
+rotate_three_times(void)
+{
+    rotate_with("1\n");
+    rotate_with("2\n");
+    rotate_with("3\n");
+}
+
+static void
+while_there_are_followers_nothing_is_pushed_out(void)
+{
+    open_log(DIALECT_STDLIB, 1);
+    CHECK_EQUAL(mkdir("followers", 0700), 0);
+    file_write("followers/siem", "{}\n");
+
+    rotate_three_times();
+
+    CHECK_TEXT(file_text("audit.log.3"), "1\n");
+    CHECK_EQUAL(unlink("followers/siem"), 0);
+    rotate_with("4\n");
+    CHECK_TEXT(file_text("audit.log.1"), "4\n");
+    CHECK_TEXT(file_text("audit.log.2"), "2\n"); /* the mill's to remove */
+    close_log();
+}
+
+static void
+what_a_killed_follower_left_half_made_is_no_follower(void)
+{
+    open_log(DIALECT_STDLIB, 1);
+    CHECK_EQUAL(mkdir("followers", 0700), 0);
+    file_write("followers/.siem.tmp", "{");
+
+    rotate_three_times();
+
+    CHECK_TEXT(file_text("audit.log.1"), "3\n");
+    CHECK(!file_exists("audit.log.2"));
+    close_log();
+}
+
+static void
+nothing_is_pushed_out_when_nobody_can_tell_of_followers(void)
+{
+    open_log(DIALECT_STDLIB, 1);
+    rotate_with("1\n");
+    put("2\n");
+    sys_test_fail(CALL_openat, EMFILE, 1, 1);
+
+    CHECK_EQUAL(rotate_away(&file, &control, AT_FDCWD, false), 0);
+
+    CHECK_TEXT(file_text("audit.log.1"), "2\n");
+    CHECK_TEXT(file_text("audit.log.2"), "1\n");
+    close_log();
+}
+
+static void
 check_shift_fails(enum sys_call call, uint32_t number)
 {
     open_log(DIALECT_STDLIB, 2);
@@ -474,7 +528,7 @@ check_shift_fails(enum sys_call call, uint32_t number)
 static void
 a_shift_that_fails_is_done_by_the_next_rotation(void)
 {
-    check_shift_fails(CALL_openat, 2); /* the first looks for followers */
+    check_shift_fails(CALL_openat, 2); /* the first one is for the followers */
     check_shift_fails(CALL_flock, 1);
     check_shift_fails(CALL_unlinkat, 1);
     check_shift_fails(CALL_rename, 1);
@@ -498,4 +552,7 @@ RUN(TEST(the_time_stands_between_stem_and_extension),
     TEST(without_backups_the_file_just_grows),
     TEST(a_file_that_must_be_left_gets_the_first_free_number),
     TEST(a_mill_at_work_is_not_waited_for),
+    TEST(while_there_are_followers_nothing_is_pushed_out),
+    TEST(what_a_killed_follower_left_half_made_is_no_follower),
+    TEST(nothing_is_pushed_out_when_nobody_can_tell_of_followers),
     TEST(a_shift_that_fails_is_done_by_the_next_rotation))

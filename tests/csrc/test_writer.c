@@ -486,6 +486,31 @@ the_settings_of_the_newest_opener_are_obeyed(void)
 }
 
 static void
+settings_can_be_for_a_new_log_only(void)
+{
+    struct writer_options options = log_options();
+    struct control_settings now;
+    struct writer *writer, *second;
+
+    sys_test_reset();
+    options.settings.max_bytes = 10;
+    options.adopt_settings = true;
+    writer = log_open(&options);
+    options.settings.max_bytes = 20;
+    second = log_open(&options);
+    writer_settings(second, &now);
+    CHECK_EQUAL(now.max_bytes, 10);
+    CHECK_EQUAL(writer_close(second, 10 * s), 0);
+    log_close(writer);
+
+    writer = log_open(&options);
+    writer_settings(writer, &now);
+    CHECK_EQUAL(now.max_bytes, 10);
+    CHECK_EQUAL(log_counter(writer, COUNTER_settings_changes), 0);
+    log_close(writer);
+}
+
+static void
 lines_are_split_over_files_whole_and_in_order(void)
 {
     struct writer_options options = log_options();
@@ -624,6 +649,24 @@ the_stdlib_dialect_without_backups_only_reopens(void)
 }
 
 static void
+backups_that_were_removed_unread_are_counted_and_told(void)
+{
+    struct writer *writer;
+
+    sys_test_reset();
+    writer = log_open_default();
+    writer_note_unread(writer, 2, 1000);
+    log_put(writer, "one");
+    writer_note_unread(writer, 1, 500);
+    log_flush(writer);
+    CHECK_EQUAL(log_counter(writer, COUNTER_unread_backups_removed), 3);
+    log_close(writer);
+
+    CHECK_EQUAL(log_gap_sum(file_text("audit.log"), "removed-unread", "count"), 3);
+    CHECK_EQUAL(log_gap_sum(file_text("audit.log"), "removed-unread", "bytes"), 1500);
+}
+
+static void
 one_process_at_a_time_has_the_mill(void)
 {
     struct writer *writer;
@@ -699,12 +742,14 @@ RUN(TEST(what_was_written_is_in_the_file_after_a_flush),
     TEST(the_strictest_opener_decides_what_is_synced),
     TEST(a_sync_is_answered_when_all_is_on_the_disk),
     TEST(the_settings_of_the_newest_opener_are_obeyed),
+    TEST(settings_can_be_for_a_new_log_only),
     TEST(lines_are_split_over_files_whole_and_in_order),
     TEST(a_record_above_max_bytes_is_alone_in_a_file_of_its_own),
     TEST(a_rotation_on_request_rotates_what_was_written_before),
     TEST(who_waits_for_a_rotation_is_told),
     TEST(a_rotation_that_fails_is_told_to_who_asked), TEST(reopening_follows_the_name),
     TEST(the_stdlib_dialect_without_backups_only_reopens),
+    TEST(backups_that_were_removed_unread_are_counted_and_told),
     TEST(one_process_at_a_time_has_the_mill),
     TEST(what_a_full_disk_refused_is_written_by_the_next_opener),
     TEST(a_disk_that_refuses_does_not_keep_the_log_from_opening))

@@ -1,0 +1,108 @@
+"""A cursor is saved when enough was printed, or enough time went by."""
+
+from pathlib import Path
+
+import pytest
+
+from auditring.cursor import Cursor, CursorFile
+from auditring.keeper import CursorKeeper
+
+MIB = 2**20
+
+
+class Clock:
+    """Seconds that pass as the test says, and with each save."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class SlowFile(CursorFile):
+    """A file on a disk that takes its time."""
+
+    def __init__(self, path: Path, clock: Clock, cost_s: float) -> None:
+        super().__init__(path)
+        self.saves = 0
+        self._clock = clock
+        self._cost_s = cost_s
+
+    def save(self, cursor: Cursor) -> None:
+        super().save(cursor)
+        self.saves += 1
+        self._clock.now_s += self._cost_s
+
+
+def place(offset: int) -> Cursor:
+    return Cursor(None, offset)
+
+
+def test_a_mebibyte_makes_a_save_due(tmp_path: Path) -> None:
+    clock = Clock()
+    file = CursorFile(tmp_path / "cursor")
+    keeper = CursorKeeper([file], place(0), clock=clock)
+    keeper.save()
+
+    keeper.advance(place(MIB - 1), MIB - 1)
+    keeper.save_if_due()
+    before = file.load()
+    keeper.advance(place(MIB), 1)
+    keeper.save_if_due()
+
+    assert (before, file.load()) == (place(0), place(MIB))
+
+
+def test_less_than_a_second_makes_a_save_due(tmp_path: Path) -> None:
+    clock = Clock()
+    file = CursorFile(tmp_path / "cursor")
+    keeper = CursorKeeper([file], place(0), clock=clock)
+    keeper.save()
+
+    keeper.advance(place(1), 1)
+    keeper.save_if_due()
+    before = file.load()
+    clock.now_s += 0.9
+    keeper.save_if_due()
+
+    assert (before, file.load()) == (place(0), place(1))
+
+
+@pytest.mark.parametrize("cost_s", [0.001, 0.01, 0.04])
+def test_a_slow_disk_takes_a_tenth_of_the_time_at_most(
+    tmp_path: Path, cost_s: float
+) -> None:
+    clock = Clock()
+    file = SlowFile(tmp_path / "cursor", clock, cost_s)
+    keeper = CursorKeeper([file], place(0), clock=clock)
+
+    for step in range(1, 2001):
+        keeper.advance(place(step * MIB), MIB)
+        keeper.save_if_due()
+        clock.now_s += 0.002
+
+    assert file.saves > 10
+    assert file.saves * cost_s <= 0.11 * (clock.now_s - 1000.0)
+
+
+def test_what_is_saved_is_not_saved_again(tmp_path: Path) -> None:
+    clock = Clock()
+    file = SlowFile(tmp_path / "cursor", clock, 0.0)
+    keeper = CursorKeeper([file], place(7), clock=clock)
+
+    for _ in range(3):
+        keeper.save()
+        clock.now_s += 10
+        keeper.save_if_due()
+
+    assert file.saves == 1
+
+
+def test_each_file_holds_the_cursor(tmp_path: Path) -> None:
+    files = [CursorFile(tmp_path / name) for name in ("one", "two")]
+    keeper = CursorKeeper(files, place(7))
+
+    keeper.save()
+
+    assert [file.load() for file in files] == [place(7), place(7)]
