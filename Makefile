@@ -57,6 +57,7 @@ lint: $(BIN)/.installed $(BIN)/.dev
 
 bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_writer.py
+	$(BIN)/python bench/bench_handlers.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000
