@@ -65,6 +65,7 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_writer.py
 	$(BIN)/python bench/bench_encode.py
 	$(BIN)/python bench/bench_request.py
+	$(BIN)/python bench/bench_handlers.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000

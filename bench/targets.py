@@ -15,6 +15,7 @@ __all__ = ["Target", "compare"]
 
 MIB = 1024 * 1024
 NS_PER_US = 1000
+US_PER_S = 1_000_000
 NS_PER_MS = 1_000_000
 
 # Percentile: microseconds a call may take.
@@ -120,6 +121,27 @@ def _reopening(contenders: Contenders) -> Iterator[Target]:
         yield _figure(f"{name} over {runs[0].count} open/close", values, 0)
 
 
+def _log_calls(contenders: Contenders) -> Iterator[Target]:
+    ours, theirs = contenders["auditring"], contenders["RotatingFileHandler"]
+    nobody = contenders["NullHandler"]
+    yield _speed_ratio("logger.info / RotatingFileHandler", ours, theirs, 3.5)
+    added_us = [
+        US_PER_S / run.per_s - US_PER_S / null.per_s
+        for run, null in _rounds(ours, nobody)
+    ]
+    yield _figure("logger.info over a NullHandler, µs", added_us, 1.2)
+    installed = contenders["auditring, installed"]
+    yield _speed_ratio("with install() / RotatingFileHandler", installed, theirs, 10)
+
+
+def _paced_log_calls(contenders: Contenders) -> Iterator[Target]:
+    ours, nobody = contenders["auditring"], contenders["NullHandler"]
+    times_us = [run.figures["p99_9_ns"] / NS_PER_US for run in ours.runs]
+    twice_us = 2 * nobody.median_figure("p99_9_ns") / NS_PER_US
+    name = "logger.info while rotating and gzip, p99.9, µs (or 2 x NullHandler)"
+    yield _figure(name, times_us, max(50, twice_us))
+
+
 def _speed_ratio(name: str, ours: Result, other: Result, limit: float) -> Target:
     ratios = [run.per_s / other.per_s for run, other in _rounds(ours, other)]
     return Target(
@@ -152,6 +174,9 @@ TARGETS: Mapping[str, Callable[[Contenders], Iterator[Target]]] = {
     "write_json_of_1kb_events": _events,
     "write_1kb_lines_from_4_threads": _threads,
     "write_100000_lines_a_second": _latency,
+    "log_usual_lines": _log_calls,
+    "log_usual_lines_from_4_threads": _threads,
+    "log_50000_lines_a_second": _paced_log_calls,
     "open_log": _opening,
     "count_system_calls": _system_calls,
     "stay_idle": _idle,

@@ -59,7 +59,8 @@ def load() -> ModuleType:
     spec = importlib.util.find_spec("test.test_logging")
     assert spec is not None
     assert spec.loader is not None
-    spec = importlib.util.spec_from_file_location("tests_of_logging", spec.origin)
+    # In its package: it imports from there.
+    spec = importlib.util.spec_from_file_location("test.our_test_logging", spec.origin)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

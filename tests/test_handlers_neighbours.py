@@ -234,7 +234,10 @@ def application(environ, start_response):
     return []
 """
 SETTINGS = """\
-import os, sys
+import sys
+# Of what a worker imports only once it is another user: that one may not be able to
+# read the interpreter's files.
+import hashlib
 sys.path.insert(0, {directory!r})
 bind = "unix:{directory}/socket"
 workers = 3

@@ -1,0 +1,186 @@
+"""How fast the drop-in handlers are, next to the standard library's.
+
+Every line is counted after each run: a run that lost one, or wrote one twice, makes
+this program exit with 1. Files are on the disk's file system, and an operation ends
+when its bytes are with the kernel.
+
+Usage: bench_handlers.py [--quick] [--rounds N] [--only NAME ...] [--dir DIR]
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import log_calls
+import report
+from bystanders import Bystanders
+from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
+from targets import compare
+
+BENCH = Path(__file__).parent
+EXIT_INEXACT = 1
+LINE_BYTES = 72  # about
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """How much each workload does; sizes in bytes."""
+
+    rounds: int = 15
+    call_count: int = 150_000
+    stdlib_call_count: int = 50_000  # it is slow
+    max_bytes: int = 100 * 1024 * 1024
+    paced_s: int = 10
+    paced_calls_per_s: int = 50_000
+    paced_rounds: int = 3
+    paced_max_bytes: int = 5_000_000
+
+
+QUICK = Parameters(
+    rounds=7, call_count=60_000, stdlib_call_count=20_000, paced_s=3, paced_rounds=2
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What every workload works with: where to write, and how much."""
+
+    folder: Path
+    parameters: Parameters
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def prepared(self, call_count: int) -> Path:
+        """Return an empty folder, the kernel ready to take that many lines."""
+        folder = fresh_folder(self.logs)
+        warm_pages(folder, call_count * LINE_BYTES)
+        return folder
+
+
+def log_usual_lines(stand: Stand) -> list[Result]:
+    parameters = stand.parameters
+    count, max_bytes = parameters.call_count, parameters.max_bytes
+
+    def run_of(log: Callable[[Path, int, int], Run], count: int) -> Callable[[], Run]:
+        return lambda: log(stand.prepared(count), count, max_bytes)
+
+    contenders: dict[str, Callable[[], Run]] = {
+        "NullHandler": partial(log_calls.log_to_nobody, count),
+        "RotatingFileHandler": run_of(
+            log_calls.log_to_rotating_file_handler, parameters.stdlib_call_count
+        ),
+        "auditring": run_of(log_calls.log_to_our_handler, count),
+        "auditring, installed": run_of(log_calls.log_through_fast_logger, count),
+    }
+    return run_rounds("log_usual_lines", contenders, parameters.rounds)
+
+
+def log_usual_lines_from_4_threads(stand: Stand) -> list[Result]:
+    parameters = stand.parameters
+    count, max_bytes = parameters.call_count, parameters.max_bytes
+
+    def run_of_threads(thread_count: int) -> Run:
+        folder = stand.prepared(count)
+        return log_calls.log_from_threads(folder, count, max_bytes, thread_count)
+
+    contenders = {
+        "auditring, 1 thread": partial(run_of_threads, 1),
+        "auditring, 4 threads": partial(run_of_threads, 4),
+    }
+    return run_rounds("log_usual_lines_from_4_threads", contenders, parameters.rounds)
+
+
+def log_50000_lines_a_second(stand: Stand) -> list[Result]:
+    """Time single calls while files rotate and are compressed."""
+    parameters = stand.parameters
+    pace = parameters.paced_calls_per_s
+    count = parameters.paced_s * pace
+
+    def run_of(
+        log: Callable[[Path, int, int, int], Run], count: int
+    ) -> Callable[[], Run]:
+        size = parameters.paced_max_bytes
+        return lambda: log(stand.prepared(count), count, size, pace)
+
+    contenders: dict[str, Callable[[], Run]] = {
+        "NullHandler": partial(log_calls.log_to_nobody_at_a_pace, count, pace),
+        "auditring": run_of(log_calls.log_at_a_pace, count),
+        "gzip recipe": run_of(log_calls.log_at_a_pace_with_recipe, count // 4),
+    }
+    return run_rounds("log_50000_lines_a_second", contenders, parameters.paced_rounds)
+
+
+WORKLOADS = (
+    log_usual_lines,
+    log_usual_lines_from_4_threads,
+    log_50000_lines_a_second,
+)
+
+
+def main() -> int:
+    options = _parse_options()
+    parameters = options.quick or Parameters()
+    if options.rounds:
+        parameters = replace(parameters, rounds=options.rounds)
+    folder = options.dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    stand = Stand(folder, parameters)
+    facts = report.conditions(folder, asdict(parameters))
+
+    results: list[Result] = []
+    disturbance: dict[str, float] = {}
+    for workload in WORKLOADS:
+        if not options.only or workload.__name__ in options.only:
+            bystanders = Bystanders()
+            results += workload(stand)
+            disturbance[workload.__name__] = round(bystanders.cores(), 2)
+    facts["cores_busy_with_others"] = disturbance
+    shutil.rmtree(stand.logs, ignore_errors=True)
+
+    targets = compare(results)
+    text = report.markdown("The drop-in handlers", facts, results, targets)
+    document = {
+        **facts,
+        "results": [result.as_json() for result in results],
+        "targets": [target.as_json() for target in targets],
+    }
+    report.save(options.results, "handlers", document, text)
+    print(text)
+    is_exact = all(result.is_exact is not False for result in results)
+    return 0 if is_exact else EXIT_INEXACT
+
+
+def _parse_options() -> argparse.Namespace:
+    names = [workload.__name__ for workload in WORKLOADS]
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "--quick",
+        action="store_const",
+        const=QUICK,
+        help="about a minute; the figures are rougher",
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 15, quick 7")
+    parser.add_argument("--only", action="append", choices=names, help="a workload")
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=BENCH.parent / "build" / "bench",
+        help="where logs are written and deleted; default: build/bench",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=BENCH / "results",
+        help="where handlers.json and handlers.md go; default: bench/results",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

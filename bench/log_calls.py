@@ -1,0 +1,230 @@
+"""Calls of a logger with the usual text format, by what takes them."""
+
+import gzip
+import logging
+import logging.handlers
+import os
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lines import Account, read_lines
+from pacing import latency_figures, paced_latencies_ns
+from rounds import Run
+
+from auditring.fastlogger import FastLogger
+from auditring.handlers import RotatingFileHandler
+
+__all__ = [
+    "log_at_a_pace",
+    "log_at_a_pace_with_recipe",
+    "log_from_threads",
+    "log_through_fast_logger",
+    "log_to_nobody",
+    "log_to_nobody_at_a_pace",
+    "log_to_our_handler",
+    "log_to_rotating_file_handler",
+]
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+MESSAGE = "request %s took %d ms"
+LINE = re.compile(
+    rb"[0-9-]{10} [0-9:]{8},[0-9]{3} INFO app\.views request abc took ([0-9]+) ms\n"
+)
+# More than a run makes, so that none is deleted before it is counted.
+BACKUP_COUNT = 100_000
+
+
+def log_to_nobody(count: int) -> Run:
+    """Log to a NullHandler: what a logger costs by itself."""
+    logger = _logger(logging.NullHandler())
+    return Run(count, _timed_calls(logger, count))
+
+
+def log_to_rotating_file_handler(folder: Path, count: int, max_bytes: int) -> Run:
+    path = folder / "app.log"
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=max_bytes, backupCount=BACKUP_COUNT
+    )
+    return _run(_logger(handler), handler, path, count)
+
+
+def log_to_our_handler(folder: Path, count: int, max_bytes: int) -> Run:
+    handler, path = _our_handler(folder, max_bytes)
+    return _run(_logger(handler), handler, path, count)
+
+
+def log_through_fast_logger(folder: Path, count: int, max_bytes: int) -> Run:
+    """Log as after `auditring.handlers.install()`."""
+    handler, path = _our_handler(folder, max_bytes)
+    return _run(_logger(handler, FastLogger), handler, path, count)
+
+
+def log_from_threads(
+    folder: Path, count: int, max_bytes: int, thread_count: int
+) -> Run:
+    """Share *count* calls out to threads."""
+    handler, path = _our_handler(folder, max_bytes)
+    logger = _logger(handler)
+    ready = threading.Barrier(thread_count + 1)
+    each = count // thread_count
+    threads = [
+        threading.Thread(target=_call_when_ready, args=(logger, each, ready))
+        for _ in range(thread_count)
+    ]
+    for thread in threads:
+        thread.start()
+    start = time.perf_counter()
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    handler.flush()
+    seconds = time.perf_counter() - start
+    handler.close()
+    done = each * thread_count
+    return Run(done, seconds, _account(path, done, thread_count))
+
+
+def log_to_nobody_at_a_pace(count: int, calls_per_s: int) -> Run:
+    """Time single calls that reach a NullHandler, no log open."""
+    call = _one_call(_logger(logging.NullHandler()), iter(range(count)))
+    start = time.perf_counter()
+    (latencies,) = paced_latencies_ns([call], [b""], count, calls_per_s)
+    seconds = time.perf_counter() - start
+    return Run(count, seconds, figures=latency_figures(latencies))
+
+
+def log_at_a_pace(folder: Path, count: int, max_bytes: int, calls_per_s: int) -> Run:
+    """Time single calls while files rotate and gzip runs."""
+    handler, path = _our_handler(folder, max_bytes, compress="gzip")
+    return _paced_run(_logger(handler), handler, path, count, calls_per_s)
+
+
+def log_at_a_pace_with_recipe(
+    folder: Path, count: int, max_bytes: int, calls_per_s: int
+) -> Run:
+    """Do the same with the standard library's recipe for compression."""
+    path = folder / "app.log"
+    handler = logging.handlers.RotatingFileHandler(
+        path, maxBytes=max_bytes, backupCount=BACKUP_COUNT
+    )
+    handler.namer = lambda name: f"{name}.gz"
+    handler.rotator = _compress
+    return _paced_run(_logger(handler), handler, path, count, calls_per_s)
+
+
+def _our_handler(
+    folder: Path, max_bytes: int, **options: str
+) -> tuple[RotatingFileHandler, Path]:
+    path = folder / "app.log"
+    handler = RotatingFileHandler(
+        path,
+        maxBytes=max_bytes,
+        backupCount=BACKUP_COUNT,
+        **options,  # type: ignore[arg-type]
+    )
+    return handler, path
+
+
+def _logger(
+    handler: logging.Handler, kind: type[logging.Logger] = logging.Logger
+) -> logging.Logger:
+    """Return a logger below a root, as getLogger does, with the usual format."""
+    root = logging.RootLogger(logging.INFO)
+    root.manager = logging.Manager(root)  # type: ignore[assignment]
+    root.manager.setLoggerClass(kind)
+    handler.setFormatter(logging.Formatter(FORMAT))
+    root.addHandler(handler)
+    return root.manager.getLogger("app.views")
+
+
+def _timed_calls(logger: logging.Logger, count: int) -> float:
+    info = logger.info
+    start = time.perf_counter()
+    for number in range(count):
+        info(MESSAGE, "abc", number)
+    return time.perf_counter() - start
+
+
+def _run(
+    logger: logging.Logger, handler: logging.Handler, path: Path, count: int
+) -> Run:
+    start = time.perf_counter()
+    _timed_calls(logger, count)
+    handler.flush()
+    seconds = time.perf_counter() - start
+    handler.close()
+    return Run(count, seconds, _account(path, count))
+
+
+def _call_when_ready(
+    logger: logging.Logger, count: int, ready: threading.Barrier
+) -> None:
+    ready.wait()
+    _timed_calls(logger, count)
+
+
+def _paced_run(
+    logger: logging.Logger,
+    handler: logging.Handler,
+    path: Path,
+    count: int,
+    calls_per_s: int,
+) -> Run:
+    call = _one_call(logger, iter(range(count)))
+    start = time.perf_counter()
+    (latencies,) = paced_latencies_ns([call], [b""], count, calls_per_s)
+    handler.flush()
+    seconds = time.perf_counter() - start
+    handler.close()
+    return Run(count, seconds, _account(path, count), latency_figures(latencies))
+
+
+def _one_call(
+    logger: logging.Logger, numbers: Iterator[int]
+) -> Callable[[bytes], object]:
+    info, number = logger.info, numbers.__next__
+    return lambda _: info(MESSAGE, "abc", number())
+
+
+def _compress(source: str, target: str) -> None:
+    with open(source, "rb") as plain, gzip.open(target, "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    os.remove(source)
+
+
+def _account(path: Path, count: int, thread_count: int = 1) -> Account:
+    """Compare the numbers in the files with those that every thread logged."""
+    numbers = [_number_of(line) for line in read_lines(_written_files(path))]
+    each = count // thread_count
+    found = [0] * each
+    foreign = 0
+    for number in numbers:
+        if 0 <= number < each:
+            found[number] += 1
+        else:
+            foreign += 1
+    return Account(
+        lost=sum(max(0, thread_count - times) for times in found),
+        duplicated=sum(max(0, times - thread_count) for times in found),
+        foreign=foreign,
+        in_order=numbers == sorted(numbers) if thread_count == 1 else None,
+    )
+
+
+def _number_of(line: bytes) -> int:
+    """Return the number that a line was logged with, -1 for another line."""
+    match = LINE.fullmatch(line)
+    return int(match[1]) if match else -1
+
+
+def _written_files(path: Path) -> list[Path]:
+    """Return the backups, the oldest (the highest number) first, and the live file."""
+
+    def index(file: Path) -> int:
+        return int(file.name.removesuffix(".gz").rpartition(".")[2])
+
+    return [*sorted(path.parent.glob(f"{path.name}.*"), key=index, reverse=True), path]
