@@ -21,7 +21,10 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
-    {"event"},
+    {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
+    {"impersonation", "labelselector"},
+    {"listoptions", "requestheaders"},
+    {"requestinfo"},
     {"attributes", "targets"},
     # 3: decide, write, read
     {"backups", "formats"},

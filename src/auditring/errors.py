@@ -5,13 +5,25 @@
     Exception
     └── AuditringError
         ├── RingFullError
-        └── ClosedError            also a ValueError
+        ├── ClosedError            also a ValueError
+        └── RequestError           also a ValueError
+            ├── BadRequestError
+            └── RequestInfoError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-__all__ = ["AuditringError", "ClosedError", "RingFullError"]
+from collections.abc import Mapping
+
+__all__ = [
+    "AuditringError",
+    "BadRequestError",
+    "ClosedError",
+    "RequestError",
+    "RequestInfoError",
+    "RingFullError",
+]
 
 
 class AuditringError(Exception):
@@ -33,3 +45,30 @@ class ClosedError(AuditringError, ValueError):
     A ValueError too, as with Python's own closed files. Calling `close()` again is
     no error.
     """
+
+
+class RequestError(AuditringError, ValueError):
+    """A request that Kubernetes answers before auditing begins; not raised itself."""
+
+
+class BadRequestError(RequestError):
+    """The request line is none that an HTTP server takes; its answer is 400.
+
+    Occurs for a method that is no token and for a request target that is no path, no
+    absolute URL and not ``*``, or has a bad escape, host or control character.
+    """
+
+
+class RequestInfoError(RequestError):
+    """The path is one of the API, but doesn't say of what; Kubernetes answers 500.
+
+    Attributes:
+        known: What had been read by then, under the names of `Attributes`.
+    """
+
+    def __init__(self, message: str, known: Mapping[str, object]) -> None:
+        super().__init__(message, known)
+        self.known = known
+
+    def __str__(self) -> str:
+        return str(self.args[0])
