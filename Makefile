@@ -20,7 +20,8 @@ PIP := $(BIN)/python -m pip install --quiet
 C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
 SOURCES := $(wildcard csrc/*.[ch] src/auditring/*.pyx src/auditring/*.pxd)
 C_FILES := $(wildcard csrc/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
-EXTENSION := src/auditring/_writer.*.so
+STUBBED := $(patsubst src/auditring/%.pyx,auditring.%,$(wildcard src/auditring/*.pyx))
+EXTENSIONS := src/auditring/_*.so
 
 # The compiler that this Makefile looks for is the one that builds the extension.
 export CC
@@ -52,7 +53,7 @@ lint: $(BIN)/.installed $(BIN)/.dev
 	PATH="$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml auditring._writer
+	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml $(STUBBED)
 
 bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_writer.py
@@ -108,7 +109,7 @@ SWITCHES = CC=$(CC) DEBUG=$(AUDITRING_DEBUG) SANITIZE=$(AUDITRING_SANITIZE) $(SO
 
 build/switches: FORCE
 	@mkdir -p build
-	@echo '$(SWITCHES)' | cmp -s - $@ || { rm -f $(EXTENSION); echo '$(SWITCHES)' >$@; }
+	@echo '$(SWITCHES)' | cmp -s - $@ || { rm -f $(EXTENSIONS); echo '$(SWITCHES)' >$@; }
 
 $(BIN)/.tools: $(BIN)/.created pyproject.toml
 	$(PIP) --group build

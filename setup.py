@@ -1,4 +1,4 @@
-"""Build `auditring._writer`: one extension of its .pyx and every file of csrc/.
+"""Build the extensions, each of its .pyx; `auditring._writer` of csrc/ as well.
 
 All else is stated in pyproject.toml. Two switches are read from the environment:
 
@@ -21,17 +21,18 @@ DIRECTIVES = {
     "autotestdict": False,
     "embedsignature": True,
 }
+PLAIN = ["_encode", "_rawjson"]
 
 
-def writer() -> Extension:
-    """Describe the one extension, as the two switches want it."""
+def extension(name: str, c_files: list[str]) -> Extension:
+    """Describe an extension of this package, as the two switches want it."""
     debug = os.environ.get("AUDITRING_DEBUG", "0") not in ("", "0")
     sanitize = os.environ.get("AUDITRING_SANITIZE")
     mode = (DEBUG if debug else RELEASE).split()
     sanitizers = [f"-fsanitize={sanitize}"] if sanitize else []
     return Extension(
-        "auditring._writer",
-        sources=["src/auditring/_writer.pyx", *sorted(glob("csrc/*.c"))],
+        f"auditring.{name}",
+        sources=[f"src/auditring/{name}.pyx", *c_files],
         include_dirs=["csrc"],
         depends=["setup.py", *sorted(glob("csrc/*.h"))],
         extra_compile_args=[*FLAGS.split(), *mode, *sanitizers],
@@ -41,6 +42,11 @@ def writer() -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [writer()], build_dir="build/cython", compiler_directives=DIRECTIVES
+        [
+            extension("_writer", sorted(glob("csrc/*.c"))),
+            *(extension(name, []) for name in PLAIN),
+        ],
+        build_dir="build/cython",
+        compiler_directives=DIRECTIVES,
     )
 )

@@ -21,10 +21,11 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
-    {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
-    {"impersonation", "labelselector"},
-    {"listoptions", "requestheaders"},
-    {"requestinfo"},
+    {"_rawjson", "microtime", "dnsname", "fieldselector", "requesturl", "sourceips"},
+    {"impersonation", "labelselector", "rawjson"},
+    {"listoptions", "requestheaders", "typedjson"},
+    {"requestinfo", "status"},
+    {"event"},
     {"attributes", "targets"},
     # 3: decide, write, read
     {"backups", "formats"},

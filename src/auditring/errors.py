@@ -6,9 +6,10 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
-        └── RequestError           also a ValueError
-            ├── BadRequestError
-            └── RequestInfoError
+        ├── RequestError           also a ValueError
+        │   ├── BadRequestError
+        │   └── RequestInfoError
+        └── EventError             also a ValueError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
@@ -20,6 +21,7 @@ __all__ = [
     "AuditringError",
     "BadRequestError",
     "ClosedError",
+    "EventError",
     "RequestError",
     "RequestInfoError",
     "RingFullError",
@@ -72,3 +74,11 @@ class RequestInfoError(RequestError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class EventError(AuditringError, ValueError):
+    """Text isn't an audit event, or an event can't be written the way that was asked.
+
+    Occurs when text is read as an event, and then names the member and its value; and
+    with ``strict`` when an event is written whose body isn't JSON.
+    """
