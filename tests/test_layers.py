@@ -27,6 +27,13 @@ PYTHON_SHELVES = [
     {"requestinfo", "status"},
     {"event"},
     {"attributes", "targets"},
+    # 3: what a policy says
+    {"nodes"},
+    {"jsontext", "yamlevents", "yamlscalar", "schema"},
+    {"yamltext"},
+    {"rules"},
+    {"validation"},
+    {"policyfile", "decisions"},
     # 3: decide, write, read
     {"backups", "formats"},
     {"packing", "space"},

@@ -9,19 +9,25 @@
         ├── RequestError           also a ValueError
         │   ├── BadRequestError
         │   └── RequestInfoError
-        └── EventError             also a ValueError
+        ├── EventError             also a ValueError
+        └── PolicyError            also a ValueError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
 __all__ = [
     "AuditringError",
     "BadRequestError",
     "ClosedError",
     "EventError",
+    "PolicyError",
+    "PolicyProblem",
     "RequestError",
     "RequestInfoError",
     "RingFullError",
@@ -82,3 +88,71 @@ class EventError(AuditringError, ValueError):
     Occurs when text is read as an event, and then names the member and its value; and
     with ``strict`` when an event is written whose body isn't JSON.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProblem:
+    """One thing that is wrong with the text of a policy.
+
+    Attributes:
+        field: Its path, such as ``rules[3].resources.group``; empty for the text.
+        kind: ``Required``, ``NotSupported`` or ``Invalid``, as Kubernetes says; or
+            ``Syntax``, ``Type``, ``Version``, ``Unknown``, ``Duplicate``, ``Empty``.
+        detail: What is wrong with it; may be empty for ``Required``.
+        line: The line of the text, from 1; None if none can be named.
+        value: What stands there, of ``NotSupported``, ``Invalid`` and ``Version``.
+    """
+
+    field: str
+    kind: str
+    detail: str
+    line: int | None = None
+    value: object = None
+
+    @property
+    def message(self) -> str:
+        """Say it in Kubernetes' words, without the field."""
+        shown = json.dumps(self.value, ensure_ascii=False)
+        if self.kind == "Required":
+            return f"Required value: {self.detail}" if self.detail else "Required value"
+        if self.kind in ("Invalid", "Version"):
+            return f"Invalid value: {shown}: {self.detail}"
+        if self.kind == "NotSupported":
+            return f"Unsupported value: {shown}: {self.detail}"
+        return self.detail
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class PolicyError(AuditringError, ValueError):
+    """No policy can be made of a text.
+
+    Occurs when a policy is loaded, never when it is evaluated.
+
+    Attributes:
+        stage: How far it got: ``decode`` for what is no YAML or JSON, of wrong types or
+            of another kind; ``version`` for one without an apiVersion; ``strict`` for
+            what is only a warning otherwise; ``validation``; ``empty`` for one without
+            rules.
+        problems: Everything that is wrong, with lines.
+        errors: Of ``validation``, the same as (field, kind, detail), in Kubernetes'
+            order; empty in every other stage.
+    """
+
+    def __init__(
+        self,
+        stage: Literal["decode", "version", "strict", "validation", "empty"],
+        problems: Iterable[PolicyProblem],
+    ) -> None:
+        """Take what is wrong; the message tells each of it once."""
+        self.stage = stage
+        self.problems = tuple(problems)
+        super().__init__("; ".join(dict.fromkeys(str(each) for each in self.problems)))
+
+    @property
+    def errors(self) -> list[tuple[str, str, str]]:
+        """What Kubernetes' validation says."""
+        if self.stage != "validation":
+            return []
+        return [(each.field, each.kind, each.detail) for each in self.problems]

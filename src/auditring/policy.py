@@ -1,0 +1,151 @@
+"""Which requests are recorded, and how much of them: `Policy`, and its `Decision`.
+
+A policy is text until it is loaded. From then on it never changes, and any thread may
+ask it.
+"""
+
+from importlib import resources
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Self
+
+from .attributes import Attributes
+from .decisions import Decision, DecisionIndex
+from .errors import PolicyProblem
+from .policyfile import Dialect, read_policy
+from .rules import RuleSet
+
+__all__ = ["PRESETS", "Decision", "Policy", "preset_text"]
+
+# Files of the package; the first four are Loft's audit levels.
+PRESETS = (
+    "loft-level-1",
+    "loft-level-2",
+    "loft-level-3",
+    "loft-level-4",
+    "loft-strict",
+    "classic",
+    "gce",
+)
+_LEVELS = range(1, 5)
+
+
+class Policy:
+    """Rules, of which the first that matches a request decides on it.
+
+    Attributes:
+        rule_set: What it says.
+        warnings: What its text said in vain: fields that nobody knows, keys that were
+            there twice.
+    """
+
+    __slots__ = ("_index", "rule_set", "warnings")
+
+    def __init__(
+        self, rule_set: RuleSet, warnings: tuple[PolicyProblem, ...] = ()
+    ) -> None:
+        """Take rules that are known to be valid."""
+        self.rule_set = rule_set
+        self.warnings = warnings
+        self._index = DecisionIndex(rule_set)
+
+    @classmethod
+    def from_yaml(
+        cls, text: str | bytes, *, dialect: Dialect = "any", strict: bool = False
+    ) -> Self:
+        """Load a policy from YAML or JSON.
+
+        Args:
+            text: A Policy of audit.k8s.io/v1, or a block as Loft's configuration has
+                it: the same members with neither apiVersion nor kind. Rules of either
+                may have Loft's `requestTargets` and `clusters`. Bytes are UTF-8.
+            dialect: ``kubernetes`` takes what Kubernetes v1.36 takes and nothing else;
+                ``loft`` takes the block only.
+            strict: Whether unknown fields and keys that are there twice are errors.
+                Kubernetes only warns of them; see `warnings`.
+
+        Raises:
+            PolicyError: It isn't a policy; `problems` tells everything that is wrong.
+        """
+        return cls(*read_policy(text, dialect=dialect, strict=strict))
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | PathLike[str],
+        *,
+        dialect: Dialect = "any",
+        strict: bool = False,
+    ) -> Self:
+        """Load a policy from a file, as `from_yaml` does.
+
+        Raises:
+            PolicyError: It isn't a policy.
+            OSError: It can't be read.
+        """
+        data = Path(fspath(path)).read_bytes()
+        return cls.from_yaml(data, dialect=dialect, strict=strict)
+
+    @classmethod
+    def preset(cls, name: int | str) -> Self:
+        """Load one of the policies that come with the package.
+
+        Args:
+            name: An audit level of Loft, from 1 to 4, or a name of `PRESETS`.
+
+        Raises:
+            ValueError: There is no such policy.
+        """
+        return cls.from_yaml(preset_text(name))
+
+    def evaluate(
+        self, attributes: Attributes, *, request_target: str = "", cluster: str = ""
+    ) -> Decision:
+        """Decide on a request.
+
+        Args:
+            attributes: What is known of it.
+            request_target: Where Loft's gateway sends it, one of
+                `rules.REQUEST_TARGETS`; empty if nowhere.
+            cluster: The name of the cluster that it goes to; empty if it is unknown.
+
+        Source: Kubernetes v1.36, pkg/audit/policy.
+        """
+        index = self._index
+        if attributes.is_resource_request:
+            kind = (
+                attributes.verb,
+                attributes.api_group,
+                attributes.resource,
+                attributes.subresource,
+            )
+            candidates = index.of_resource.get(kind) or index.add_resource(kind)
+        else:
+            verb = attributes.verb
+            candidates = index.of_path.get(verb) or index.add_path(verb)
+        if type(candidates) is Decision:
+            return candidates
+        user = attributes.user
+        for decision, users, groups, namespaces, names, place in candidates:
+            if users is not None and (user is None or user.username not in users):
+                continue
+            if groups is not None and (user is None or groups.isdisjoint(user.groups)):
+                continue
+            if namespaces is not None and attributes.namespace not in namespaces:
+                continue
+            if names is not None and attributes.name not in names:
+                continue
+            if place is None or place.holds(attributes.path, request_target, cluster):
+                return decision
+        raise AssertionError("the last candidate matches everything")
+
+
+def preset_text(name: int | str) -> str:
+    """Return the text of a policy that comes with the package; see `Policy.preset`."""
+    if name in _LEVELS:
+        name = f"loft-level-{name}"
+    if name not in PRESETS:
+        names = ", ".join(PRESETS)
+        raise ValueError(f"no preset {name!r}; there are 1 to 4, {names}")
+    file = resources.files("auditring") / "policies" / f"{name}.yaml"
+    return file.read_text(encoding="utf-8")

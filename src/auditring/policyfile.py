@@ -1,0 +1,351 @@
+"""A policy's text to its rules: as YAML or JSON, as Kubernetes' object or Loft's block.
+
+Kubernetes reads a policy strictly first. Fields that it doesn't know and keys that are
+there twice make it read again without minding them, with a warning; all else that is
+wrong is an error. Source: Kubernetes v1.36, pkg/audit/policy.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from . import nodes
+from .errors import PolicyError, PolicyProblem
+from .event import Level, Stage
+from .jsontext import read_json
+from .nodes import Node, Number, Scalar, TextError
+from .rules import GroupResources, Rule, RuleSet
+from .schema import (
+    BOOLEAN,
+    INT64,
+    POINTER_TO_BOOLEAN,
+    POINTER_TO_INT64,
+    POINTER_TO_TIME,
+    RAW,
+    STRING,
+    TIME,
+    Findings,
+    ListOf,
+    MapOf,
+    Struct,
+    Type,
+    name_of_kind,
+)
+from .validation import validate
+
+__all__ = ["Dialect", "read_policy"]
+
+Dialect = Literal["any", "kubernetes", "loft"]
+
+_GROUP = "audit.k8s.io"
+_VERSION = f"{_GROUP}/v1"
+
+# What Go's unicode.IsSpace takes; a JSON text may begin with it.
+_SPACES = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
+
+_STRINGS = ListOf(STRING)
+_TYPE_META: dict[str, Type] = {"kind": STRING, "apiVersion": STRING}
+_OWNER_REFERENCE = Struct(
+    {
+        "apiVersion": STRING,
+        "kind": STRING,
+        "name": STRING,
+        "uid": STRING,
+        "controller": POINTER_TO_BOOLEAN,
+        "blockOwnerDeletion": POINTER_TO_BOOLEAN,
+    }
+)
+_MANAGED_FIELDS_ENTRY = Struct(
+    {
+        "manager": STRING,
+        "operation": STRING,
+        "apiVersion": STRING,
+        "time": POINTER_TO_TIME,
+        "fieldsType": STRING,
+        "fieldsV1": RAW,
+        "subresource": STRING,
+    }
+)
+_OBJECT_META: dict[str, Type] = {
+    "name": STRING,
+    "generateName": STRING,
+    "namespace": STRING,
+    "selfLink": STRING,
+    "uid": STRING,
+    "resourceVersion": STRING,
+    "generation": INT64,
+    "creationTimestamp": TIME,
+    "deletionTimestamp": POINTER_TO_TIME,
+    "deletionGracePeriodSeconds": POINTER_TO_INT64,
+    "labels": MapOf(STRING),
+    "annotations": MapOf(STRING),
+    "ownerReferences": ListOf(_OWNER_REFERENCE),
+    "finalizers": _STRINGS,
+    "managedFields": ListOf(_MANAGED_FIELDS_ENTRY),
+}
+_GROUP_RESOURCES: dict[str, Type] = {
+    "group": STRING,
+    "resources": _STRINGS,
+    "resourceNames": _STRINGS,
+}
+_RULE: dict[str, Type] = {
+    "level": STRING,
+    "users": _STRINGS,
+    "userGroups": _STRINGS,
+    "verbs": _STRINGS,
+    "resources": ListOf(Struct(_GROUP_RESOURCES)),
+    "namespaces": _STRINGS,
+    "nonResourceURLs": _STRINGS,
+    "omitStages": _STRINGS,
+    "omitManagedFields": POINTER_TO_BOOLEAN,
+}
+_LOFT_RULE = {**_RULE, "requestTargets": _STRINGS, "clusters": _STRINGS}
+
+
+def _policy_fields(rule: Mapping[str, Type]) -> dict[str, Type]:
+    return {
+        "rules": ListOf(Struct(rule)),
+        "omitStages": _STRINGS,
+        "omitManagedFields": BOOLEAN,
+    }
+
+
+_METADATA: dict[str, Type] = {"metadata": Struct(_OBJECT_META)}
+_KUBERNETES_POLICY = Struct({**_TYPE_META, **_METADATA, **_policy_fields(_RULE)})
+_ANY_POLICY = Struct({**_TYPE_META, **_METADATA, **_policy_fields(_LOFT_RULE)})
+_LOFT_POLICY = Struct(_policy_fields(_LOFT_RULE))
+
+
+def _capitalized(fields: Mapping[str, Type]) -> dict[str, Type]:
+    return {name[0].upper() + name[1:]: type_ for name, type_ in fields.items()}
+
+
+# Without a version Kubernetes reads onto its internal type, whose fields have the names
+# of Go; a wrong type is found before the missing version is.
+_INTERNAL_RULE = Struct(
+    _capitalized({**_RULE, "resources": ListOf(Struct(_capitalized(_GROUP_RESOURCES)))})
+)
+_INTERNAL_POLICY = Struct(
+    {
+        **_TYPE_META,
+        **_OBJECT_META,
+        **_capitalized({**_policy_fields({}), "rules": ListOf(_INTERNAL_RULE)}),
+    }
+)
+
+
+def read_policy(
+    text: str | bytes, *, dialect: Dialect = "any", strict: bool = False
+) -> tuple[RuleSet, tuple[PolicyProblem, ...]]:
+    """Return the rules that *text* holds, and the warnings that come with them.
+
+    Args:
+        text: YAML or JSON; bytes are UTF-8.
+        dialect: ``kubernetes`` takes what Kubernetes v1.36 takes; ``loft`` a block with
+            neither apiVersion nor kind; ``any`` both, with Loft's fields in either.
+        strict: Whether what is only a warning is an error.
+
+    Raises:
+        PolicyError: No policy can be made of it.
+    """
+    node = _read_text(text)
+    findings = Findings()
+    document = _decode(node, dialect, findings)
+    warnings = tuple(_warnings(findings))
+    if strict and warnings:
+        raise PolicyError("strict", warnings)
+    errors = validate(document, findings.lines)
+    if errors:
+        raise PolicyError("validation", errors)
+    if not document["rules"]:
+        reason = "a policy needs at least one rule"
+        raise PolicyError("empty", [PolicyProblem("rules", "Empty", reason, node.line)])
+    return _rule_set(document), warnings
+
+
+def _read_text(text: str | bytes) -> Node:
+    try:
+        return _parse(text)
+    except TextError as error:
+        problem = PolicyProblem("", "Syntax", error.reason, error.line)
+        raise PolicyError("decode", [problem]) from None
+
+
+def _parse(text: str | bytes) -> Node:
+    if isinstance(text, bytes):
+        return _parse_bytes(text)
+    if text.lstrip(_SPACES).startswith("{"):
+        return read_json(text)
+    # PyYAML is loaded where there is YAML to read, and nowhere else.
+    from .yamltext import read_yaml
+
+    return read_yaml(text)
+
+
+def _parse_bytes(data: bytes) -> Node:
+    is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    try:
+        return _parse(data.decode("utf-16" if is_utf16 else "utf-8"))
+    except UnicodeDecodeError as error:
+        text = data.decode(errors="replace")
+        if text.lstrip(_SPACES).startswith("{"):
+            return _parse(text)
+        line = data.count(b"\n", 0, error.start) + 1
+        raise TextError(f"YAML: not {error.encoding}", line) from None
+
+
+def _decode(node: Node, dialect: Dialect, findings: Findings) -> Mapping[str, Any]:
+    """Return all members of the policy; a list is a tuple, or None if it is absent."""
+    versions = _Versions(node)
+    if dialect == "loft" or (dialect == "any" and versions.are_absent):
+        return _read_onto(_LOFT_POLICY, node, findings)
+    versions.check()
+    if not versions.version:
+        _read_onto(_INTERNAL_POLICY, node, Findings())
+        problem = PolicyProblem("apiVersion", "Required", f"say {_VERSION}", node.line)
+        raise PolicyError("version", [problem])
+    type_ = _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
+    return _read_onto(type_, node, findings)
+
+
+def _read_onto(type_: Struct, node: Node, findings: Findings) -> Mapping[str, Any]:
+    value = type_.read(node, type_.zero(), "", findings)
+    if findings.wrong:
+        problems = [
+            PolicyProblem(path, "Type", what, line)
+            for path, line, what in sorted(findings.wrong, key=lambda each: each[1])
+        ]
+        raise PolicyError("decode", problems)
+    document: dict[str, Any] = type_.finish(value)
+    for rule in document.get("rules") or ():
+        rule.setdefault("requestTargets", None)
+        rule.setdefault("clusters", None)
+    return document
+
+
+class _Versions:
+    """What apiVersion and kind of a document say; their names' case doesn't matter.
+
+    Attributes:
+        are_absent: Whether it is an object with members, but neither of these.
+        version: Empty if there is none, or the internal one.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._values = {"apiversion": "", "kind": ""}
+        self._problems: list[PolicyProblem] = []
+        self._lines: dict[str, int] = {}
+        if isinstance(node, nodes.Mapping):
+            for key, line, value in node.entries:
+                self._take(key, line, value)
+        elif not isinstance(node, Scalar) or node.value is not None:
+            what = f"expected an object, got {name_of_kind(node)}"
+            self._problems.append(PolicyProblem("", "Type", what, node.line))
+        is_filled = isinstance(node, nodes.Mapping) and bool(node.entries)
+        self.are_absent = is_filled and not self._lines
+
+    @property
+    def version(self) -> str:
+        said = self._values["apiversion"]
+        is_internal = said in ("", "/", f"{_GROUP}/", f"{_GROUP}/__internal")
+        return "" if is_internal else said
+
+    def _take(self, key: str, line: int, value: Node) -> None:
+        name = key.casefold()
+        if name not in self._values:
+            return
+        self._lines[name] = line
+        if not isinstance(value, Scalar) or isinstance(value.value, bool | Number):
+            what = f"expected a string, got {name_of_kind(value)}"
+            self._problems.append(PolicyProblem(key, "Type", what, line))
+        elif value.value is not None:
+            self._values[name] = value.value
+
+    def check(self) -> None:
+        """Refuse what isn't the one version and kind; none at all may pass."""
+        if self.version not in ("", _VERSION):
+            self._refuse("apiVersion", self._values["apiversion"], _VERSION)
+        if self._values["kind"] not in ("", "Policy"):
+            self._refuse("kind", self._values["kind"], "Policy")
+        if self._problems:
+            raise PolicyError("decode", self._problems)
+
+    def _refuse(self, field: str, value: str, known: str) -> None:
+        line = self._lines[field.casefold()]
+        detail = f"only {known} is known"
+        self._problems.append(PolicyProblem(field, "Version", detail, line, value))
+
+
+def _warnings(findings: Findings) -> Iterator[PolicyProblem]:
+    found = [
+        *(
+            PolicyProblem(path, "Unknown", "no such field", line)
+            for path, line in findings.unknown
+        ),
+        *(
+            PolicyProblem(path, "Duplicate", "is there already", line)
+            for path, line in dict.fromkeys(findings.repeated)
+        ),
+    ]
+    return iter(sorted(found, key=lambda problem: problem.line or 0))
+
+
+def _rule_set(document: Mapping[str, Any]) -> RuleSet:
+    metadata = _without_empty(document.get("metadata", {}))
+    return RuleSet(
+        rules=tuple(_rule(each) for each in document["rules"]),
+        omit_stages=_stages(document["omitStages"]),
+        omit_managed_fields=document["omitManagedFields"],
+        metadata=metadata,
+    )
+
+
+def _rule(each: Mapping[str, Any]) -> Rule:
+    return Rule(
+        level=Level(each["level"]),
+        users=each["users"] or (),
+        user_groups=each["userGroups"] or (),
+        verbs=each["verbs"] or (),
+        resources=tuple(
+            GroupResources(
+                group["group"], group["resources"] or (), group["resourceNames"] or ()
+            )
+            for group in each["resources"] or ()
+        ),
+        namespaces=each["namespaces"] or (),
+        non_resource_urls=each["nonResourceURLs"] or (),
+        omit_stages=_stages(each["omitStages"]),
+        omit_managed_fields=each["omitManagedFields"],
+        request_targets=each["requestTargets"] or (),
+        clusters=each["clusters"] or (),
+    )
+
+
+def _stages(names: tuple[str, ...] | None) -> tuple[Stage, ...]:
+    return tuple(Stage(name) for name in names or ())
+
+
+# Members of metadata that are written even when they are empty.
+_KEPT = {"deletionGracePeriodSeconds", "controller", "blockOwnerDeletion", "fieldsV1"}
+_KEPT_OF_OWNER = {"apiVersion", "kind", "name", "uid"}
+
+
+def _without_empty(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    kept = dict(metadata)
+    owners = kept.get("ownerReferences") or ()
+    kept["ownerReferences"] = [_filled(each, _KEPT | _KEPT_OF_OWNER) for each in owners]
+    entries = kept.get("managedFields") or ()
+    kept["managedFields"] = [_filled(each, _KEPT) for each in entries]
+    kept["finalizers"] = list(kept.get("finalizers") or ())
+    return _filled(kept, _KEPT)
+
+
+def _filled(members: Mapping[str, Any], kept: set[str]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in members.items()
+        if value or (value is not None and name in kept)
+    }
