@@ -7,6 +7,7 @@
 #   make check  the C tests under sanitizers, a short kill storm, a kill at every test
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
+#   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench | storm | soak | coverage | clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
@@ -14,6 +15,7 @@
 
 PYTHON ?= python3
 SOAK_MINUTES ?= 10
+CASES ?= tests/data/conformance
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet
@@ -27,7 +29,7 @@ EXTENSIONS := src/auditring/_*.so
 export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all demo test check lint bench storm soak coverage mutants clean missing FORCE
+.PHONY: all demo test check lint conformance bench storm soak coverage mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -54,6 +56,9 @@ lint: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/clang-format --dry-run -Werror $(C_FILES)
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest --mypy-config-file pyproject.toml $(STUBBED)
+
+conformance: $(BIN)/.installed
+	$(BIN)/python tests/conformance.py $(CASES)
 
 bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_writer.py

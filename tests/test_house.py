@@ -48,7 +48,8 @@ def commands_of(text: str) -> Iterator[list[str]]:
 
 def targets_in(words: list[str]) -> list[str]:
     """Return the targets that the command *words* makes, if it is make."""
-    return words[1:] if words[0] == "make" else []
+    names = [word for word in words[1:] if "=" not in word]
+    return names if words[0] == "make" else []
 
 
 def make_targets() -> set[str]:

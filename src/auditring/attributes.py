@@ -106,7 +106,8 @@ class Attributes:
             project: The project that it leads through.
 
         Raises:
-            BadRequestError: An HTTP server refuses this method or target with 400.
+            BadRequestError: An HTTP server refuses this method or target with 400, or
+                no bytes stand for what a header holds.
             RequestInfoError: Kubernetes' request parser refuses the path, and its
                 server answers 500. Both are a ValueError, and neither request is
                 audited by Kubernetes.

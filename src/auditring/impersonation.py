@@ -78,8 +78,10 @@ def _own_groups(name: str, *, is_alone: bool) -> list[str]:
         namespace, _, account = full.partition(":")
         if is_dns_label(namespace) and is_dns_subdomain(account):
             return [SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}"]
-    is_node = name.startswith(NODE_PREFIX) and is_dns_subdomain(name[len(NODE_PREFIX) :])
-    return [NODES] if is_node and is_alone else []
+    if is_alone and name.startswith(NODE_PREFIX):
+        is_node = is_dns_subdomain(name.removeprefix(NODE_PREFIX))
+        return [NODES] if is_node else []
+    return []
 
 
 def _with_everybody(name: str, groups: Sequence[str]) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from .errors import BadRequestError
 from .event import UserInfo
 from .impersonation import impersonated_user
 
@@ -16,6 +17,8 @@ Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 USER_AGENT_MAX_BYTES = 1024
 USER_AGENT_CUT = "...TRUNCATED"
+# What a message quotes of a name that may have any length.
+QUOTED_CHARS = 200
 
 _WANTED = frozenset(["x-forwarded-for", "x-real-ip", "user-agent", "audit-id"])
 _IMPERSONATION = "impersonate-"
@@ -40,16 +43,20 @@ class RequestHeaders(NamedTuple):
 
 
 def read_headers(headers: Headers) -> RequestHeaders:
-    """Read *headers*, whose names may be in any case."""
+    """Read *headers*, whose names may be in any case.
+
+    Raises:
+        BadRequestError: A header of interest has a code point that no bytes stand for.
+    """
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     first: dict[str, str] = {}
     impersonation: list[tuple[str, str]] = []
     for name, value in pairs:
         lower = name.lower()
         if lower in _WANTED:
-            first.setdefault(lower, value.strip(" \t"))
+            first.setdefault(lower, _clean(lower, value))
         elif lower.startswith(_IMPERSONATION):
-            impersonation.append((lower, value.strip(" \t")))
+            impersonation.append((_clean(lower, lower), _clean(lower, value)))
     return RequestHeaders(
         first.get("x-forwarded-for", ""),
         first.get("x-real-ip", ""),
@@ -57,6 +64,18 @@ def read_headers(headers: Headers) -> RequestHeaders:
         first.get("audit-id") or _random_uuid(),
         impersonated_user(impersonation) if impersonation else None,
     )
+
+
+def _clean(name: str, text: str) -> str:
+    """Return *text* without the space around it that is no part of a header."""
+    stripped = text.strip(" \t")
+    if stripped.isascii():
+        return stripped
+    try:
+        octets = stripped.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise BadRequestError(f"header {name!r:.{QUOTED_CHARS}}: {error}") from None
+    return octets.decode("utf-8", "surrogateescape")
 
 
 def _cut(user_agent: str) -> str:
@@ -71,7 +90,7 @@ def _cut(user_agent: str) -> str:
 
 
 def _random_uuid() -> str:
-    """Return a random version-4 UUID, in a fifth of the time that uuid.uuid4 takes."""
+    """Return a random version-4 UUID, in half the time that uuid.uuid4 takes."""
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return (
