@@ -26,6 +26,7 @@ from .typedjson import (
 )
 
 __all__ = [
+    "MEMBER_NAMES",
     "AuthenticationMetadata",
     "Event",
     "Level",
@@ -318,6 +319,8 @@ _EVENT_FIELDS = (
     ("stageTimestamp", "stage_timestamp", micro_time),
     ("annotations", "annotations", Map(string, "")),
 )
+MEMBER_NAMES = {attribute: name for name, attribute, _ in _EVENT_FIELDS}
+"""What the attributes of an `Event` are called in JSON."""
 _EVENT = Struct(Event, *_EVENT_FIELDS)
 _OLD_METADATA = Struct(
     _OldMetadata, ("creationTimestamp", "creation_timestamp", rfc3339_time)
