@@ -48,9 +48,12 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"writer"},
     # 4: places and questions
-    {"query", "metrics", "backends.*"},
+    {"latency", "losses"},
+    {"_audited", "backend"},
+    {"query", "backends.*"},
     # 5: put together
     {"config", "auditor"},
+    {"metrics"},
     # 6: ways in
     {"handlers", "middleware.*", "web.*"},
     # 7: doors

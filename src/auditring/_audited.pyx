@@ -80,7 +80,8 @@ cdef object _status_in(bytes body):
         status = STATUS(rawjson.compact(body), STATUS.zero)
     except (ValueError, MismatchError):
         return None
-    if status.kind != "Status" or status.api_version != "v1":
+    # Without a version where the request's path has none.
+    if status.kind != "Status" or status.api_version not in ("", "v1"):
         return None
     return _with_code(status, status.code)
 
@@ -155,13 +156,12 @@ cdef class Tally:
     The interpreter's lock makes each addition whole.
     """
 
-    cdef readonly int64_t events, refused, annotation_conflicts
-    cdef readonly dict requests_by_level
-    cdef readonly dict events_by_level
+    cdef readonly int64_t refused, annotation_conflicts
+    cdef readonly dict requests, events  # by level
 
     def __cinit__(self):
-        self.requests_by_level = dict.fromkeys(Level, 0)
-        self.events_by_level = dict.fromkeys(Level, 0)
+        self.requests = dict.fromkeys(Level, 0)
+        self.events = dict.fromkeys(Level, 0)
 
 
 @cython.final
@@ -191,48 +191,6 @@ cdef class AuditedRequest:
     cdef object _event
     cdef bint _adds_latency
 
-    def __cinit__(
-        self,
-        attributes,
-        decision,
-        tuple backends not None,
-        Tally tally not None,
-        received_ns,
-        clock_ns,
-        bint adds_latency,
-    ):
-        cdef int64_t received_us
-        level = decision.level
-        tally.requests_by_level[level] += 1
-        self._tally = tally
-        self.attributes = attributes
-        self.decision = decision
-        self.level = level
-        self.audit_id = attributes.audit_id
-        self.annotations = NO_ANNOTATIONS
-        if level is NONE:
-            return
-        self.is_enabled = True
-        self.stage = ""
-        self.request_uri = attributes.request_uri
-        self.verb = attributes.verb
-        user = attributes.user
-        self.user = NOBODY if user is None else user
-        self.source_ips = attributes.source_ips
-        self.user_agent = attributes.user_agent
-        self.long_running = attributes.long_running
-        if attributes.is_resource_request:
-            self.object_ref = _reference_of(attributes)
-        self._backends = backends
-        self._omit_stages = decision.omit_stages
-        self._clock_ns = clock_ns
-        self._adds_latency = adds_latency
-        if received_ns is not None:
-            received_us = received_ns // 1000
-        else:
-            received_us = self._now_us()
-        self.request_received_timestamp = Moment.__new__(Moment, received_us)
-
     cdef int64_t _now_us(self) except -1:
         if self._clock_ns is None:
             return _now_us()
@@ -252,8 +210,7 @@ cdef class AuditedRequest:
             self.stage_timestamp = self.request_received_timestamp
         else:
             self.stage_timestamp = Moment.__new__(Moment, self._now_us())
-        self._tally.events += 1
-        self._tally.events_by_level[self.level] += 1
+        self._tally.events[self.level] += 1
         for backend in self._backends:
             if not backend.process((self,)):
                 accepted = False
@@ -554,3 +511,55 @@ cdef class AuditedRequest:
         else:
             self.panic(error)
         return False
+
+
+def unrecorded_request(attributes):
+    """Return a request of which nothing is recorded, nor counted."""
+    cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
+    request.attributes = attributes
+    request.level = NONE
+    request.audit_id = attributes.audit_id
+    request.annotations = NO_ANNOTATIONS
+    return request
+
+
+def begin_request(
+    attributes,
+    decision,
+    tuple backends not None,
+    Tally tally not None,
+    received_ns,
+    clock_ns,
+    bint adds_latency,
+):
+    """Return a request that was decided on, for `Auditor.begin`."""
+    cdef AuditedRequest request = unrecorded_request(attributes)
+    cdef int64_t received_us
+    level = decision.level
+    tally.requests[level] += 1
+    if level is NONE:
+        return request
+    request.level = level
+    request.decision = decision
+    request.is_enabled = True
+    request.stage = ""
+    request.request_uri = attributes.request_uri
+    request.verb = attributes.verb
+    user = attributes.user
+    request.user = NOBODY if user is None else user
+    request.source_ips = attributes.source_ips
+    request.user_agent = attributes.user_agent
+    request.long_running = attributes.long_running
+    if attributes.is_resource_request:
+        request.object_ref = _reference_of(attributes)
+    request._tally = tally
+    request._backends = backends
+    request._omit_stages = decision.omit_stages
+    request._clock_ns = clock_ns
+    request._adds_latency = adds_latency
+    if received_ns is not None:
+        received_us = received_ns // 1000
+    else:
+        received_us = request._now_us()
+    request.request_received_timestamp = Moment.__new__(Moment, received_us)
+    return request

@@ -10,7 +10,8 @@
         │   ├── BadRequestError
         │   └── RequestInfoError
         ├── EventError             also a ValueError
-        └── PolicyError            also a ValueError
+        ├── PolicyError            also a ValueError
+        └── RefusedError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
@@ -28,6 +29,7 @@ __all__ = [
     "EventError",
     "PolicyError",
     "PolicyProblem",
+    "RefusedError",
     "RequestError",
     "RequestInfoError",
     "RingFullError",
@@ -156,3 +158,11 @@ class PolicyError(AuditringError, ValueError):
         if self.stage != "validation":
             return []
         return [(each.field, each.kind, each.detail) for each in self.problems]
+
+
+class RefusedError(AuditringError):
+    """A request must not be carried out, because its event couldn't be kept.
+
+    Occurs with a backend in the mode ``blocking-strict``, when a request is begun as a
+    context; see `Auditor`.
+    """
