@@ -54,7 +54,10 @@ PYTHON_SHELVES = [
     # 5: put together
     {"config", "auditor"},
     {"metrics"},
+    {"disconnects", "identity", "refusal", "routes"},
+    {"bodies", "requestreader"},
     # 6: ways in
+    {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},
     # 7: doors
     {"__init__"},

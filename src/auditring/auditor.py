@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from ._audited import AuditedRequest, Tally, begin_request, unrecorded_request
 from .attributes import Attributes
