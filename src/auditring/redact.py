@@ -1,0 +1,246 @@
+"""Keep secrets out of events: `Redactor`.
+
+It looks at what a body says it is and at what the request was for, at names and at
+what texts look like. Where it can't tell, as in a body that isn't JSON, or in an error
+message about a Secret, it masks. What it masked in one place of an event it masks in
+all others, too.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from urllib.parse import quote, unquote_plus
+
+from . import rawjson
+from .event import Event, ObjectReference, UserInfo
+from .masks import Mask
+from .redactedbody import BodyRedaction
+from .redactionrules import DEFAULT_RULES, RedactionRule, Scope, scope_of
+from .secrettext import is_secret_name, may_hold_secret, scrub_text, scrub_uri
+from .status import Status
+
+__all__ = ["DEFAULT_RULES", "RedactionRule", "Redactor"]
+
+# A shorter secret isn't looked for elsewhere: too many other things are called so.
+_ECHO_MIN_CHARS = 8
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Annotations whose values don't come from an object.
+_SAFE_ANNOTATIONS = (
+    *("authorization.k8s.io/", "audit.k8s.io/", "k8s.io/", "apiserver.latency.k8s.io/"),
+    *("authentication.k8s.io/", "authentication.kubernetes.io/", "auditring.io/"),
+    *("audit.loft.sh/", "audit.platform.vcluster.com/", "pod-security.kubernetes.io/"),
+)
+
+Change = Callable[[str], str]
+
+
+class Redactor:
+    """Masks the secrets in events.
+
+    Thread-safety: one may be used by all threads.
+
+    Args:
+        rules: What is secret by its place. Names and texts that look like secrets are
+            found without any.
+        key: Makes equal secrets look alike; see `masks.Mask`.
+        env_values: Whether the value of a pair of a name and a value is secret if the
+            name is secret-like: environment variables and HTTP headers.
+
+    Raises:
+        ValueError: The key is too short.
+    """
+
+    def __init__(
+        self,
+        *,
+        rules: tuple[RedactionRule, ...] = DEFAULT_RULES,
+        key: bytes | None = None,
+        env_values: bool = True,
+    ) -> None:
+        self._rules = tuple(rules)
+        self._mask = Mask(key)
+        self._env_values = env_values
+        self._scopes: dict[str, Scope] = {}
+        kinds = {kind.encode() for rule in self._rules for kind in rule.kinds}
+        self._kinds = tuple(kind for kind in kinds if not may_hold_secret(kind))
+
+    def redact(self, event: Event) -> Event:
+        """Return *event* without secrets; the same one if it has none."""
+        scope = self._scope_of(event.object_ref)
+        bodies = BodyRedaction(
+            scope,
+            scope_of_kind=self._scope_of_kind,
+            mask=self._mask,
+            is_suspect=self._is_suspect,
+            masks_env_values=self._env_values,
+        )
+        redacted = replace(
+            event,
+            request_uri=scrub_uri(event.request_uri, bodies.masked),
+            user=_redact_user(event.user, bodies.masked),
+            impersonated_user=event.impersonated_user
+            and _redact_user(event.impersonated_user, bodies.masked),
+            user_agent=scrub_text(event.user_agent, bodies.masked),
+            response_status=_redact_status(event.response_status, bodies),
+            request_object=self._redact_body(event.request_object, bodies),
+            response_object=self._redact_body(event.response_object, bodies),
+            annotations=_redact_annotations(event.annotations, bodies),
+        )
+        echoes = self._echoes(bodies.secrets)
+        if echoes:
+            redacted = _without_echoes(redacted, echoes)
+        return event if redacted == event else redacted
+
+    def _redact_body(self, body: bytes | None, bodies: BodyRedaction) -> bytes | None:
+        if body is None:
+            return None
+        is_ruled = bodies.scope.has_paths or bodies.scope.is_sensitive
+        if not is_ruled and not self._is_suspect(body) and _is_compact_json(body):
+            return body
+        return bodies.redact(body)
+
+    def _is_suspect(self, body: bytes) -> bool:
+        return may_hold_secret(body) or any(kind in body for kind in self._kinds)
+
+    def _scope_of(self, reference: ObjectReference | None) -> Scope:
+        if reference is None:
+            reference = ObjectReference()
+        return scope_of(tuple(rule for rule in self._rules if rule.covers(reference)))
+
+    def _scope_of_kind(self, kind: str) -> Scope:
+        # Kinds come from clients; those that a rule names are few.
+        scope = self._scopes.get(kind)
+        if scope is None:
+            rules = tuple(rule for rule in self._rules if kind in rule.kinds)
+            scope = scope_of(rules)
+            if rules:
+                self._scopes[kind] = scope
+        return scope
+
+    def _echoes(self, secrets: set[str]) -> dict[str, str]:
+        """Return what secrets look like elsewhere, longest first, with their masks."""
+        echoes: dict[str, str] = {}
+        for secret in secrets:
+            mask = self._mask(secret)
+            data = secret.encode(errors="surrogatepass")
+            echoes[base64.b64encode(data).decode()] = mask
+            echoes[base64.urlsafe_b64encode(data).decode()] = mask
+            echoes[secret] = mask
+        long_enough = [text for text in echoes if len(text) >= _ECHO_MIN_CHARS]
+        return {text: echoes[text] for text in sorted(long_enough, key=len)[::-1]}
+
+
+def _is_compact_json(body: bytes) -> bool:
+    try:
+        return rawjson.compact(body) is body
+    except ValueError:
+        return False
+
+
+def _redact_user(user: UserInfo, mask: Change) -> UserInfo:
+    if not user.extra:
+        return user
+    extra = {
+        key: values and tuple(_redact_named(key, value, mask) for value in values)
+        for key, values in user.extra.items()
+    }
+    return user if extra == user.extra else replace(user, extra=extra)
+
+
+def _redact_named(name: str, value: str, mask: Change) -> str:
+    return mask(value) if is_secret_name(name) else scrub_text(value, mask)
+
+
+def _redact_status(status: Status | None, bodies: BodyRedaction) -> Status | None:
+    if status is None:
+        return None
+    if bodies.scope.is_sensitive:
+        return _change_messages(status, bodies.safe_message, bodies.masked)
+    scrub = _scrubber(bodies)
+    return _change_messages(status, scrub, scrub)
+
+
+def _change_messages(
+    status: Status, change_message: Change, change_cause: Change
+) -> Status:
+    details = status.details
+    if details is not None and details.causes:
+        causes = tuple(
+            replace(cause, message=change_cause(cause.message))
+            for cause in details.causes
+        )
+        details = replace(details, causes=causes)
+    return replace(status, message=change_message(status.message), details=details)
+
+
+def _redact_annotations(
+    annotations: Mapping[str, str], bodies: BodyRedaction
+) -> Mapping[str, str]:
+    scrub = _scrubber(bodies)
+    return {
+        key: scrub(value)
+        if key.startswith(_SAFE_ANNOTATIONS)
+        else bodies.redact_text(value)
+        for key, value in annotations.items()
+    }
+
+
+def _scrubber(bodies: BodyRedaction) -> Change:
+    return lambda text: scrub_text(text, bodies.masked)
+
+
+def _without_echoes(event: Event, echoes: Mapping[str, str]) -> Event:
+    """Return *event* with every text of *echoes* in it replaced."""
+
+    def change(text: str) -> str:
+        for echo, mask in echoes.items():
+            text = text.replace(echo, mask)
+        return text
+
+    def change_body(body: bytes | None) -> bytes | None:
+        return body and _STRING.sub(change_string, body)
+
+    def change_string(match: re.Match[bytes]) -> bytes:
+        string = rawjson.unquote(match.group())
+        changed = change(string)
+        return match.group() if changed == string else rawjson.quote(changed)
+
+    def change_user(user: UserInfo) -> UserInfo:
+        extra = {
+            key: values and tuple(map(change, values))
+            for key, values in user.extra.items()
+        }
+        return replace(user, extra=extra)
+
+    status = event.response_status
+    return replace(
+        event,
+        request_uri=_change_query(event.request_uri, change),
+        user=change_user(event.user),
+        impersonated_user=event.impersonated_user
+        and change_user(event.impersonated_user),
+        user_agent=change(event.user_agent),
+        response_status=status and _change_messages(status, change, change),
+        request_object=change_body(event.request_object),
+        response_object=change_body(event.response_object),
+        annotations={key: change(value) for key, value in event.annotations.items()},
+    )
+
+
+def _change_query(uri: str, change: Change) -> str:
+    path, question_mark, query = uri.partition("?")
+    return (
+        path
+        + question_mark
+        + "&".join(_change_parameter(part, change) for part in query.split("&"))
+    )
+
+
+def _change_parameter(parameter: str, change: Change) -> str:
+    name, equals_sign, value = parameter.partition("=")
+    plain = unquote_plus(value, errors="surrogateescape")
+    changed = change(plain)
+    if changed == plain:
+        return parameter
+    return name + equals_sign + quote(changed, safe="", errors="surrogateescape")

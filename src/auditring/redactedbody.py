@@ -1,0 +1,419 @@
+"""Mask what is secret in the JSON of a body, wherever it may stand in it."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from . import rawjson
+from .masks import decoded_base64
+from .redactionrules import Scope
+from .secrettext import is_secret_name, is_secret_option, scrub_text
+
+__all__ = ["BodyRedaction"]
+
+# What is nested deeper is masked whole.
+DEPTH_MAX = 64
+# Longer texts are taken apart at once: a look at each of their parts would be a look
+# at every byte once more.
+GLANCE_BYTES = 500
+
+_TABLE = "Table"
+_LAST_APPLIED = "last-applied-configuration"
+_PAIR_NAMES = ("name", "key", "header")
+# A patch may set the value of such a pair without its name.
+_PAIR_VALUE = re.compile(r".*/(?:env|httpHeaders)/(?:\d+|-)/value", re.DOTALL)
+_EVENT_TYPES = (b'"ADDED"', b'"MODIFIED"', b'"DELETED"', b'"BOOKMARK"', b'"ERROR"')
+_SAFE_STATUS_MEMBERS = {
+    "kind": re.compile(rb'"Status"'),
+    "apiVersion": re.compile(rb'"v1"'),
+    "status": re.compile(rb'"(?:Success|Failure)"'),
+    "reason": re.compile(rb'"[A-Za-z]{0,40}"'),
+    "code": re.compile(rb"[0-9]{1,3}"),
+}
+_SAFE_DETAILS = ("name", "group", "kind", "uid", "retryAfterSeconds")
+_SAFE_MESSAGE = re.compile(
+    r'Unauthorized|[a-z0-9.-]+ "[^"\s]{1,253}" (?:not found|already exists)'
+    r'|[a-z0-9./-]+(?: "[^"\s]{1,253}")? is forbidden: User "[^"\s]{1,253}" cannot '
+    r'[a-z:*-]{1,60} resource "[a-z0-9./-]{1,253}" in API group "[a-z0-9.-]{0,253}"'
+    r'(?: in the namespace "[a-z0-9-]{1,253}"| at the cluster scope)'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in a body we are.
+
+    Attributes:
+        frames: For each object that we are inside of: where its pointer begins, and
+            what is secret in it.
+        pointer: The JSON pointer from the outermost of them.
+        depth: How deep in the whole body.
+    """
+
+    frames: tuple[tuple[int, Scope], ...]
+    pointer: str = ""
+    depth: int = 0
+
+    @property
+    def is_sensitive(self) -> bool:
+        return any(scope.is_sensitive for _, scope in self.frames)
+
+    @property
+    def is_secret(self) -> bool:
+        return any(scope.masks(self.pointer[start:]) for start, scope in self.frames)
+
+    @property
+    def is_ruled(self) -> bool:
+        return any(scope.is_sensitive or scope.has_paths for _, scope in self.frames)
+
+    @property
+    def is_base64(self) -> bool:
+        return any(
+            scope.holds_base64(self.pointer[start:]) for start, scope in self.frames
+        )
+
+    def below(self, name: str) -> "_Place":
+        token = name.replace("~", "~0").replace("/", "~1")
+        return _Place(self.frames, f"{self.pointer}/{token}", self.depth + 1)
+
+    def at(self, pointer: str) -> "_Place":
+        return _Place(self.frames, self.pointer + pointer, self.depth + 1)
+
+    def of_kind(self, scope: Scope) -> "_Place":
+        """Return the same place as the root of an object of another kind."""
+        frames = (*self.frames, (len(self.pointer), scope))
+        return _Place(frames, self.pointer, self.depth)
+
+
+@dataclass(slots=True)
+class BodyRedaction:
+    """One body, or several of one event, on their way through the masks.
+
+    Attributes:
+        scope: What is secret in the objects that the request was for.
+        scope_of_kind: The same for an object of a kind, inside of others.
+        mask: Replaces a secret.
+        is_suspect: Tells whether a body may hold a secret that isn't one by its place.
+        masks_env_values: Whether values by secret-like names are secret.
+        secrets: What was masked so far.
+    """
+
+    scope: Scope
+    scope_of_kind: Callable[[str], Scope]
+    mask: Callable[[str], str]
+    is_suspect: Callable[[bytes], bool]
+    masks_env_values: bool
+    secrets: set[str] = field(default_factory=set)
+
+    def redact(self, body: bytes) -> bytes:
+        """Return the JSON text *body* with what is secret in it masked.
+
+        What isn't JSON is masked whole.
+        """
+        try:
+            text = rawjson.compact(body)
+        except ValueError:
+            return self._whole(body)
+        try:
+            return self._root(text, self._outermost())
+        except RecursionError:  # The caller stands deep in the stack already.
+            return self._whole(text)
+
+    def redact_text(self, text: str) -> str:
+        """Return *text* with what looks like a secret masked, in JSON as well."""
+        return self._string(text, self._outermost(), has_own_scope=True)
+
+    def masked(self, secret: str) -> str:
+        """Mask *secret*, and remember it."""
+        if not secret:
+            return secret
+        replacement = self.mask(secret)
+        if replacement != secret:
+            self.secrets.add(secret)
+        return replacement
+
+    def safe_message(self, message: str) -> str:
+        """Mask a message about a sensitive object, unless it's one of the harmless."""
+        if not message or _SAFE_MESSAGE.fullmatch(message):
+            return message
+        return self.masked(message)
+
+    def _whole(self, text: bytes) -> bytes:
+        return rawjson.quote(self.masked(text.decode(errors="surrogateescape")))
+
+    def _outermost(self) -> _Place:
+        return _Place(((0, self.scope),))
+
+    def _root(self, text: bytes, place: _Place) -> bytes:
+        """Redact a value that stands for itself: an object, a list, a patch."""
+        place = _Place(place.frames[:1], "", place.depth)
+        if text.startswith(b"{"):
+            return self._object(text, place, is_root=True)
+        if text.startswith(b"[") and _is_json_patch(text):
+            return self._json_patch(text, place)
+        if place.is_sensitive:
+            # Nobody knows what a value is that isn't an object here.
+            return self._all(text, place)
+        return self._value(text, "", place)
+
+    def _value(self, text: bytes, name: str, place: _Place) -> bytes:
+        """Redact the value of the member *name*."""
+        if place.is_secret or place.depth > DEPTH_MAX:
+            return self._all(text, place)
+        if self._is_harmless(text, name, place):
+            return text
+        if text.startswith(b"{"):
+            return self._object(text, place, is_root=False)
+        if text.startswith(b"["):
+            return self._array(text, name, place)
+        if is_secret_name(name):
+            return self._all(text, place)
+        if text.startswith(b'"'):
+            string = rawjson.unquote(text)
+            keeps_scope = name.endswith(_LAST_APPLIED)
+            changed = self._string(string, place, has_own_scope=keeps_scope)
+            return text if changed == string else rawjson.quote(changed)
+        return text
+
+    def _is_harmless(self, text: bytes, name: str, place: _Place) -> bool:
+        """Tell whether a short text needs no closer look."""
+        return (
+            len(text) <= GLANCE_BYTES
+            and not place.is_ruled
+            and not is_secret_name(name)
+            and not self.is_suspect(text)
+        )
+
+    def _all(self, text: bytes, place: _Place) -> bytes:
+        """Mask every string and number in *text*."""
+        if place.depth > DEPTH_MAX and text.startswith((b"{", b"[")):
+            return self._whole(text)
+        if text.startswith(b"{"):
+            return rawjson.object_of(
+                (key, self._all(value, place.below(rawjson.unquote(key))))
+                for key, value in rawjson.members(text)
+            )
+        if text.startswith(b"["):
+            below = place.below("0")
+            return rawjson.array_of(
+                self._all(element, below) for element in rawjson.elements(text)
+            )
+        if text in (b"null", b"true", b"false"):
+            return text
+        if not text.startswith(b'"'):
+            return self._whole(text)
+        secret = rawjson.unquote(text)
+        decoded = decoded_base64(secret) if place.is_base64 else None
+        if decoded:
+            # Both forms are secret; equal ones are to look alike in data, stringData.
+            self.masked(secret)
+            secret = decoded
+        return rawjson.quote(self.masked(secret))
+
+    def _object(self, text: bytes, place: _Place, *, is_root: bool) -> bytes:
+        members = [
+            (key, rawjson.unquote(key), value) for key, value in rawjson.members(text)
+        ]
+        kinds = [
+            rawjson.unquote(value)
+            for _, name, value in members
+            if name == "kind" and value.startswith(b'"')
+        ]
+        for kind in kinds:
+            scope = self.scope_of_kind(kind.removesuffix("List"))
+            if scope.has_paths or scope.is_sensitive:
+                place = place.of_kind(scope)
+        change = _Members(
+            is_watch_event=any(
+                name == "type" and value in _EVENT_TYPES for _, name, value in members
+            ),
+            is_table=_TABLE in kinds,
+            is_status="Status" in kinds,
+            has_secret_pair=self.masks_env_values and _has_secret_name(members),
+            is_root=is_root,
+        )
+        return rawjson.object_of(
+            (self._key(key, name), self._member(name, value, place, change))
+            for key, name, value in members
+        )
+
+    def _member(
+        self, name: str, value: bytes, place: _Place, change: "_Members"
+    ) -> bytes:
+        below = place.below(name)
+        if name == "items" and value.startswith(b"[") and change.is_root:
+            return self._each(value, lambda item: self._item(item, below))
+        if name == "object" and change.is_watch_event:
+            return self._item(value, below)
+        if name == "rows" and change.is_table and value.startswith(b"["):
+            return self._each(value, lambda row: self._row(row, below))
+        if change.is_status and below.is_sensitive:
+            return self._status_member(name, value, below)
+        if change.is_table and name == "columnDefinitions":
+            return value
+        if change.has_secret_pair and name in ("value", "values"):
+            return self._all(value, below)
+        return self._value(value, name, below)
+
+    def _item(self, text: bytes, place: _Place) -> bytes:
+        """Redact an object of a list: as one that stands for itself."""
+        kinds = place.frames[1:]
+        root = _Place(place.frames[:1], "", place.depth)
+        for _, scope in kinds:
+            root = root.of_kind(scope)
+        if not text.startswith(b"{"):
+            return self._all(text, root) if root.is_sensitive else text
+        return self._object(text, root, is_root=True)
+
+    def _row(self, text: bytes, place: _Place) -> bytes:
+        if not text.startswith(b"{"):
+            return text
+        pairs = []
+        for key, value in rawjson.members(text):
+            name = rawjson.unquote(key)
+            if name == "object":
+                value = self._item(value, place)
+            elif name == "cells" and place.is_sensitive and value.startswith(b"["):
+                # The first one is the name of the object.
+                first, *others = rawjson.elements(value) or [b'""']
+                hidden = [self._all(cell, place) for cell in others]
+                value = rawjson.array_of([first, *hidden])
+            else:
+                value = self._value(value, name, place.below(name))
+            pairs.append((key, value))
+        return rawjson.object_of(pairs)
+
+    def _status_member(self, name: str, value: bytes, place: _Place) -> bytes:
+        """Redact what a Status says about a sensitive object."""
+        if name == "message" and value.startswith(b'"'):
+            return rawjson.quote(self.safe_message(rawjson.unquote(value)))
+        if name == "details" and value.startswith(b"{"):
+            return rawjson.object_of(
+                (key, self._detail(rawjson.unquote(key), inner, place))
+                for key, inner in rawjson.members(value)
+            )
+        if name == "metadata":
+            return self._value(value, name, place)
+        safe = _SAFE_STATUS_MEMBERS.get(name)
+        return value if safe and safe.fullmatch(value) else self._all(value, place)
+
+    def _detail(self, name: str, value: bytes, place: _Place) -> bytes:
+        return value if name in _SAFE_DETAILS else self._all(value, place)
+
+    def _array(self, text: bytes, name: str, place: _Place) -> bytes:
+        if _is_json_patch(text):
+            return self._json_patch(text, _Place(place.frames[:1], "", place.depth))
+        is_secret = is_secret_name(name)
+        results = []
+        follows_option = False
+        for index, element in enumerate(rawjson.elements(text)):
+            below = place.below(str(index))
+            is_string = element.startswith(b'"')
+            if (is_secret and not element.startswith((b"{", b"["))) or (
+                follows_option and is_string
+            ):
+                results.append(self._all(element, below))
+            else:
+                results.append(self._value(element, "", below))
+            follows_option = is_string and is_secret_option(rawjson.unquote(element))
+        return rawjson.array_of(results)
+
+    def _json_patch(self, text: bytes, place: _Place) -> bytes:
+        return self._each(text, lambda operation: self._operation(operation, place))
+
+    def _operation(self, text: bytes, place: _Place) -> bytes:
+        members = [
+            (key, rawjson.unquote(key), value) for key, value in rawjson.members(text)
+        ]
+        pointers = [
+            rawjson.unquote(value)
+            for _, name, value in members
+            if name == "path" and value.startswith(b'"')
+        ]
+        return rawjson.object_of(
+            (
+                key,
+                value
+                if name in ("op", "path", "from") and value.startswith(b'"')
+                else self._operand(value, pointers, place),
+            )
+            for key, name, value in members
+        )
+
+    def _operand(self, text: bytes, pointers: Sequence[str], place: _Place) -> bytes:
+        """Redact what an operation of a patch puts to one of *pointers*."""
+        if not pointers:
+            return self._all(text, place)
+        for pointer in pointers:
+            target = place.at(pointer)
+            name = pointer.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+            is_pair_value = self.masks_env_values and _PAIR_VALUE.fullmatch(pointer)
+            if is_pair_value:
+                text = self._all(text, target)
+            elif pointer == "":
+                text = self._root(text, place)
+            else:
+                text = self._value(text, name, target)
+        return text
+
+    def _each(self, text: bytes, change: Callable[[bytes], bytes]) -> bytes:
+        return rawjson.array_of(map(change, rawjson.elements(text)))
+
+    def _key(self, key: bytes, name: str) -> bytes:
+        changed = scrub_text(name, self.masked)
+        return key if changed == name else rawjson.quote(changed)
+
+    def _string(self, string: str, place: _Place, *, has_own_scope: bool) -> str:
+        """Redact a string, which may hold JSON that is worth a look of its own."""
+        if string.lstrip()[:1] in ("{", "["):
+            try:
+                text = rawjson.compact(string.encode(errors="surrogateescape"))
+            except ValueError:
+                pass
+            else:
+                changed = self._embedded(text, place, has_own_scope)
+                if changed == text:
+                    return string
+                return changed.decode(errors="surrogateescape")
+        if has_own_scope and place.is_sensitive:
+            return self.masked(string)
+        return scrub_text(string, self.masked)
+
+    def _embedded(self, text: bytes, place: _Place, has_own_scope: bool) -> bytes:
+        if has_own_scope:
+            return self._root(text, _Place(place.frames[:1], "", place.depth + 1))
+        return self._value(text, "", place.below(""))
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """What the members of an object say of one another."""
+
+    is_watch_event: bool
+    is_table: bool
+    is_status: bool
+    has_secret_pair: bool
+    is_root: bool
+
+
+def _has_secret_name(members: Sequence[tuple[bytes, str, bytes]]) -> bool:
+    """Tell whether this is a pair of a secret-like name and a value."""
+    return any(
+        name in _PAIR_NAMES
+        and value.startswith(b'"')
+        and is_secret_name(rawjson.unquote(value))
+        for _, name, value in members
+    )
+
+
+def _is_json_patch(text: bytes) -> bool:
+    """Tell whether the array *text* is a JSON patch: of objects with op and value."""
+    operations = rawjson.elements(text)
+    return bool(operations) and all(map(_is_operation, operations))
+
+
+def _is_operation(text: bytes) -> bool:
+    if not text.startswith(b"{"):
+        return False
+    names = {rawjson.unquote(key) for key, _ in rawjson.members(text)}
+    return "op" in names and bool(names & {"path", "value"})
