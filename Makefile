@@ -61,6 +61,7 @@ conformance: $(BIN)/.installed
 	$(BIN)/python tests/conformance.py $(CASES)
 
 bench: $(BIN)/.installed $(BIN)/.bench
+	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
 
 storm:

@@ -46,7 +46,8 @@ PYTHON_SHELVES = [
     {"truncation", "masks", "secrettext", "redactionrules"},
     {"redactedbody"},
     {"redact"},
-    {"eventsize"},
+    {"eventsize", "recordedlog", "requestlines"},
+    {"explanation", "simulation"},
     {"millthread"},
     {"writer"},
     # 4: places and questions
@@ -56,7 +57,7 @@ PYTHON_SHELVES = [
     # 5: put together
     {"config", "auditor"},
     {"metrics"},
-    {"disconnects", "identity", "refusal", "routes"},
+    {"disconnects", "identity", "rejection", "routes"},
     {"bodies", "requestreader"},
     # 6: ways in
     {"middleware.asgi", "middleware.wsgi"},
@@ -64,7 +65,9 @@ PYTHON_SHELVES = [
     # 7: doors
     {"__init__"},
     {"feed", "demo_worker", "recovery"},
-    {"problems"},
+    {"problems", "refusal"},
+    {"policyreport"},
+    {"policycommands"},
     {"demo_account"},
     {"demo"},
     {"cli"},

@@ -14,7 +14,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import assert_type
 
-from auditring import ClosedError, LogWriter, RingFullError, Stats
+from auditring import (
+    Attributes, ClosedError, Level, LogWriter, Policy, PolicyError, RingFullError, Stats
+)
 
 def report(error: Exception) -> None: ...
 
@@ -44,6 +46,15 @@ try:
 except (ClosedError, RingFullError):
     pass
 
+try:
+    policy = Policy.from_yaml(b"rules: []", dialect="loft", strict=True)
+    assert_type(policy, Policy)
+    assert_type(Policy.preset(1), Policy)
+    assert_type(policy.evaluate(Attributes.from_request("GET", "/")).level, Level)
+except PolicyError as error:
+    assert_type(error.errors, list[tuple[str, str, str]])
+    assert_type(error.problems[0].line, int | None)
+
 log.write("text")  # error: arg-type
 log.write(data=b"")  # error: call-arg
 log.stats().syncs = 1  # error: misc
@@ -54,6 +65,9 @@ LogWriter("audit.log", on_full="wait")  # error: arg-type
 LogWriter("audit.log", max_size=1)  # error: call-arg
 LogWriter(b"audit.log")  # error: arg-type
 LogWriter()  # error: call-arg
+Policy.from_yaml({})  # error: arg-type
+Policy.from_yaml("", dialect="moon")  # error: arg-type
+policy.evaluate("GET")  # error: arg-type
 """
 
 

@@ -4,29 +4,49 @@ This is the public door: what isn't listed here or in the `__all__` of a module 
 private. Importing it loads no third-party module but orjson.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ._version import __version__
-from .errors import AuditringError, ClosedError, RingFullError
+from .errors import AuditringError, ClosedError, PolicyError, RingFullError
 from .writer import LogWriter
 
 __all__ = [
+    "Attributes",
     "AuditringError",
     "ClosedError",
+    "Event",
+    "Level",
     "LogWriter",
+    "Policy",
+    "PolicyError",
     "RingFullError",
+    "Stage",
     "Stats",
+    "UserInfo",
     "__version__",
 ]
 
 if TYPE_CHECKING:
+    from .attributes import Attributes
+    from .event import Event, Level, Stage, UserInfo
+    from .policy import Policy
     from .stats import Stats
+
+# What not every program uses, and where it is.
+_LATER = {
+    "Attributes": "attributes",
+    "Event": "event",
+    "Level": "event",
+    "Policy": "policy",
+    "Stage": "event",
+    "Stats": "stats",
+    "UserInfo": "event",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Import what only few programs use when they do."""
-    if name == "Stats":
-        from .stats import Stats
-
-        return Stats
+    """Import what only some programs use when they do."""
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

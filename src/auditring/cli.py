@@ -1,4 +1,4 @@
-"""The command line: ``auditring write``, ``recover`` and ``demo``.
+"""The command line: ``auditring write``, ``recover``, ``policy`` and ``demo``.
 
 Exit status: 0 all is well; 1 a problem was found, it is told on standard error; 2 the
 command was used wrongly or can't work in its environment.
@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import click
 
@@ -20,9 +20,11 @@ from ._version import __version__
 from .backups import list_backups
 from .errors import AuditringError
 from .feed import Feed, Signals
+from .policycommands import policy
 from .problems import Problems
 from .recovery import has_writers, is_log
 from .recovery import recover as recover_log
+from .refusal import Refusal, complain, refusing
 from .writer import CLOSE_LIMIT_S, LogWriter
 
 if TYPE_CHECKING:
@@ -49,28 +51,7 @@ def main() -> None:
     """
 
 
-class _Refusal(click.ClickException):
-    """What was asked for can't be done here: one line on standard error, status 2."""
-
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        _complain(self.message)
-
-
-def _complain(message: str) -> None:
-    click.echo(f"auditring: {message}", err=True)
-
-
-@contextmanager
-def _refusing(subject: str) -> Iterator[None]:
-    """Turn what *subject* can't do into a refusal."""
-    try:
-        yield
-    except OSError as error:
-        raise _Refusal(f"{subject}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise _Refusal(str(error)) from error
+main.add_command(policy)
 
 
 class _Mode(click.ParamType[int]):
@@ -251,10 +232,10 @@ def write(path: str, **options: Unpack[_WriterOptions]) -> None:
     for logrotate and the like.
     """
     if sys.stdin is None:
-        raise _Refusal("standard input: it is closed")
-    with _refusing(path):
-        log = LogWriter(path, on_error=lambda error: _complain(str(error)), **options)
-    problems = Problems(path, _complain)
+        raise Refusal("standard input: it is closed")
+    with refusing(path):
+        log = LogWriter(path, on_error=lambda error: complain(str(error)), **options)
+    problems = Problems(path, complain)
     with Signals(on_tick=lambda: problems.look_at(log)) as signals:
         log.reopen_on(signal.SIGHUP)
         with problems.telling(log):
@@ -302,9 +283,9 @@ def recover(path: str, state_dir: str | None) -> None:
     if not is_log(log):
         click.echo(f"{path}: nothing to recover, no writer ever opened it")
         return
-    with _refusing(path):
+    with refusing(path):
         if has_writers(log):
-            _complain(f"{path}: a writer is running, it recovers what others left")
+            complain(f"{path}: a writer is running, it recovers what others left")
             sys.exit(1)
         done = recover_log(log, state_dir=state_dir)
     click.echo(f"{path}: {done.lines} lines recovered, {done.size_bytes} bytes")
@@ -359,11 +340,9 @@ def demo(target_bytes: int, writers: int, keep: Path | None) -> None:
         except BrokenPipeError:
             raise  # Nobody reads the story any more, which click ends quietly.
         except OSError as error:
-            raise _Refusal(
-                f"{error.filename or directory}: {error.strerror}"
-            ) from error
+            raise Refusal(f"{error.filename or directory}: {error.strerror}") from error
         except AuditringError as error:
-            _complain(str(error))
+            complain(str(error))
             is_good = False
     sys.exit(0 if is_good else 1)
 
@@ -374,7 +353,7 @@ def _demo_directory(keep: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="auditring-demo-") as directory:
             yield Path(directory)
         return
-    with _refusing(str(keep)):
+    with refusing(str(keep)):
         keep.mkdir(parents=True, exist_ok=True)
         if any(keep.iterdir()):
             raise ValueError(f"--keep: expected a new or empty directory, got {keep}")

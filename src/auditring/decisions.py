@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
+from .attributes import Attributes
 from .event import Level, Stage
 from .rules import GroupResources, Rule, RuleSet
 
@@ -46,16 +47,17 @@ class Place(NamedTuple):
     request_targets: frozenset[str] | None
     clusters: frozenset[str] | None
 
-    def holds(self, path: str, request_target: str, cluster: str) -> bool:
+    def holds(self, attributes: Attributes) -> bool:
         """Tell whether a request is where the rule wants it."""
-        targets, clusters = self.request_targets, self.clusters
-        if targets is not None and request_target not in targets:
+        targets, clusters, paths = self.request_targets, self.clusters, self.paths
+        if targets is not None and attributes.request_target not in targets:
             return False
-        if clusters is not None and cluster not in clusters:
+        if clusters is not None and attributes.cluster not in clusters:
             return False
-        if self.paths is None:
+        if paths is None:
             return True
-        return path in self.paths or path.startswith(self.path_prefixes)
+        path = attributes.path
+        return path in paths or path.startswith(self.path_prefixes)
 
 
 class Candidate(NamedTuple):

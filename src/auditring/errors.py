@@ -6,18 +6,17 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
+        ├── EventError             also a ValueError
+        ├── PolicyError            also a ValueError
         ├── RequestError           also a ValueError
         │   ├── BadRequestError
         │   └── RequestInfoError
-        ├── EventError             also a ValueError
-        ├── PolicyError            also a ValueError
         └── RefusedError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -57,41 +56,6 @@ class ClosedError(AuditringError, ValueError):
     """
 
 
-class RequestError(AuditringError, ValueError):
-    """A request that Kubernetes answers before auditing begins; not raised itself."""
-
-
-class BadRequestError(RequestError):
-    """The request line is none that an HTTP server takes; its answer is 400.
-
-    Occurs for a method that is no token and for a request target that is no path, no
-    absolute URL and not ``*``, or has a bad escape, host or control character.
-    """
-
-
-class RequestInfoError(RequestError):
-    """The path is one of the API, but doesn't say of what; Kubernetes answers 500.
-
-    Attributes:
-        known: What had been read by then, under the names of `Attributes`.
-    """
-
-    def __init__(self, message: str, known: Mapping[str, object]) -> None:
-        super().__init__(message, known)
-        self.known = known
-
-    def __str__(self) -> str:
-        return str(self.args[0])
-
-
-class EventError(AuditringError, ValueError):
-    """Text isn't an audit event, or an event can't be written the way that was asked.
-
-    Occurs when text is read as an event, and then names the member and its value; and
-    with ``strict`` when an event is written whose body isn't JSON.
-    """
-
-
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
     """One thing that is wrong with the text of a policy.
@@ -114,6 +78,8 @@ class PolicyProblem:
     @property
     def message(self) -> str:
         """Say it in Kubernetes' words, without the field."""
+        import json  # Here, as few programs load a policy that has errors.
+
         shown = json.dumps(self.value, ensure_ascii=False)
         if self.kind == "Required":
             return f"Required value: {self.detail}" if self.detail else "Required value"
@@ -158,6 +124,41 @@ class PolicyError(AuditringError, ValueError):
         if self.stage != "validation":
             return []
         return [(each.field, each.kind, each.detail) for each in self.problems]
+
+
+class EventError(AuditringError, ValueError):
+    """Text isn't an audit event, or an event can't be written the way that was asked.
+
+    Occurs when text is read as an event, and then names the member and its value; and
+    with ``strict`` when an event is written whose body isn't JSON.
+    """
+
+
+class RequestError(AuditringError, ValueError):
+    """A request that Kubernetes answers before auditing begins; not raised itself."""
+
+
+class BadRequestError(RequestError):
+    """The request line is none that an HTTP server takes; its answer is 400.
+
+    Occurs for a method that is no token and for a request target that is no path, no
+    absolute URL and not ``*``, or has a bad escape, host or control character.
+    """
+
+
+class RequestInfoError(RequestError):
+    """The path is one of the API, but doesn't say of what; Kubernetes answers 500.
+
+    Attributes:
+        known: What had been read by then, under the names of `Attributes`.
+    """
+
+    def __init__(self, message: str, known: Mapping[str, object]) -> None:
+        super().__init__(message, known)
+        self.known = known
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class RefusedError(AuditringError):

@@ -98,19 +98,8 @@ class Policy:
         """
         return cls.from_yaml(preset_text(name))
 
-    def evaluate(
-        self, attributes: Attributes, *, request_target: str = "", cluster: str = ""
-    ) -> Decision:
-        """Decide on a request.
-
-        Args:
-            attributes: What is known of it.
-            request_target: Where Loft's gateway sends it, one of
-                `rules.REQUEST_TARGETS`; empty if nowhere.
-            cluster: The name of the cluster that it goes to; empty if it is unknown.
-
-        Source: Kubernetes v1.36, pkg/audit/policy.
-        """
+    def evaluate(self, attributes: Attributes) -> Decision:
+        """Decide on a request; source: Kubernetes v1.36, pkg/audit/policy."""
         index = self._index
         if attributes.is_resource_request:
             kind = (
@@ -135,7 +124,7 @@ class Policy:
                 continue
             if names is not None and attributes.name not in names:
                 continue
-            if place is None or place.holds(attributes.path, request_target, cluster):
+            if place is None or place.holds(attributes):
                 return decision
         raise AssertionError("the last candidate matches everything")
 

@@ -5,7 +5,7 @@ there twice make it read again without minding them, with a warning; all else th
 wrong is an error. Source: Kubernetes v1.36, pkg/audit/policy.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from . import nodes
@@ -162,7 +162,7 @@ def read_policy(
     if not document["rules"]:
         reason = "a policy needs at least one rule"
         raise PolicyError("empty", [PolicyProblem("rules", "Empty", reason, node.line)])
-    return _rule_set(document), warnings
+    return _rule_set(document, findings.lines), warnings
 
 
 def _read_text(text: str | bytes) -> Node:
@@ -279,31 +279,48 @@ class _Versions:
         self._problems.append(PolicyProblem(field, "Version", detail, line, value))
 
 
-def _warnings(findings: Findings) -> Iterator[PolicyProblem]:
-    found = [
-        *(
-            PolicyProblem(path, "Unknown", "no such field", line)
-            for path, line in findings.unknown
-        ),
-        *(
-            PolicyProblem(path, "Duplicate", "is there already", line)
-            for path, line in dict.fromkeys(findings.repeated)
-        ),
+def _warnings(findings: Findings) -> list[PolicyProblem]:
+    """Return what is only warned of, in the order of the lines."""
+    unknown = [
+        PolicyProblem(path, "Unknown", _unknown_detail(path), line)
+        for path, line in findings.unknown
     ]
-    return iter(sorted(found, key=lambda problem: problem.line or 0))
+    repeated = [
+        PolicyProblem(path, "Duplicate", "is there already", line)
+        for path, line in dict.fromkeys(findings.repeated)
+    ]
+    return sorted([*unknown, *repeated], key=lambda problem: problem.line or 0)
 
 
-def _rule_set(document: Mapping[str, Any]) -> RuleSet:
+def _unknown_detail(path: str) -> str:
+    """Say that there is no such field, and which one may be meant."""
+    import difflib  # Here, as most policies have no such field.
+
+    name = path.rpartition(".")[2]
+    if name in _FIELDS:
+        return "no such field here"
+    known = {field.casefold(): field for field in _FIELDS}
+    meant = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
+    return f"no such field; is it {known[meant[0]]}?" if meant else "no such field"
+
+
+_FIELDS = (*_TYPE_META, *_METADATA, *_policy_fields({}), *_LOFT_RULE, *_GROUP_RESOURCES)
+
+
+def _rule_set(document: Mapping[str, Any], lines: Mapping[str, int]) -> RuleSet:
     metadata = _without_empty(document.get("metadata", {}))
     return RuleSet(
-        rules=tuple(_rule(each) for each in document["rules"]),
+        rules=tuple(
+            _rule(each, lines.get(f"rules[{index}]"))
+            for index, each in enumerate(document["rules"])
+        ),
         omit_stages=_stages(document["omitStages"]),
         omit_managed_fields=document["omitManagedFields"],
         metadata=metadata,
     )
 
 
-def _rule(each: Mapping[str, Any]) -> Rule:
+def _rule(each: Mapping[str, Any], line: int | None) -> Rule:
     return Rule(
         level=Level(each["level"]),
         users=each["users"] or (),
@@ -321,6 +338,7 @@ def _rule(each: Mapping[str, Any]) -> Rule:
         omit_managed_fields=each["omitManagedFields"],
         request_targets=each["requestTargets"] or (),
         clusters=each["clusters"] or (),
+        line=line,
     )
 
 

@@ -10,16 +10,7 @@ from typing import Any
 
 from .event import Level, Stage
 
-__all__ = ["REQUEST_TARGETS", "GroupResources", "Rule", "RuleSet"]
-
-# Where a request to Loft's gateway goes; source: audit.loft.sh/v1.
-REQUEST_TARGETS = (
-    "Management",
-    "Cluster",
-    "VCluster",
-    "ProjectSpace",
-    "ProjectVCluster",
-)
+__all__ = ["GroupResources", "Rule", "RuleSet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +43,9 @@ class Rule:
         non_resource_urls: Paths of other requests; a ``*`` may end one.
         omit_stages: Stages to leave out, besides those of the policy.
         omit_managed_fields: None for what the policy says.
-        request_targets: Where Loft's gateway has to send it.
+        request_targets: Where Loft's gateway has to send it, names of `RequestTarget`.
         clusters: Names of the clusters that it has to go to.
+        line: Where the rule begins in its text; None if there is none.
     """
 
     level: Level
@@ -67,6 +59,7 @@ class Rule:
     omit_managed_fields: bool | None = None
     request_targets: tuple[str, ...] = ()
     clusters: tuple[str, ...] = ()
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

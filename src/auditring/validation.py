@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import PolicyProblem
 from .event import Level, Stage
-from .rules import REQUEST_TARGETS
+from .targets import RequestTarget
 
 __all__ = ["validate"]
 
@@ -104,8 +104,8 @@ class _Validation:
         self, targets: tuple[str, ...] | None, path: str
     ) -> Iterator[PolicyProblem]:
         for index, target in enumerate(targets or ()):
-            if target not in REQUEST_TARGETS:
-                yield self._unsupported(f"{path}[{index}]", target, REQUEST_TARGETS)
+            if target not in set(RequestTarget):
+                yield self._unsupported(f"{path}[{index}]", target, RequestTarget)
 
     def _invalid(
         self, path: str, value: object, detail: str, line: int | None = None

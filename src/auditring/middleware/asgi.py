@@ -12,7 +12,7 @@ from ..auditor import AuditedRequest, Auditor
 from ..bodies import Body, BodyRules, record_request_body, record_response_body
 from ..disconnects import is_disconnect
 from ..identity import Identity, as_user
-from ..refusal import REFUSAL_BODY, REFUSAL_CODE, REFUSAL_HEADERS
+from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
 from ..targets import Role
@@ -231,14 +231,14 @@ class _HttpExchange:
 
     async def refuse(self) -> None:
         """Answer in the application's stead."""
-        headers = _with_audit_id(REFUSAL_HEADERS, self._request.audit_id)
+        headers = _with_audit_id(REJECTION_HEADERS, self._request.audit_id)
         start = {
             "type": "http.response.start",
-            "status": REFUSAL_CODE,
+            "status": REJECTION_CODE,
             "headers": headers,
         }
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": REFUSAL_BODY})
+        await self._send({"type": "http.response.body", "body": REJECTION_BODY})
 
     def finish(self) -> None:
         """Record that the answer is given, if that isn't done by now."""

@@ -1,0 +1,293 @@
+"""The commands ``auditring policy ...``: ask a policy before a server has to obey it.
+
+What they work with is imported by each when it runs, so that ``--help`` needn't wait.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+import click
+
+from .errors import PolicyError, PolicyProblem, RequestError
+from .policyreport import (
+    decision_document,
+    decision_text,
+    explanation_document,
+    explanation_text,
+    problem_document,
+    problem_line,
+    request_text,
+    simulation_document,
+    simulation_text,
+)
+from .refusal import Refusal, complain, refusing
+
+if TYPE_CHECKING:
+    from .attributes import Attributes
+    from .policy import Policy
+    from .policyfile import Dialect
+
+__all__ = ["policy"]
+
+Form = Literal["text", "json"]
+
+_file = click.argument("file", metavar="FILE")
+_requests = click.argument(
+    "requests", metavar="[REQUESTS]", type=click.File("rb"), default="-"
+)
+_dialect = click.option(
+    "--dialect",
+    type=click.Choice(["any", "kubernetes", "loft"]),
+    default="any",
+    show_default=True,
+    help="What a policy may look like: as Kubernetes v1.36 takes it, as a block of"
+    " Loft's configuration, or either, with Loft's fields.",
+)
+_gateway = click.option(
+    "--gateway",
+    "is_behind_gateway",
+    is_flag=True,
+    help="URLs are those of Loft's gateway: tell target and cluster by their prefix,"
+    " and take it off. Without it, only if rules are for targets or clusters.",
+)
+
+
+def _form(text: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default=text,
+        show_default=True,
+        help="How to print: to be read, or as JSON.",
+    )
+
+
+@click.group()
+def policy() -> None:
+    """Check an audit policy, and try out what it does.
+
+    FILE is a policy: YAML or JSON, as Kubernetes or Loft takes it; "-" is standard
+    input.
+    """
+
+
+@policy.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Unknown and repeated fields are errors. Kubernetes only warns of them in its"
+    " log and ignores them, which makes a rule wider than it looks.",
+)
+@_dialect
+@_form("text")
+def check(files: tuple[str, ...], strict: bool, dialect: "Dialect", form: Form) -> None:
+    """Tell everything that is wrong with policies, with its line.
+
+    Exit status: 1 if Kubernetes would refuse one of them. What it would only warn of
+    is marked as a warning.
+    """
+    found = [
+        (file, severity, problem)
+        for file in files
+        for severity, problem in _problems(_read(file), dialect, strict)
+    ]
+    if form == "json":
+        click.echo(json.dumps([problem_document(*each) for each in found], indent=1))
+    else:
+        for each in found:
+            click.echo(problem_line(*each))
+    sys.exit(any(severity == "error" for _, severity, _ in found))
+
+
+def _problems(
+    data: bytes, dialect: "Dialect", strict: bool
+) -> Iterator[tuple[str, PolicyProblem]]:
+    from .policyfile import read_policy
+
+    try:
+        _, warnings = read_policy(data, dialect=dialect, strict=strict)
+    except PolicyError as error:
+        for problem in error.problems:
+            yield "error", problem
+    else:
+        for problem in warnings:
+            yield "warning", problem
+
+
+@policy.command("eval")
+@_file
+@_requests
+@_gateway
+@_dialect
+@_form("json")
+def evaluate(
+    file: str,
+    requests: IO[bytes],
+    is_behind_gateway: bool,
+    dialect: "Dialect",
+    form: Form,
+) -> None:
+    """Say how the policy FILE decides on requests.
+
+    REQUESTS, or standard input, has one on each line, as JSON:
+
+    {"method": "GET", "url": "/api/v1/pods?watch=1", "user": {"name": "alice",
+    "groups": ["dev"]}}
+
+    For each, a line tells its level, what is omitted and the index of the rule that
+    decided, -1 for none. Exit status: 1 if a line is no request.
+    """
+    asked = _load(file, dialect)
+    lines = _Requests(requests, asked, is_behind_gateway)
+    for request in lines:
+        if isinstance(request, RequestError):
+            document: dict[str, object] = {"requestError": str(request)}
+            text = f"refused: {request}"
+        else:
+            decision = asked.evaluate(request)
+            document = decision_document(decision)
+            text = f"{request_text(request)}: {decision_text(decision)}"
+        click.echo(json.dumps(document) if form == "json" else text)
+    sys.exit(lines.status)
+
+
+@policy.command()
+@_file
+@_requests
+@_gateway
+@_dialect
+@_form("text")
+def explain(
+    file: str,
+    requests: IO[bytes],
+    is_behind_gateway: bool,
+    dialect: "Dialect",
+    form: Form,
+) -> None:
+    """Say which rule of the policy FILE decides, and why those before it don't.
+
+    REQUESTS are those of `eval`.
+    """
+    from .explanation import explain as explain_request
+
+    asked = _load(file, dialect)
+    lines = _Requests(requests, asked, is_behind_gateway)
+    for request in lines:
+        if isinstance(request, RequestError):
+            document: dict[str, object] = {"requestError": str(request)}
+            text = f"refused: {request}"
+        else:
+            explanation = explain_request(asked, request)
+            document = explanation_document(explanation)
+            text = explanation_text(file, asked, request, explanation)
+        click.echo(json.dumps(document) if form == "json" else text)
+    sys.exit(lines.status)
+
+
+@policy.command()
+@_file
+@click.argument("logs", metavar="LOG...", nargs=-1, required=True)
+@_dialect
+@_form("text")
+def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -> None:
+    """Replay recorded audit logs through the policy FILE.
+
+    Each LOG is a file of events, one a line; .gz, .zst and .lz4 are unpacked. For each
+    rule it tells how many of the recorded events the rule decides on, and how many
+    events and bytes would be lost or gained; and which rules matched nothing.
+
+    What a log doesn't hold can't be told: events that would have a body which wasn't
+    recorded are counted as "bodies missing". A stage that wasn't recorded counts as
+    gained, with the size that follows from the other stages of its request.
+
+    Exit status: 1 if a line of a log is no event.
+    """
+    from .formats import DamagedError
+    from .recordedlog import read_lines
+    from .simulation import Simulation
+
+    asked = _load(file, dialect)
+    simulation = Simulation(asked)
+    for log in logs:
+        with refusing(log):
+            try:
+                simulation.replay(read_lines(log))
+            except DamagedError as error:
+                raise Refusal(f"{log}: damaged: {error}") from error
+    if form == "json":
+        click.echo(json.dumps(simulation_document(simulation), indent=1))
+    else:
+        click.echo(simulation_text(file, asked, simulation))
+    if simulation.unreadable_lines:
+        complain(f"{simulation.unreadable_lines} lines are no events")
+    sys.exit(bool(simulation.unreadable_lines))
+
+
+@policy.command()
+@click.argument("name", metavar="NAME")
+def preset(name: str) -> None:
+    """Print one of the policies that come along.
+
+    NAME is an audit level of Loft, from 1 to 4, or loft-level-1 to loft-level-4,
+    loft-strict, classic (the example of Kubernetes' documentation) or gce.
+    """
+    from .policy import preset_text
+
+    with refusing(name):
+        click.echo(preset_text(int(name) if name.isdecimal() else name), nl=False)
+
+
+def _read(file: str) -> bytes:
+    with refusing(file):
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+
+
+def _load(file: str, dialect: "Dialect") -> "Policy":
+    """Load a policy; its warnings are told, and its errors end the command."""
+    from .policy import Policy
+
+    try:
+        asked = Policy.from_yaml(_read(file), dialect=dialect)
+    except PolicyError as error:
+        for problem in error.problems:
+            click.echo(problem_line(file, "error", problem), err=True)
+        sys.exit(1)
+    for problem in asked.warnings:
+        click.echo(problem_line(file, "warning", problem), err=True)
+    return asked
+
+
+class _Requests:
+    """Requests of a file, or the errors that they get without being audited.
+
+    Attributes:
+        status: What the command is to exit with: 1 once a line was no request.
+    """
+
+    def __init__(
+        self, file: IO[bytes], asked: "Policy", is_behind_gateway: bool
+    ) -> None:
+        self.status = 0
+        self._file = file
+        self._is_behind_gateway = is_behind_gateway or any(
+            rule.request_targets or rule.clusters for rule in asked.rule_set.rules
+        )
+
+    def __iter__(self) -> Iterator["Attributes | RequestError"]:
+        from .requestlines import read_request
+
+        for number, line in enumerate(self._file, 1):
+            if not line.strip():
+                continue
+            try:
+                yield read_request(line, is_behind_gateway=self._is_behind_gateway)
+            except RequestError as error:
+                yield error
+            except ValueError as error:
+                complain(f"{self._file.name}:{number}: {error}")
+                self.status = 1

@@ -1,0 +1,39 @@
+"""The lines of an audit log that lies there as a file, compressed or not."""
+
+import io
+from collections.abc import Iterator
+from os import PathLike, fspath
+from pathlib import Path
+
+from .formats import FORMAT_BY_SUFFIX
+
+__all__ = ["read_lines"]
+
+CHUNK_BYTES = 1024**2
+
+
+def read_lines(path: str | PathLike[str]) -> Iterator[bytes]:
+    """Yield the lines of a log without their newlines, an unfinished last one too.
+
+    What follows from the suffix: ``.gz``, ``.zst`` and ``.lz4`` are unpacked.
+
+    Raises:
+        OSError: The file can't be read.
+        DamagedError: It should be compressed and isn't, or ends too soon.
+    """
+    path = Path(fspath(path))
+    with io.FileIO(path) as file:
+        rest = b""
+        for chunk in _chunks(file, path.suffix):
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+        if rest:
+            yield rest
+
+
+def _chunks(file: io.FileIO, suffix: str) -> Iterator[bytes]:
+    if form := FORMAT_BY_SUFFIX.get(suffix):
+        yield from map(bytes, form.unpack(file, memoryview(bytearray(CHUNK_BYTES))))
+    else:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk

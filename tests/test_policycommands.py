@@ -1,0 +1,383 @@
+"""``auditring policy ...`` as processes of their own: what they print, how they end."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from auditring.cli import main
+from auditring.policy import PRESETS, preset_text
+
+COMMAND = [sys.executable, "-m", "auditring", "policy"]
+
+GOOD = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- level: None
+  users: [bob]
+- level: Metadata
+  verbs: [get]
+  omitStages: [RequestReceived]
+"""
+BAD = """\
+apiVersion: audit.k8s.io/v1
+kind: Policy
+rules:
+- users: [bob]
+  nonResourceURLs: [x]
+- level: All
+"""
+WARNED = f"{GOOD}  verb: [list]\n"
+WARNING = "warned.yaml:9: warning: rules[1].verb: no such field; is it verbs?\n"
+REQUESTS = """\
+{"method": "GET", "url": "/api/v1/pods/p", "user": {"name": "bob", "groups": []}}
+
+{"method": "GET", "url": "/version", "user": null}
+{"method": "PUT", "url": "/api/v1/nodes/n", "user": {"name": "alice", "groups": []}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the policies above."""
+    for name, text in {"good": GOOD, "bad": BAD, "warned": WARNED}.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+    (tmp_path / "requests.jsonl").write_text(REQUESTS)
+    return tmp_path
+
+
+def run(
+    folder: Path, *arguments: str, data: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=folder,
+        input=data,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_check_says_nothing_of_a_good_policy(folder: Path) -> None:
+    done = run(folder, "check", "good.yaml")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_check_tells_every_error_with_file_and_line(folder: Path) -> None:
+    done = run(folder, "check", "bad.yaml", "good.yaml")
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        "bad.yaml:4: rules[0].level: Required value",
+        'bad.yaml:5: rules[0].nonResourceURLs[0]: Invalid value: "x":'
+        " non-resource URL rules must begin with a '/' character",
+        'bad.yaml:6: rules[1].level: Unsupported value: "All": supported values:'
+        ' "None", "Metadata", "Request", "RequestResponse"',
+    ]
+
+
+def test_check_marks_what_kubernetes_only_warns_of(folder: Path) -> None:
+    done = run(folder, "check", "warned.yaml")
+
+    assert done.returncode == 0
+    assert (
+        done.stdout
+        == "warned.yaml:9: warning: rules[1].verb: no such field; is it verbs?\n"
+    )
+
+
+def test_check_strict_refuses_what_kubernetes_only_warns_of(folder: Path) -> None:
+    done = run(folder, "check", "--strict", "warned.yaml")
+
+    assert done.returncode == 1
+    assert done.stdout == WARNING.replace(" warning:", "")
+
+
+def test_check_prints_json(folder: Path) -> None:
+    done = run(folder, "check", "--format", "json", "bad.yaml", "warned.yaml")
+
+    first, *_, last = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert first == {
+        "file": "bad.yaml",
+        "line": 4,
+        "severity": "error",
+        "field": "rules[0].level",
+        "kind": "Required",
+        "detail": "",
+        "message": "Required value",
+    }
+    assert (last["severity"], last["kind"], last["line"]) == ("warning", "Unknown", 9)
+
+
+def test_check_prints_an_empty_list_if_all_is_well(folder: Path) -> None:
+    assert (
+        json.loads(run(folder, "check", "--format", "json", "good.yaml").stdout) == []
+    )
+
+
+def test_check_tells_where_a_text_is_no_yaml(folder: Path) -> None:
+    done = run(folder, "check", "-", data="rules:\n- [\n")
+
+    assert done.returncode == 1
+    assert re.match(r"-:3: YAML: ", done.stdout)
+
+
+def test_check_takes_a_dialect(folder: Path) -> None:
+    bare = "rules: [{level: None}]"
+
+    assert run(folder, "check", "-", data=bare).returncode == 0
+    assert run(folder, "check", "--dialect", "loft", "-", data=bare).returncode == 0
+    done = run(folder, "check", "--dialect", "kubernetes", "-", data=bare)
+    assert (done.returncode, "apiVersion" in done.stdout) == (1, True)
+
+
+@pytest.mark.parametrize("command", ["check", "eval", "explain"])
+def test_a_file_that_is_not_there_is_refused(folder: Path, command: str) -> None:
+    done = run(folder, command, "absent.yaml")
+
+    assert done.returncode == 2
+    assert done.stderr == "auditring: absent.yaml: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["check", "eval", "explain", "simulate", "preset"])
+def test_without_arguments_a_command_says_what_is_missing(
+    folder: Path, command: str
+) -> None:
+    done = run(folder, command)
+
+    assert done.returncode == 2
+    assert "Missing argument" in done.stderr
+
+
+def test_eval_decides_each_request(folder: Path) -> None:
+    done = run(folder, "eval", "good.yaml", "requests.jsonl")
+
+    assert done.returncode == 0
+    assert [json.loads(line) for line in done.stdout.splitlines()] == [
+        {"level": "None", "omitStages": [], "omitManagedFields": False, "rule": 0},
+        {
+            "level": "Metadata",
+            "omitStages": ["RequestReceived"],
+            "omitManagedFields": False,
+            "rule": 1,
+        },
+        {"level": "None", "omitStages": [], "omitManagedFields": False, "rule": -1},
+    ]
+
+
+def test_eval_reads_standard_input_and_prints_text(folder: Path) -> None:
+    done = run(folder, "eval", "--format", "text", "good.yaml", data=REQUESTS)
+
+    assert done.stdout.splitlines() == [
+        "get pods 'p' by bob: None by rule 0",
+        "get /version by nobody: Metadata by rule 1, without RequestReceived",
+        "update nodes 'n' by alice: None by no rule",
+    ]
+
+
+def test_eval_names_the_line_that_is_no_request_and_goes_on(folder: Path) -> None:
+    data = '{"method": "GET"}\n{"method": "GET", "url": "/"}\n'
+
+    done = run(folder, "eval", "good.yaml", data=data)
+
+    assert done.returncode == 1
+    assert done.stderr == "auditring: <stdin>:1: url: expected a string, got nothing\n"
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_eval_tells_of_a_request_that_is_never_audited(folder: Path) -> None:
+    data = '{"method": "GET", "url": "/api/v1/watch"}\n'
+
+    done = run(folder, "eval", "good.yaml", data=data)
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout).keys() == {"requestError"}
+
+
+def test_eval_of_a_bad_policy_tells_its_errors(folder: Path) -> None:
+    done = run(folder, "eval", "bad.yaml", data=REQUESTS)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("bad.yaml:4: rules[0].level: Required value\n")
+
+
+def test_eval_tells_warnings_beside_the_decisions(folder: Path) -> None:
+    done = run(folder, "eval", "warned.yaml", data=REQUESTS)
+
+    assert (
+        done.stderr
+        == "warned.yaml:9: warning: rules[1].verb: no such field; is it verbs?\n"
+    )
+    assert len(done.stdout.splitlines()) == 3
+
+
+def test_eval_takes_the_prefix_of_a_gateway_off(folder: Path) -> None:
+    data = '{"method": "GET", "url": "/kubernetes/cluster/east/api/v1/pods"}\n'
+    resource = "rules: [{level: Request, namespaces: ['']}]"
+    (folder / "resource.yaml").write_text(resource)
+    (folder / "east.yaml").write_text("rules: [{level: Request, clusters: [east]}]")
+
+    levels = [
+        json.loads(run(folder, "eval", *arguments, data=data).stdout)["level"]
+        for arguments in (
+            ["resource.yaml"],
+            ["--gateway", "resource.yaml"],
+            ["east.yaml"],
+        )
+    ]
+
+    assert levels == ["None", "Request", "Request"]
+
+
+def test_explain_says_which_rule_decided_and_why_not_an_earlier_one(
+    folder: Path,
+) -> None:
+    done = run(folder, "explain", "good.yaml", "requests.jsonl")
+
+    assert done.returncode == 0
+    assert (
+        done.stdout
+        == """\
+get pods 'p' by bob: None by rule 0
+  good.yaml:4: rule 0 matches
+get /version by nobody: Metadata by rule 1, without RequestReceived
+  good.yaml:4: rule 0 doesn't match
+    users: nobody is known
+  good.yaml:6: rule 1 matches
+update nodes 'n' by alice: None by no rule
+  good.yaml:4: rule 0 doesn't match
+    users: alice is not among bob
+  good.yaml:6: rule 1 doesn't match
+    verbs: update is not among get
+"""
+    )
+
+
+def test_explain_prints_json(folder: Path) -> None:
+    done = run(folder, "explain", "--format", "json", "good.yaml", "requests.jsonl")
+
+    explained = [json.loads(line) for line in done.stdout.splitlines()]
+    assert explained[1]["rule"] == 1
+    assert explained[1]["misses"] == [
+        {"rule": 0, "reasons": ["users: nobody is known"]}
+    ]
+
+
+EVENT = json.dumps(
+    {
+        "kind": "Event",
+        "apiVersion": "audit.k8s.io/v1",
+        "level": "Metadata",
+        "auditID": "1",
+        "stage": "ResponseComplete",
+        "requestURI": "/version",
+        "verb": "get",
+        "user": {"username": "alice"},
+        "requestReceivedTimestamp": "2026-01-01T00:00:00.000000Z",
+        "stageTimestamp": "2026-01-01T00:00:00.000000Z",
+    },
+    separators=(",", ":"),
+)
+
+
+def test_simulate_tells_events_and_bytes_of_each_rule(folder: Path) -> None:
+    (folder / "audit.log").write_text(f"{EVENT}\n")
+
+    done = run(folder, "simulate", "good.yaml", "audit.log", "audit.log")
+
+    lines = [line.split() for line in done.stdout.splitlines()]
+    size = str(2 * (len(EVENT) + 1))
+    assert done.returncode == 0
+    assert lines[1] == ["0", "None", "0", "0", "0", "0", "0", "0", "0"]
+    assert lines[2] == ["1", "Metadata", "2", size, "0", "0", "0", "0", "0"]
+    assert lines[3] == ["none", "None", "0", "0", "0", "0", "0", "0", "0"]
+    assert lines[4] == ["all", "2", size, "0", "0", "0", "0", "0"]
+    assert done.stdout.splitlines()[5] == "good.yaml:4: rule 0 never matched"
+
+
+def test_simulate_prints_json(folder: Path) -> None:
+    (folder / "audit.log").write_text(f"{EVENT}\n")
+
+    done = run(folder, "simulate", "--format", "json", "good.yaml", "audit.log")
+
+    document = json.loads(done.stdout)
+    assert document["unusedRules"] == [0]
+    assert document["rules"][1] == {
+        "rule": 1,
+        "events": 1,
+        "bytes": len(EVENT) + 1,
+        "eventsLost": 0,
+        "bytesLost": 0,
+        "eventsGained": 0,
+        "bytesGained": 0,
+        "bodiesMissing": 0,
+    }
+
+
+def test_simulate_counts_lines_that_are_no_events(folder: Path) -> None:
+    (folder / "audit.log").write_text(f"x\n{EVENT}\n")
+
+    done = run(folder, "simulate", "good.yaml", "audit.log")
+
+    assert done.returncode == 1
+    assert done.stderr == "auditring: 1 lines are no events\n"
+
+
+def test_simulate_refuses_a_damaged_log(folder: Path) -> None:
+    (folder / "audit.log.gz").write_bytes(b"nothing packed")
+
+    done = run(folder, "simulate", "good.yaml", "audit.log.gz")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("auditring: audit.log.gz: damaged: ")
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "1"])
+def test_preset_prints_a_policy(folder: Path, name: str) -> None:
+    done = run(folder, "preset", name)
+
+    assert done.stdout == preset_text(1 if name == "1" else name)
+
+
+def test_an_unknown_preset_is_refused(folder: Path) -> None:
+    done = run(folder, "preset", "5")
+
+    assert done.returncode == 2
+    assert "no preset 5" in done.stderr
+
+
+def test_options_with_values_tell_their_default() -> None:
+    group = main.commands["policy"]
+    assert isinstance(group, click.Group)
+    options = [
+        option
+        for command in group.commands.values()
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_flag
+    ]
+
+    assert options
+    assert all(option.show_default for option in options)
+
+
+def test_help_loads_neither_policies_nor_yaml() -> None:
+    program = (
+        "import sys; from auditring.cli import main\n"
+        "try: main(['policy', '--help'])\n"
+        "except SystemExit: pass\n"
+        "print({'yaml', 'auditring.policy', 'auditring.simulation'} & set(sys.modules))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout.endswith("set()\n")
