@@ -21,7 +21,7 @@ from .event import (
     Stage,
     UserInfo,
 )
-from .latency import TOTAL_LATENCY, latency_annotations
+from .latency import latency_annotations
 from .managedfields import without_managed_fields
 from .microtime import MicroTime
 from .status import STATUS, Status
@@ -41,6 +41,12 @@ cdef object REQUEST_RECEIVED = Stage.REQUEST_RECEIVED
 cdef object RESPONSE_STARTED = Stage.RESPONSE_STARTED
 cdef object RESPONSE_COMPLETE = Stage.RESPONSE_COMPLETE
 cdef object PANIC = Stage.PANIC
+
+cdef tuple TARGET_NOTES = (
+    ("auditring.io/request-target", "request_target"),
+    ("auditring.io/cluster", "cluster"),
+    ("auditring.io/project", "project"),
+)
 
 cdef object NOBODY = UserInfo()
 cdef dict NO_ANNOTATIONS = {}  # never written to
@@ -165,6 +171,49 @@ cdef class Tally:
 
 
 @cython.final
+cdef class Outlet:
+    """Where the events of an auditor go, and how."""
+
+    cdef tuple backends
+    cdef object redact, clock_ns, losses
+    cdef bint adds_latency
+    cdef Tally tally
+
+    def __cinit__(
+        self,
+        tuple backends not None,
+        Tally tally not None,
+        losses,
+        redact,
+        clock_ns,
+        bint adds_latency,
+    ):
+        self.backends = backends
+        self.tally = tally
+        self.losses = losses
+        self.redact = redact
+        self.clock_ns = clock_ns
+        self.adds_latency = adds_latency
+
+    cdef int64_t now_us(self) except -1:
+        if self.clock_ns is None:
+            return _now_us()
+        return self.clock_ns() // 1000
+
+    cdef bint send(self, request) except -1:
+        """Hand the event of *request* to every backend; False if one refuses it."""
+        cdef bint is_taken = True
+        for backend in self.backends:
+            try:
+                if not backend.process((request,)):
+                    is_taken = False
+            except Exception as error:
+                # A backend that breaks its promise; the others have a right to theirs.
+                self.losses.note(error, ())
+        return is_taken
+
+
+@cython.final
 cdef class AuditedRequest:
     """A request from its arrival to its end, as an `Auditor` begins it.
 
@@ -184,23 +233,14 @@ cdef class AuditedRequest:
     cdef readonly dict annotations
     cdef readonly bint is_enabled, is_refused, is_over, has_started
     cdef public bint long_running
-    cdef tuple _backends
-    cdef object _omit_stages, _clock_ns, _error, _latencies
-    cdef Tally _tally
+    cdef object _omit_stages, _error, _latencies, _event
+    cdef Outlet _outlet
     cdef bytes _line
-    cdef object _event
-    cdef bint _adds_latency
-
-    cdef int64_t _now_us(self) except -1:
-        if self._clock_ns is None:
-            return _now_us()
-        return self._clock_ns() // 1000
 
     # What goes out.
 
     cdef bint _emit(self, stage) except -1:
         """Hand the event of *stage* to every backend; False if one refuses it."""
-        cdef bint accepted = True
         if stage in self._omit_stages:
             return True
         self.stage = stage
@@ -209,20 +249,16 @@ cdef class AuditedRequest:
         if stage is REQUEST_RECEIVED:
             self.stage_timestamp = self.request_received_timestamp
         else:
-            self.stage_timestamp = Moment.__new__(Moment, self._now_us())
-        self._tally.events[self.level] += 1
-        for backend in self._backends:
-            if not backend.process((self,)):
-                accepted = False
-        return accepted
+            self.stage_timestamp = Moment.__new__(Moment, self._outlet.now_us())
+        self._outlet.tally.events[self.level] += 1
+        return self._outlet.send(self)
 
     @property
     def event(self):
         """The event of the stage that the request is at."""
         if self._event is None:
             reference = self.object_ref
-            status = self.response_status
-            self._event = Event(
+            event = Event(
                 level=self.level,
                 audit_id=self.audit_id,
                 stage=self.stage,
@@ -236,7 +272,7 @@ cdef class AuditedRequest:
                 object_ref=(
                     None if reference is None else (<Reference> reference).freeze()
                 ),
-                response_status=status,
+                response_status=self.response_status,
                 request_object=self.request_object,
                 response_object=self.response_object,
                 request_received_timestamp=MicroTime(
@@ -245,13 +281,16 @@ cdef class AuditedRequest:
                 stage_timestamp=MicroTime(self.stage_timestamp.microseconds),
                 annotations=dict(self.annotations),
             )
+            redact = self._outlet.redact
+            self._event = event if redact is None else redact(event)
         return self._event
 
     @property
     def line(self):
         """That event as a line of JSON; made once for all backends."""
         if self._line is None:
-            self._line = json_line(self)
+            secret = self._outlet.redact is not None
+            self._line = json_line(self.event if secret else self)
         return self._line
 
     # The stages.
@@ -267,7 +306,7 @@ cdef class AuditedRequest:
             return True
         self.is_enabled = False
         self.is_refused = self.is_over = True
-        self._tally.refused += 1
+        self._outlet.tally.refused += 1
         return False
 
     def start_response(self, code):
@@ -304,7 +343,7 @@ cdef class AuditedRequest:
             self.response_status = CLOSED_EARLY
             if self.long_running:
                 self._emit(RESPONSE_STARTED)
-        if self._adds_latency:
+        if self._outlet.adds_latency:
             self._add_latencies()
         self._emit(RESPONSE_COMPLETE)
         self.is_over = True
@@ -402,10 +441,6 @@ cdef class AuditedRequest:
                 text = without_managed_fields(text)
             self.response_object = text
 
-    def omit_object(self, annotation, reason):
-        """Say that a body that the level wants isn't there, and why."""
-        self.annotate(annotation, reason)
-
     def fill_object_ref(
         self, *, namespace="", name="", uid="", resource_version=""
     ):
@@ -452,7 +487,7 @@ cdef class AuditedRequest:
         if self.annotations is NO_ANNOTATIONS:
             self.annotations = {}
         if self.annotations.setdefault(key, value) != value:
-            self._tally.annotation_conflicts += 1
+            self._outlet.tally.annotation_conflicts += 1
 
     def impersonate(self, user, constraint=""):
         """Record that the request is carried out as *user*, now that it's granted.
@@ -486,7 +521,7 @@ cdef class AuditedRequest:
 
     cdef int _add_latencies(self) except -1:
         cdef Moment received = self.request_received_timestamp
-        total_ns = (self._now_us() - received.microseconds) * 1000
+        total_ns = (self._outlet.now_us() - received.microseconds) * 1000
         found = latency_annotations(total_ns, self._latencies or {})
         for key, value in found.items():
             self.annotate(key, value)
@@ -510,7 +545,6 @@ cdef class AuditedRequest:
             self.complete()
         else:
             self.panic(error)
-        return False
 
 
 def unrecorded_request(attributes):
@@ -523,24 +557,18 @@ def unrecorded_request(attributes):
     return request
 
 
-def begin_request(
-    attributes,
-    decision,
-    tuple backends not None,
-    Tally tally not None,
-    received_ns,
-    clock_ns,
-    bint adds_latency,
-):
+def begin_request(attributes, decision, Outlet outlet not None, received_ns):
     """Return a request that was decided on, for `Auditor.begin`."""
     cdef AuditedRequest request = unrecorded_request(attributes)
     cdef int64_t received_us
     level = decision.level
-    tally.requests[level] += 1
+    outlet.tally.requests[level] += 1
     if level is NONE:
         return request
     request.level = level
     request.decision = decision
+    request._outlet = outlet
+    request._omit_stages = decision.omit_stages
     request.is_enabled = True
     request.stage = ""
     request.request_uri = attributes.request_uri
@@ -552,14 +580,11 @@ def begin_request(
     request.long_running = attributes.long_running
     if attributes.is_resource_request:
         request.object_ref = _reference_of(attributes)
-    request._tally = tally
-    request._backends = backends
-    request._omit_stages = decision.omit_stages
-    request._clock_ns = clock_ns
-    request._adds_latency = adds_latency
-    if received_ns is not None:
-        received_us = received_ns // 1000
-    else:
-        received_us = request._now_us()
+    if attributes.request_target:
+        for key, name in TARGET_NOTES:
+            value = getattr(attributes, name)
+            if value:
+                request.annotate(key, str(value))
+    received_us = outlet.now_us() if received_ns is None else received_ns // 1000
     request.request_received_timestamp = Moment.__new__(Moment, received_us)
     return request

@@ -4,14 +4,21 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ._audited import AuditedRequest, Tally, begin_request, unrecorded_request
+from ._audited import (
+    AuditedRequest,
+    Outlet,
+    Tally,
+    begin_request,
+    unrecorded_request,
+)
 from .attributes import Attributes
 from .backend import Backend
 from .backends.handler import HandlerBackend
 from .backends.log import LogBackend
 from .event import Level
-from .losses import Losses
+from .losses import Losses, OnLoss
 from .policy import Policy
+from .redact import Redactor
 from .status import Status
 from .writer import LogWriter
 
@@ -50,7 +57,9 @@ class Auditor:
         policy: Policy | None,
         backends: "Place | Iterable[Place]" = (),
         *,
+        redactor: Redactor | None = None,
         latencies: bool = False,
+        on_loss: OnLoss | None = None,
         clock_ns: Callable[[], int] | None = None,
     ) -> None:
         """Take a policy and where events go.
@@ -60,21 +69,27 @@ class Auditor:
             backends: Each is called in turn with every event, in the caller's thread;
                 a log before all others. A `LogWriter` stands for a `LogBackend`, a
                 `logging.Handler` for a `HandlerBackend`, both of mode ``blocking``.
+            redactor: Masks the secrets in every event; None leaves all as it is.
             latencies: Whether requests that took longer than half a second get
                 annotations on where the time went.
+            on_loss: Called when a backend raises, which it shouldn't; see `Losses`.
+                Backends have such a callback of their own.
             clock_ns: Nanoseconds since the epoch; None for the system's clock.
         """
-        if isinstance(backends, LogWriter | logging.Handler) or hasattr(
-            backends, "process"
-        ):
-            backends = (backends,)
-        made = [_as_backend(place) for place in backends]
+        made = [_as_backend(place) for place in _listed(backends)]
         # sorted() keeps the order of all the others.
         self._backends = tuple(sorted(made, key=lambda backend: backend.name != "log"))
         self._policy = policy
-        self._latencies = latencies
-        self._clock_ns = clock_ns
         self._tally = Tally()
+        self._raised = Losses("auditor", on_loss)
+        self._outlet = Outlet(
+            self._backends,
+            self._tally,
+            self._raised,
+            None if redactor is None else redactor.redact,
+            clock_ns,
+            latencies,
+        )
 
     @property
     def policy(self) -> Policy | None:
@@ -109,20 +124,8 @@ class Auditor:
         policy = self._policy
         if policy is None or not self._backends:
             return unrecorded_request(attributes)
-        decision = policy.evaluate(
-            attributes,
-            request_target=attributes.request_target,
-            cluster=attributes.cluster,
-        )
-        return begin_request(
-            attributes,
-            decision,
-            self._backends,
-            self._tally,
-            received_ns,
-            self._clock_ns,
-            self._latencies,
-        )
+        decision = policy.evaluate(attributes)
+        return begin_request(attributes, decision, self._outlet, received_ns)
 
     def record_failure(
         self, attributes: Attributes, status: Status, body: bytes | None = None
@@ -154,7 +157,8 @@ class Auditor:
 
     def losses(self) -> list[Losses]:
         """Return what each plugin lost, with the reasons."""
-        return [losses for backend in self._backends for losses in backend.losses()]
+        lost = [losses for backend in self._backends for losses in backend.losses()]
+        return [self._raised, *lost]
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every event is where it belongs; False if time ran out."""
@@ -168,6 +172,12 @@ class Auditor:
 
 Place = Backend | logging.Handler | LogWriter
 """What an auditor takes for a backend."""
+
+
+def _listed(backends: Place | Iterable[Place]) -> list[Place]:
+    if isinstance(backends, Iterable):
+        return list(backends)
+    return [backends]
 
 
 def _as_backend(place: Place) -> Backend:

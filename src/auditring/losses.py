@@ -39,9 +39,9 @@ class Losses:
         self._lock = threading.Lock()
 
     def note(self, error: Exception, events: Sequence[Event]) -> None:
-        """Count *events*, which *error* cost."""
+        """Count *events*, which *error* cost; one if nobody can say which."""
         with self._lock:
-            self.events += len(events)
+            self.events += len(events) or 1
             self.last_error = error
         if self._on_loss is not None:
             self._on_loss(self.plugin, error, events)

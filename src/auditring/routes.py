@@ -44,7 +44,7 @@ class Routes:
             ValueError: A path isn't one; the text names it.
         """
         self._templates: list[tuple[str, ...]] = []
-        patterns = []
+        patterns: list[str] = []
         group = 0
         for path, target in table.items():
             names = _check(path, target)
@@ -95,10 +95,13 @@ def _check(path: str, target: str) -> list[str]:
 
 def _pattern(path: str) -> str:
     pieces = _PLACEHOLDER.split(path.rstrip("/"))
-    return "".join(
-        _ANY_SEGMENT if place % 2 else re.escape(piece)
-        for place, piece in enumerate(pieces)
-    ) + "/?"
+    return (
+        "".join(
+            _ANY_SEGMENT if place % 2 else re.escape(piece)
+            for place, piece in enumerate(pieces)
+        )
+        + "/?"
+    )
 
 
 def _template(target: str, indexes: Mapping[str, int]) -> tuple[str, ...]:

@@ -58,9 +58,7 @@ class BatchSettings:
             if value is not None and value <= 0:
                 raise ValueError(f"{name}: expected more than 0, got {value!r}")
         if self.max_wait_s is not None and self.max_wait_s < 0:
-            raise ValueError(
-                f"max_wait_s: expected 0 or more, got {self.max_wait_s!r}"
-            )
+            raise ValueError(f"max_wait_s: expected 0 or more, got {self.max_wait_s!r}")
 
 
 class Batch:
@@ -176,9 +174,7 @@ class Batch:
         settings = self._settings
         with self._condition:
             while True:
-                self._condition.wait_for(
-                    lambda: self._is_ready(), settings.max_wait_s
-                )
+                self._condition.wait_for(lambda: self._is_ready(), settings.max_wait_s)
                 if self._waiting or self._is_closed:
                     break
             size = min(len(self._waiting), settings.max_events)

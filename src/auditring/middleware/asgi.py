@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
+from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import Body, BodyRules, record_request_body, record_response_body
 from ..disconnects import is_disconnect
@@ -108,7 +109,7 @@ class AuditMiddleware:
             raise
         exchange.finish()
 
-    def _attributes(self, scope: Scope) -> Any:
+    def _attributes(self, scope: Scope) -> Attributes:
         client = scope.get("client")
         return self._reader.read(
             scope.get("method", "GET"),
