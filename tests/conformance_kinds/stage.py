@@ -33,10 +33,10 @@ UUID4 = re.compile(
 )
 
 # Go's time.ParseDuration.
-DURATION = re.compile(
-    r"[+-]?(?:0|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)"
-)
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+UNITS = ("ns", "us", "µs", "μs", "ms", "s", "m", "h")
+DIGITS = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+DURATION = re.compile(rf"[+-]?(?:0|(?:{DIGITS}(?:{'|'.join(UNITS)}))+)")
+NUMBER = re.compile(DIGITS)
 UNIT = re.compile(r"[^.0-9]*")
 
 
