@@ -8,12 +8,14 @@ different since is put right here. Source: go.yaml.in/yaml/v2, scannerc.go.
 * Of escapes, ``\/`` is none and ``\'`` is one.
 """
 
+import re
+
 from yaml.error import Mark
 from yaml.events import Event
 from yaml.parser import Parser, ParserError
 from yaml.reader import Reader
 from yaml.scanner import Scanner, ScannerError
-from yaml.tokens import ScalarToken
+from yaml.tokens import ScalarToken, TagToken
 
 __all__ = ["YamlEvents"]
 
@@ -74,6 +76,35 @@ class YamlEvents(Reader, Scanner, Parser):
                 return
             if not self.flow_level:
                 self.allow_simple_key = True
+
+    def scan_tag(self) -> TagToken:
+        """Read a tag: ``!<uri>``, ``!handle!suffix``, ``!suffix`` or ``!``."""
+        start = self.get_mark()
+        handle: str | None = None
+        if self.peek(1) == "<":
+            self.forward(2)
+            suffix = self.scan_tag_uri("tag", start)
+            self._take(">", start)
+        elif self.peek(1) in _ENDS:
+            self.forward()
+            suffix = "!"
+        else:
+            length = 1
+            while re.match(r"[0-9A-Za-z_-]", self.peek(length)):
+                length += 1
+            handle = self.prefix(length + 1) if self.peek(length) == "!" else "!"
+            self.forward(len(handle))
+            suffix = self.scan_tag_uri("tag", start)
+        if self.peek() not in _ENDS:
+            problem = "expected a blank after the tag"
+            raise ScannerError(None, start, problem, self.get_mark())
+        return TagToken((handle, suffix), start, self.get_mark())
+
+    def _take(self, character: str, start: Mark) -> None:
+        if self.peek() != character:
+            problem = f"expected {character!r}"
+            raise ScannerError(None, start, problem, self.get_mark())
+        self.forward()
 
     def scan_plain(self) -> ScalarToken:
         """Read an unquoted scalar, folding its lines."""
