@@ -52,13 +52,15 @@ PYTHON_SHELVES = [
     {"writer"},
     # 4: places and questions
     {"latency", "losses"},
-    {"_audited", "backend"},
+    {"backend"},
+    {"_audited"},
     {"query", "backends.*"},
     # 5: put together
     {"config", "auditor"},
     {"metrics"},
-    {"disconnects", "identity", "rejection", "routes"},
+    {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
     {"bodies", "requestreader"},
+    {"exchange", "watchedstream"},
     # 6: ways in
     {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},

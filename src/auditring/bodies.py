@@ -1,20 +1,9 @@
 """Bodies of a request and its answer, kept as they pass for whoever wants them."""
 
-from collections.abc import Iterable
-
 from .auditor import AuditedRequest
-from .payload import (
-    PAYLOAD_MAX_BYTES,
-    REQUEST_OMITTED,
-    RESPONSE_OMITTED,
-    Omission,
-    Payload,
-    read_payload,
-)
+from .payload import PAYLOAD_MAX_BYTES, Omission, Payload, read_payload
 
-__all__ = ["Body", "BodyRules", "record_request_body", "record_response_body"]
-
-HeaderPairs = Iterable[tuple[bytes, bytes]]
+__all__ = ["Body", "BodyRules"]
 
 
 class BodyRules:
@@ -85,28 +74,3 @@ class Body:
             content_encoding=content_encoding,
             max_bytes=self._max_bytes,
         )
-
-
-def record_request_body(
-    request: AuditedRequest, body: Body, content_type: str, content_encoding: str
-) -> None:
-    """Give *request* the body that it came with."""
-    payload = body.payload(content_type, content_encoding)
-    if payload.omission is not None:
-        request.annotate(REQUEST_OMITTED, str(payload.omission))
-    elif payload.text is not None:
-        if request.attributes.verb == "patch":
-            request.record_patch(payload.text)
-        else:
-            request.record_request_object(payload.text)
-
-
-def record_response_body(
-    request: AuditedRequest, body: Body, content_type: str, content_encoding: str
-) -> None:
-    """Give *request* the body that it was answered with."""
-    payload = body.payload(content_type, content_encoding)
-    if payload.omission is not None:
-        request.annotate(RESPONSE_OMITTED, str(payload.omission))
-    elif payload.text is not None:
-        request.record_response_object(payload.text)

@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
-from ..bodies import Body, BodyRules, record_request_body, record_response_body
+from ..bodies import BodyRules
 from ..disconnects import is_disconnect
+from ..exchange import STATUS_START, Exchange
 from ..identity import Identity, as_user
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
@@ -33,10 +34,6 @@ SERVER_ERROR = 500
 FORBIDDEN = 403
 SWITCHING_PROTOCOLS = 101
 INTERNAL_ERROR = 1011  # of a WebSocket; source: RFC 6455
-
-_EVENT_STREAM = b"text/event-stream"
-# A Status of Kubernetes says more than the code, and is short.
-_STATUS_START = b'{"kind":"Status",'
 
 
 def audited(scope: Scope) -> AuditedRequest:
@@ -82,7 +79,7 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
-        self._bodies = bodies or BodyRules()
+        self._rules = bodies or BodyRules()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI wants it."""
@@ -94,13 +91,13 @@ class AuditMiddleware:
         scope[SCOPE_KEY] = request
         exchange: _HttpExchange | _WebSocketExchange
         if kind == "http":
-            exchange = _HttpExchange(request, scope["headers"], send, self._bodies)
-            receive = exchange.watch(receive)
+            exchange = _HttpExchange(request, self._rules, send)
+            receive = exchange.watch_receive(scope["headers"], receive)
         else:
             exchange = _WebSocketExchange(request, send)
             request.long_running = True
         if not request.receive():
-            await exchange.refuse()
+            await exchange.reject()
             return
         try:
             await self._app(scope, receive, exchange.send)
@@ -143,46 +140,23 @@ def _value(headers: RawHeaders, wanted: bytes) -> bytes:
     return next((value for name, value in headers if name.lower() == wanted), b"")
 
 
-class _HttpExchange:
-    """An HTTP request and its answer."""
+class _HttpExchange(Exchange):
+    """A request and its answer, as ASGI has them."""
 
-    __slots__ = (
-        "_code",
-        "_request",
-        "_request_body",
-        "_request_headers",
-        "_response_body",
-        "_response_headers",
-        "_rules",
-        "_send",
-    )
+    __slots__ = ("_code", "_send")
 
-    def __init__(
-        self,
-        request: AuditedRequest,
-        headers: RawHeaders,
-        send: Send,
-        rules: BodyRules,
-    ) -> None:
-        self._request = request
+    def __init__(self, request: AuditedRequest, rules: BodyRules, send: Send) -> None:
+        super().__init__(request, rules)
         self._send = send
-        self._rules = rules
         self._code = 0
-        self._request_headers = headers
-        self._request_body: Body | None = None
-        self._response_headers: RawHeaders = ()
-        self._response_body: Body | None = None
 
-    def watch(self, receive: Receive) -> Receive:
-        """Return what the application receives by: another only to keep the body.
-
-        A server answers ``Expect: 100-continue`` when the body is first asked for, so
-        nothing is asked for here that the application doesn't want.
-        """
-        request = self._request
-        if not request.wants_request_object or not self._rules.allow(request):
+    def watch_receive(self, headers: RawHeaders, receive: Receive) -> Receive:
+        """Return what the application receives by: another only to keep the body."""
+        if not self.request.wants_request_object:
             return receive
-        body = self._request_body = Body(self._rules.max_bytes)
+        body = self.watch(*_kind_of_body(headers))
+        if body is None:
+            return receive
 
         async def receive_and_keep() -> Message:
             message = await receive()
@@ -198,41 +172,29 @@ class _HttpExchange:
         """Pass on a message of the application, having recorded what it means."""
         kind = message["type"]
         if kind == "http.response.start":
-            message = self._start(message)
+            headers = _with_audit_id(message.get("headers", ()), self.request.audit_id)
+            self._code = message["status"]
+            self.start(self._code, *_kind_of_body(headers))
+            message = {**message, "headers": headers}
         elif kind == "http.response.body":
-            if self._response_body is not None:
-                self._response_body.add(message.get("body", b""))
+            body = message.get("body", b"")
+            self.pass_on(body)
             if not message.get("more_body", False):
-                self._end(message)
+                self._end(body)
         elif kind == "http.response.pathsend":
-            self._end(message)
+            self._end(b"")
         return self._send(message)
 
-    def _start(self, message: Message) -> Message:
-        request = self._request
-        headers = _with_audit_id(message.get("headers", ()), request.audit_id)
-        self._code = message["status"]
-        if request.is_enabled:
-            self._response_headers = headers
-            if _value(headers, b"content-type").startswith(_EVENT_STREAM):
-                request.long_running = True
-            request.start_response(self._code)
-            if request.wants_response_object and self._rules.allow(request):
-                self._response_body = Body(self._rules.max_bytes)
-        return {**message, "headers": headers}
-
-    def _end(self, message: Message) -> None:
-        if self._response_body is not None:
-            self._response_body.end()
-        elif message.get("body", b"").startswith(_STATUS_START):
-            self._request.record_response_object(message["body"])
-        # Who answers for an exception in the application does it before it gets here.
+    def _end(self, last_chunk: bytes) -> None:
+        if last_chunk.startswith(STATUS_START):
+            self.request.record_response_object(last_chunk)
+        # Who answers for an exception of the application does it before that gets here.
         if self._code < SERVER_ERROR:
             self.finish()
 
-    async def refuse(self) -> None:
+    async def reject(self) -> None:
         """Answer in the application's stead."""
-        headers = _with_audit_id(REJECTION_HEADERS, self._request.audit_id)
+        headers = _with_audit_id(REJECTION_HEADERS, self.request.audit_id)
         start = {
             "type": "http.response.start",
             "status": REJECTION_CODE,
@@ -240,31 +202,6 @@ class _HttpExchange:
         }
         await self._send(start)
         await self._send({"type": "http.response.body", "body": REJECTION_BODY})
-
-    def finish(self) -> None:
-        """Record that the answer is given, if that isn't done by now."""
-        if not self._request.is_over:
-            self._record_bodies()
-            self._request.complete()
-
-    def fail(self, error: BaseException) -> None:
-        """Record that *error* came out of the application."""
-        if self._request.is_over:
-            return
-        self._record_bodies()
-        if is_disconnect(error):
-            self._request.complete()
-        else:
-            self._request.panic(error)
-
-    def _record_bodies(self) -> None:
-        request = self._request
-        if self._request_body is not None and not request.long_running:
-            kind = _kind_of_body(self._request_headers)
-            record_request_body(request, self._request_body, *kind)
-        if self._response_body is not None:
-            kind = _kind_of_body(self._response_headers)
-            record_response_body(request, self._response_body, *kind)
 
 
 class _WebSocketExchange:
@@ -294,7 +231,7 @@ class _WebSocketExchange:
             message = {**message, "headers": headers}
         return self._send(message)
 
-    async def refuse(self) -> None:
+    async def reject(self) -> None:
         """Answer in the application's stead."""
         await self._send({"type": "websocket.close", "code": INTERNAL_ERROR})
 
