@@ -249,9 +249,11 @@ def _number(value: float) -> str:
 
 
 class Collector:
-    """Gives the metrics to a registry of prometheus_client::
+    """Gives the metrics to a registry of prometheus_client.
 
-    REGISTRY.register(Collector(auditor, {"audit": writer}))
+    ::
+
+        REGISTRY.register(Collector(auditor, {"audit": writer}))
     """
 
     def __init__(
