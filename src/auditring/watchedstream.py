@@ -11,7 +11,7 @@ __all__ = ["WatchedStream"]
 class WatchedStream:
     """Reads from a stream of bytes, and tells a `Body` what it read.
 
-    Whatever else the stream can do, this can.
+    It can do what PEP 3333 asks of a stream, and nothing that would get past it.
     """
 
     def __init__(self, stream: Any, body: Body, length: int | None = None) -> None:  # noqa: ANN401
@@ -33,7 +33,7 @@ class WatchedStream:
 
     def readline(self, size: int | None = -1, /) -> bytes:
         """Read a line, or *size* bytes of it."""
-        return self._keep(self._stream.readline(size), False, size)
+        return self._keep(self._stream.readline(size), False, None)
 
     def readlines(self, hint: int = -1, /) -> list[bytes]:
         """Read lines, about *hint* bytes of them."""
@@ -45,13 +45,20 @@ class WatchedStream:
             yield self._keep(line, False, None)
         self._body.end()
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
-        return getattr(self._stream, name)
+    def close(self) -> None:
+        """Close the stream, if it can be closed."""
+        close = getattr(self._stream, "close", None)
+        if close is not None:
+            close()
 
     def _keep(self, data: bytes, is_all: bool, size: int | None) -> bytes:
         self._body.add(data)
         if self._bytes_left is not None:
             self._bytes_left -= len(data)
-        if is_all or self._bytes_left == 0 or (not data and size != 0):
+            is_end = self._bytes_left <= 0
+        else:
+            # Of whom nobody knows the length, a file's read is short at its end.
+            is_end = not data if size is None or size < 0 else len(data) < size
+        if is_all or is_end:
             self._body.end()
         return data

@@ -202,7 +202,11 @@ class _DjangoExchange(Exchange):
         stream = getattr(request, "_stream", None)
         if body is not None and stream is not None:
             # Django has no other place that all who read a body come through.
-            setattr(request, "_stream", WatchedStream(stream, body))  # noqa: B010
+            length = meta.get("CONTENT_LENGTH") or ""
+            watched = WatchedStream(
+                stream, body, int(length) if length.isdecimal() else None
+            )
+            setattr(request, "_stream", watched)  # noqa: B010
 
     def reject(self) -> HttpResponse:
         """Answer in the view's stead."""
