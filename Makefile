@@ -63,6 +63,7 @@ conformance: $(BIN)/.installed
 bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
+	$(BIN)/python bench/bench_encode.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000

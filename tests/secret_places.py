@@ -146,6 +146,16 @@ ANY_TEXT: dict[str, Place] = {
     "a watch event of another resource": lambda s: response(
         {"type": "MODIFIED", "object": secret(s)}, CONFIG
     ),
+    "a row that is no object": lambda s: response({"kind": "Table", "rows": [s]}),
+    "a cell that is no string": lambda s: response(
+        {"kind": "Table", "rows": [{"cells": [{"x": s}]}]}
+    ),
+    "an object of an event that is none": lambda s: response(
+        {"type": "ADDED", "object": s}
+    ),
+    "an item with a name that tells": lambda s: response(
+        {"items": [[{"tokens": [s]}]]}, PODS
+    ),
     "a merge patch": lambda s: request({"data": {"p": s}}, verb="patch"),
     "a strategic merge patch": lambda s: request(
         {"stringData": {"$patch": "replace", "p": s}}, verb="patch"
@@ -245,7 +255,7 @@ ANY_TEXT: dict[str, Place] = {
     ),
     "too deep to look": lambda s: Event(
         object_ref=PODS,
-        request_object=b'{"token":' * 1 + b'{"a":' * 500 + body(s) + b"}" * 501,
+        request_object=b'{"a":' * 500 + body({"password": s}) + b"}" * 500,
     ),
     "an error message": failure,
     "an error message about a token": lambda s: failure(s, REVIEWS),

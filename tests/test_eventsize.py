@@ -108,11 +108,11 @@ def test_long_lists_and_maps_lose_items() -> None:
 
 
 def test_the_worst_of_events_fits_the_smallest_limit() -> None:
-    bad = "\x00" * 3000
-    strings = (bad,) * 50
-    user = UserInfo(bad, bad, strings, {f"{i}{bad}": strings for i in range(50)})
+    bad = "\x00" * 500
+    strings = (bad,) * 20
+    user = UserInfo(bad, bad, strings, {f"{i}{bad}": strings for i in range(20)})
     names = ("resource", "namespace", "name", "uid", "api_group", "api_version")
-    causes = (StatusCause(reason=bad, message=bad, field=bad),) * 50
+    causes = (StatusCause(reason=bad, message=bad, field=bad),) * 20
     details = StatusDetails(name=bad, group=bad, kind=bad, uid=bad, causes=causes)
     event = Event(
         level=bad,
@@ -128,7 +128,7 @@ def test_the_worst_of_events_fits_the_smallest_limit() -> None:
         response_status=Status(status=bad, message=bad, reason=bad, details=details),
         request_object=MANAGED,
         response_object=BIG,
-        annotations={f"{i}{bad}": bad for i in range(50)},
+        annotations={f"{i}{bad}": bad for i in range(20)},
     )
 
     members = members_of(event, MIN_EVENT_BYTES)

@@ -21,7 +21,7 @@ PYTHON_SHELVES = [
     {"coerce"},
     {"_writer"},
     # 2: events
-    {"_rawjson", "microtime"},
+    {"_rawjson", "_secretsigns", "microtime"},
     {"rawjson"},
     {"typedjson"},
     {"status"},
@@ -43,7 +43,8 @@ PYTHON_SHELVES = [
     {"packing", "space"},
     {"stats"},
     {"policy", "encode", "managedfields", "payload", "mill", "follow", "verify"},
-    {"truncation", "masks", "secrettext", "redactionrules"},
+    {"secrettext"},
+    {"truncation", "stageevent", "echoes", "masks", "redactionrules"},
     {"redactedbody"},
     {"redact"},
     {"eventsize", "recordedlog", "requestlines"},

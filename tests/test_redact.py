@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from secret_places import (
     ANY_TEXT,
@@ -81,6 +81,7 @@ def assert_hidden(canary: str, event: Event) -> None:
 
 
 @pytest.mark.parametrize("place", ANY_TEXT.values(), ids=ANY_TEXT)
+@settings(max_examples=30)
 @given(canary=ODD_CANARIES, redactor=REDACTORS)
 def test_a_planted_secret_reaches_no_output(
     place: Place, canary: str, redactor: Redactor
@@ -91,6 +92,7 @@ def test_a_planted_secret_reaches_no_output(
 
 
 @pytest.mark.parametrize("place", WORDS.values(), ids=WORDS)
+@settings(max_examples=30)
 @given(canary=CANARIES, redactor=REDACTORS)
 def test_a_planted_word_reaches_no_output(
     place: Place, canary: str, redactor: Redactor
@@ -241,6 +243,26 @@ def test_harmless_messages_about_secrets_stay(message: str) -> None:
     redacted = Redactor().redact(event)
 
     assert redacted == event
+
+
+def test_an_echo_is_found_among_the_secrets_of_a_long_list() -> None:
+    items = [{"data": {"p": f"secret number {i}"}} for i in range(3000)]
+    copy = {"metadata": {"labels": {"a": "secret number 77", "b": "a Zq000077word"}}}
+    words = [{"data": {"p": f"Zq{i:06}word"}} for i in range(3000)]
+    event = Event(
+        object_ref=SECRETS,
+        response_object=body({"items": [*items, *words, copy]}),
+        user_agent="agent of secret number 1234",
+        annotations={"authorization.k8s.io/reason": "see Zq000123word, there"},
+    )
+
+    redacted = Redactor().redact(event)
+
+    labels = json.loads(redacted.response_object or b"")["items"][-1]["metadata"]
+    assert labels["labels"] == {"a": REDACTED, "b": f"a {REDACTED}"}
+    assert redacted.user_agent == f"agent of {REDACTED}"
+    reason = redacted.annotations["authorization.k8s.io/reason"]
+    assert reason == f"see {REDACTED}, there"
 
 
 def test_equal_secrets_look_alike_with_a_key_and_only_then() -> None:

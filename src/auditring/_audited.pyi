@@ -5,7 +5,7 @@ from typing import Any, Self, final
 from .attributes import Attributes
 from .backend import Backend
 from .decisions import Decision
-from .event import AuthenticationMetadata, Event, Level, UserInfo
+from .event import Event, Level, UserInfo
 from .losses import Losses
 from .status import Status
 
@@ -17,23 +17,6 @@ def begin_request(
     outlet: Outlet,
     received_ns: int | None,
 ) -> AuditedRequest: ...
-
-@final
-class Moment:
-    microseconds: int
-    def __new__(cls, microseconds: int) -> Self: ...
-
-@final
-class Reference:
-    resource: str
-    namespace: str
-    name: str
-    uid: str
-    api_group: str
-    api_version: str
-    resource_version: str
-    subresource: str
-
 @final
 class Tally:
     refused: int
@@ -57,23 +40,10 @@ class Outlet:
 @final
 class AuditedRequest:
     attributes: Attributes
-    decision: Decision
+    decision: Decision | None
     level: Level
     audit_id: str
     stage: str
-    request_uri: str
-    verb: str
-    user: UserInfo
-    impersonated_user: UserInfo | None
-    authentication_metadata: AuthenticationMetadata | None
-    source_ips: tuple[str, ...]
-    user_agent: str
-    object_ref: Reference | None
-    response_status: Status | None
-    request_object: bytes | None
-    response_object: bytes | None
-    request_received_timestamp: Moment
-    stage_timestamp: Moment
     annotations: Mapping[str, str]
     is_enabled: bool
     is_refused: bool

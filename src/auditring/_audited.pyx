@@ -1,4 +1,4 @@
-"""One request's life: the event that grows with it, and the stages that it goes out at.
+"""One request's life: what is known of it, and the stages that it goes out at.
 
 Compiled because every request pays for it. What happens when is Kubernetes' own order;
 the cases of tests/conformance_kinds/stage.py hold it to that.
@@ -8,30 +8,23 @@ cimport cython
 from libc.stdint cimport int64_t
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
+from dataclasses import replace
+
 import orjson
 
 from . import rawjson
 from .encode import json_line
 from .errors import RefusedError
-from .event import (
-    AuthenticationMetadata,
-    Event,
-    Level,
-    ObjectReference,
-    Stage,
-    UserInfo,
-)
+from .event import AuthenticationMetadata, Event, Level, ObjectReference, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
-from .microtime import MicroTime
+from .stageevent import stage_event, stage_line
 from .status import STATUS, Status
 from .typedjson import MismatchError
 
 cdef enum:
-    SWITCHING_PROTOCOLS = 101
-    STATUS_MIN = 100
-    STATUS_MAX = 600
     SERVER_ERROR = 500
+    NS_PER_S = 1000000000
 
 cdef object NONE = Level.NONE
 cdef object REQUEST = Level.REQUEST
@@ -48,34 +41,10 @@ cdef tuple TARGET_NOTES = (
     ("auditring.io/project", "project"),
 )
 
-cdef object NOBODY = UserInfo()
 cdef dict NO_ANNOTATIONS = {}  # never written to
 cdef object CLOSED_EARLY = Status(
     code=200, status="Success", message="Connection closed early"
 )
-cdef tuple STATUS_BY_CODE = tuple(Status(code=code) for code in range(STATUS_MAX))
-
-
-cdef int64_t _now_us() noexcept:
-    cdef timespec now
-    clock_gettime(CLOCK_REALTIME, &now)
-    return <int64_t> now.tv_sec * 1000000 + now.tv_nsec // 1000
-
-
-cdef object _status_of_code(code):
-    if STATUS_MIN <= code < STATUS_MAX:
-        return STATUS_BY_CODE[code]
-    return Status(code=code)
-
-
-cdef object _with_code(status, code):
-    return Status(
-        code=code,
-        status=status.status,
-        message=status.message,
-        reason=status.reason,
-        details=status.details,
-    )
 
 
 cdef object _status_in(bytes body):
@@ -89,7 +58,7 @@ cdef object _status_in(bytes body):
     # Without a version where the request's path has none.
     if status.kind != "Status" or status.api_version not in ("", "v1"):
         return None
-    return _with_code(status, status.code)
+    return status
 
 
 cdef bytes _as_json(body):
@@ -110,60 +79,11 @@ def panic_message(value):
 
 
 @cython.final
-cdef class Moment:
-    """An instant, before it is a `MicroTime`."""
-
-    cdef readonly int64_t microseconds
-
-    def __cinit__(self, int64_t microseconds):
-        self.microseconds = microseconds
-
-
-@cython.final
-cdef class Reference:
-    """An object reference while members of it may still turn up."""
-
-    cdef readonly object resource, namespace, name, uid
-    cdef readonly object api_group, api_version, resource_version, subresource
-
-    cdef object freeze(self):
-        return ObjectReference(
-            resource=self.resource,
-            namespace=self.namespace,
-            name=self.name,
-            uid=self.uid,
-            api_group=self.api_group,
-            api_version=self.api_version,
-            resource_version=self.resource_version,
-            subresource=self.subresource,
-        )
-
-
-cdef Reference _reference_of(attributes):
-    cdef Reference reference = Reference.__new__(Reference)
-    if attributes is None:
-        reference.resource = reference.namespace = reference.name = ""
-        reference.api_group = reference.api_version = reference.subresource = ""
-    else:
-        reference.resource = attributes.resource
-        reference.namespace = attributes.namespace
-        reference.name = attributes.name
-        reference.api_group = attributes.api_group
-        reference.api_version = attributes.api_version
-        reference.subresource = attributes.subresource
-    reference.uid = reference.resource_version = ""
-    return reference
-
-
-@cython.final
 cdef class Tally:
     """What the requests of an auditor came to, of all threads.
 
     The interpreter's lock makes each addition whole.
     """
-
-    cdef readonly int64_t refused, annotation_conflicts
-    cdef readonly dict requests, events  # by level
 
     def __cinit__(self):
         self.requests = dict.fromkeys(Level, 0)
@@ -173,11 +93,6 @@ cdef class Tally:
 @cython.final
 cdef class Outlet:
     """Where the events of an auditor go, and how."""
-
-    cdef tuple backends
-    cdef object redact, clock_ns, losses
-    cdef bint adds_latency
-    cdef Tally tally
 
     def __cinit__(
         self,
@@ -195,17 +110,20 @@ cdef class Outlet:
         self.clock_ns = clock_ns
         self.adds_latency = adds_latency
 
-    cdef int64_t now_us(self) except -1:
-        if self.clock_ns is None:
-            return _now_us()
-        return self.clock_ns() // 1000
+    cdef int64_t now_ns(self) except -1:
+        cdef timespec now
+        if self.clock_ns is not None:
+            return self.clock_ns()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
 
     cdef bint send(self, request) except -1:
         """Hand the event of *request* to every backend; False if one refuses it."""
         cdef bint is_taken = True
+        cdef tuple events = (request,)
         for backend in self.backends:
             try:
-                if not backend.process((request,)):
+                if not backend.process(events):
                     is_taken = False
             except Exception as error:
                 # A backend that breaks its promise; the others have a right to theirs.
@@ -218,24 +136,24 @@ cdef class AuditedRequest:
     """A request from its arrival to its end, as an `Auditor` begins it.
 
     Methods are called in the order of its life; those that come too late, or of a
-    request that isn't recorded, do nothing. It carries the members of an `Event`, as
-    they are known by now.
+    request that isn't recorded, do nothing.
 
     Thread-safety: one thread at a time.
-    """
 
-    cdef readonly object attributes, decision
-    cdef readonly object level, audit_id, stage, request_uri, verb
-    cdef readonly object user, impersonated_user, authentication_metadata
-    cdef readonly object source_ips, user_agent, object_ref, response_status
-    cdef readonly object request_object, response_object
-    cdef readonly object request_received_timestamp, stage_timestamp
-    cdef readonly dict annotations
-    cdef readonly bint is_enabled, is_refused, is_over, has_started
-    cdef public bint long_running
-    cdef object _omit_stages, _error, _latencies, _event
-    cdef Outlet _outlet
-    cdef bytes _line
+    Attributes:
+        attributes: What was known when it came.
+        decision: What the policy says of it; None if there is none.
+        level: How much is recorded.
+        audit_id: The same in all its events.
+        stage: The stage that it's at; empty before the first.
+        annotations: Those that it has by now.
+        is_enabled: Whether it is recorded.
+        is_refused: Whether it must not be carried out; see `receive`.
+        is_over: Whether its last event is out.
+        has_started: Whether its answer has begun.
+        long_running: Whether it has an event of ResponseStarted. May be set before
+            the answer begins, by whoever knows more than its path says.
+    """
 
     # What goes out.
 
@@ -247,55 +165,63 @@ cdef class AuditedRequest:
         self._line = None
         self._event = None
         if stage is REQUEST_RECEIVED:
-            self.stage_timestamp = self.request_received_timestamp
+            self._stage_ns = self._received_ns
         else:
-            self.stage_timestamp = Moment.__new__(Moment, self._outlet.now_us())
+            self._stage_ns = self._outlet.now_ns()
         self._outlet.tally.events[self.level] += 1
         return self._outlet.send(self)
 
     @property
     def event(self):
         """The event of the stage that the request is at."""
-        if self._event is None:
-            reference = self.object_ref
-            event = Event(
-                level=self.level,
-                audit_id=self.audit_id,
-                stage=self.stage,
-                request_uri=self.request_uri,
-                verb=self.verb,
-                user=self.user,
-                impersonated_user=self.impersonated_user,
-                authentication_metadata=self.authentication_metadata,
-                source_ips=self.source_ips,
-                user_agent=self.user_agent,
-                object_ref=(
-                    None if reference is None else (<Reference> reference).freeze()
-                ),
-                response_status=self.response_status,
-                request_object=self.request_object,
-                response_object=self.response_object,
-                request_received_timestamp=MicroTime(
-                    self.request_received_timestamp.microseconds
-                ),
-                stage_timestamp=MicroTime(self.stage_timestamp.microseconds),
-                annotations=dict(self.annotations),
+        if self._event is not None:
+            return self._event
+        event = stage_event(
+            self.attributes,
+            self.level,
+            self.stage,
+            self._received_ns,
+            self._stage_ns,
+            self._code,
+            dict(self.annotations),
+        )
+        if not self._is_plain:
+            event = replace(
+                event,
+                user=self._user or event.user,
+                impersonated_user=self._impersonated,
+                authentication_metadata=self._authentication,
+                object_ref=self._reference or event.object_ref,
+                response_status=self._status or event.response_status,
+                request_object=self._request_object,
+                response_object=self._response_object,
             )
-            redact = self._outlet.redact
-            self._event = event if redact is None else redact(event)
+        redact = self._outlet.redact
+        self._event = event if redact is None else redact(event)
         return self._event
 
     @property
     def line(self):
         """That event as a line of JSON; made once for all backends."""
-        if self._line is None:
-            secret = self._outlet.redact is not None
-            self._line = json_line(self.event if secret else self)
+        if self._line is not None:
+            return self._line
+        if self._is_plain and self._outlet.redact is None:
+            self._line = stage_line(
+                self.attributes,
+                self.level,
+                self.stage,
+                self._received_ns,
+                self._stage_ns,
+                self._code,
+                self.annotations,
+            )
+        else:
+            self._line = json_line(self.event)
         return self._line
 
     # The stages.
 
-    def receive(self):
+    cpdef bint receive(self) except -1:
         """Record that the request is there, before anybody answers it.
 
         Returns:
@@ -309,7 +235,7 @@ cdef class AuditedRequest:
         self._outlet.tally.refused += 1
         return False
 
-    def start_response(self, code):
+    cpdef start_response(self, code):
         """Record that the answer begins; only the first time counts.
 
         Args:
@@ -318,15 +244,19 @@ cdef class AuditedRequest:
         if not self.is_enabled or self.has_started or self.is_over:
             return
         self.has_started = True
-        status = self.response_status
-        if status is None:
-            self.response_status = _status_of_code(code)
-        elif status.code != code:
-            self.response_status = _with_code(status, code)
+        self._code = code
+        if self._status is not None:
+            self._status = replace(self._status, code=code)
         if self.long_running:
             self._emit(RESPONSE_STARTED)
 
-    def complete(self):
+    cdef int _set_status(self, status) except -1:
+        self._status = status
+        self._code = status.code
+        self._is_plain = False
+        return 0
+
+    cpdef complete(self):
         """Record that the answer is given, and end.
 
         Where the handler raised, as `note_error` heard, and was answered for with a
@@ -334,13 +264,12 @@ cdef class AuditedRequest:
         """
         if not self.is_enabled or self.is_over:
             return
-        if self._error is not None and (
-            self.response_status is None or self.response_status.code >= SERVER_ERROR
-        ):
-            self.panic(self._error)
-            return
-        if self.response_status is None:
-            self.response_status = CLOSED_EARLY
+        if self._error is not None:
+            if self._code is None or self._code >= SERVER_ERROR:
+                self.panic(self._error)
+                return
+        if self._code is None:
+            self._set_status(CLOSED_EARLY)
             if self.long_running:
                 self._emit(RESPONSE_STARTED)
         if self._outlet.adds_latency:
@@ -348,15 +277,17 @@ cdef class AuditedRequest:
         self._emit(RESPONSE_COMPLETE)
         self.is_over = True
 
-    def panic(self, value):
+    cpdef panic(self, value):
         """Record that the handler raised *value* instead of answering, and end."""
         if not self.is_enabled or self.is_over:
             return
-        self.response_status = Status(
-            code=SERVER_ERROR,
-            status="Failure",
-            reason="InternalError",
-            message=panic_message(value),
+        self._set_status(
+            Status(
+                code=SERVER_ERROR,
+                status="Failure",
+                reason="InternalError",
+                message=panic_message(value),
+            )
         )
         self._emit(PANIC)
         self.is_over = True
@@ -372,9 +303,9 @@ cdef class AuditedRequest:
         """
         if not self.is_enabled or self.is_over:
             return
-        self.response_status = _with_code(status, status.code)
+        self._set_status(status)
         if body is not None and self.wants_response_object:
-            self.response_object = _as_json(body)
+            self._response_object = _as_json(body)
         self._emit(RESPONSE_STARTED)
         self.is_over = True
 
@@ -413,14 +344,16 @@ cdef class AuditedRequest:
         if self.wants_request_object:
             if self.decision.omit_managed_fields:
                 text = without_managed_fields(text)
-            self.request_object = text
+            self._request_object = text
+            self._is_plain = False
 
     def record_patch(self, bytes body not None):
         """Take the patch that the request brought, as it was sent."""
         if self.wants_request_object:
-            self.request_object = body
+            self._request_object = body
+            self._is_plain = False
 
-    def record_response_object(self, body):
+    cpdef record_response_object(self, body):
         """Take the object of the answer; before `start_response`, if there is one.
 
         A Status tells more than the code, at every level.
@@ -433,42 +366,58 @@ cdef class AuditedRequest:
         text = _as_json(body)
         status = _status_in(text)
         if status is not None:
-            if self.has_started:
-                status = _with_code(status, self.response_status.code)
-            self.response_status = status
+            self._set_status(
+                Status(
+                    code=self._code if self.has_started else status.code,
+                    status=status.status,
+                    message=status.message,
+                    reason=status.reason,
+                    details=status.details,
+                )
+            )
         if self.wants_response_object:
             if self.decision.omit_managed_fields:
                 text = without_managed_fields(text)
-            self.response_object = text
+            self._response_object = text
+            self._is_plain = False
 
     def fill_object_ref(
         self, *, namespace="", name="", uid="", resource_version=""
     ):
         """Add to the object reference what it lacks; what it has, stays."""
-        cdef Reference reference
         if not self.is_enabled or self.is_over:
             return
-        if self.object_ref is None:
-            self.object_ref = _reference_of(None)
-        reference = self.object_ref
-        reference.namespace = reference.namespace or namespace
-        reference.name = reference.name or name
-        reference.uid = reference.uid or uid
-        reference.resource_version = reference.resource_version or resource_version
+        known = self._reference
+        if known is None:
+            attributes = self.attributes
+            known = ObjectReference(
+                resource=attributes.resource,
+                namespace=attributes.namespace,
+                name=attributes.name,
+                api_group=attributes.api_group,
+                api_version=attributes.api_version,
+                subresource=attributes.subresource,
+            )
+        self._reference = replace(
+            known,
+            namespace=known.namespace or namespace,
+            name=known.name or name,
+            uid=known.uid or uid,
+            resource_version=known.resource_version or resource_version,
+        )
+        self._is_plain = False
 
     cdef int _fill_reference(self, bytes text) except -1:
-        if self.object_ref is None:
-            self.object_ref = _reference_of(None)
-        if b'metadata' not in text:
-            return 0
-        try:
-            body = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return 0
+        body = None
+        if b"metadata" in text:
+            try:
+                body = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                pass
         metadata = body.get("metadata") if isinstance(body, dict) else None
         # The metadata of a list is of another kind, and says nothing of an object.
         if not isinstance(metadata, dict) or "items" in body:
-            return 0
+            metadata = {}
         members = ("namespace", "name", "uid", "resourceVersion")
         found = [metadata.get(member) for member in members]
         texts = [value if isinstance(value, str) else "" for value in found]
@@ -499,11 +448,12 @@ cdef class AuditedRequest:
         """
         if not self.is_enabled or self.is_over:
             return
-        self.impersonated_user = user
+        self._impersonated = user
         if constraint:
-            self.authentication_metadata = AuthenticationMetadata(
+            self._authentication = AuthenticationMetadata(
                 impersonation_constraint=constraint
             )
+        self._is_plain = False
 
     def identify(self, user):
         """Record who the user is, where that turns up in the handler only.
@@ -511,7 +461,8 @@ cdef class AuditedRequest:
         The decision stays as it was.
         """
         if self.is_enabled and not self.is_over:
-            self.user = user
+            self._user = user
+            self._is_plain = False
 
     def add_latency(self, part, int64_t ns):
         """Add to the time that a *part* of the handling took; see `Auditor`."""
@@ -520,8 +471,7 @@ cdef class AuditedRequest:
         self._latencies[part] = self._latencies.get(part, 0) + ns
 
     cdef int _add_latencies(self) except -1:
-        cdef Moment received = self.request_received_timestamp
-        total_ns = (self._outlet.now_us() - received.microseconds) * 1000
+        total_ns = self._outlet.now_ns() - self._received_ns
         found = latency_annotations(total_ns, self._latencies or {})
         for key, value in found.items():
             self.annotate(key, value)
@@ -554,37 +504,28 @@ def unrecorded_request(attributes):
     request.level = NONE
     request.audit_id = attributes.audit_id
     request.annotations = NO_ANNOTATIONS
+    request.stage = ""
     return request
 
 
 def begin_request(attributes, decision, Outlet outlet not None, received_ns):
     """Return a request that was decided on, for `Auditor.begin`."""
     cdef AuditedRequest request = unrecorded_request(attributes)
-    cdef int64_t received_us
     level = decision.level
     outlet.tally.requests[level] += 1
+    request.decision = decision
     if level is NONE:
         return request
     request.level = level
-    request.decision = decision
     request._outlet = outlet
     request._omit_stages = decision.omit_stages
+    request._is_plain = True
     request.is_enabled = True
-    request.stage = ""
-    request.request_uri = attributes.request_uri
-    request.verb = attributes.verb
-    user = attributes.user
-    request.user = NOBODY if user is None else user
-    request.source_ips = attributes.source_ips
-    request.user_agent = attributes.user_agent
     request.long_running = attributes.long_running
-    if attributes.is_resource_request:
-        request.object_ref = _reference_of(attributes)
     if attributes.request_target:
         for key, name in TARGET_NOTES:
             value = getattr(attributes, name)
             if value:
                 request.annotate(key, str(value))
-    received_us = outlet.now_us() if received_ns is None else received_ns // 1000
-    request.request_received_timestamp = Moment.__new__(Moment, received_us)
+    request._received_ns = outlet.now_ns() if received_ns is None else received_ns
     return request

@@ -1,5 +1,6 @@
 from collections.abc import Mapping
 
+from .attributes import Attributes
 from .event import Event
 
 def event_line(
@@ -8,4 +9,13 @@ def event_line(
     request: bytes | None,
     response: bytes | None,
     annotations: Mapping[str, str],
+) -> bytes: ...
+def stage_line(
+    attributes: Attributes,
+    level: str,
+    stage: str,
+    received_ns: int,
+    stage_ns: int,
+    code: int | None = None,
+    annotations: Mapping[str, str] | None = None,
 ) -> bytes: ...

@@ -3,6 +3,7 @@
 Kubernetes' own way is `truncation`, which drops what it can't make small enough.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
@@ -36,6 +37,8 @@ SHORTENED = "auditring.io/shortened"
 _CUT = "...TRUNCATED"
 # Strings keep so many bytes, and lists and maps so many items: tried in this order.
 _CUTS = ((4096, 1000), (1024, 100), (256, 20), (64, 5))
+# Of a string's JSON: not half an escape at its end.
+_WHOLE_CHARACTERS = re.compile(rb"(?:[^\\]|\\[^u]|\\u[0-9a-f]{4})*+")
 
 T = TypeVar("T")
 
@@ -139,11 +142,10 @@ def _cut(value: T, string_bytes: int, item_count: int) -> T:
 
 def _cut_string(string: str, max_bytes: int) -> str:
     """Cut *string* to so many bytes of JSON, quotes and the note aside."""
-    if len(string) * 6 <= max_bytes or len(rawjson.quote(string)) - 2 <= max_bytes:
+    quoted = rawjson.quote(string)[1:-1]
+    if len(quoted) <= max_bytes:
         return string
-    size = 0
-    for index, character in enumerate(string):
-        size += len(rawjson.quote(character)) - 2
-        if size > max_bytes:
-            return string[:index] + _CUT
-    return string
+    start = quoted[:max_bytes].decode(errors="ignore").encode()
+    whole = _WHOLE_CHARACTERS.match(start)
+    kept = whole.group() if whole else b""
+    return rawjson.unquote(b'"' + kept + b'"') + _CUT

@@ -6,25 +6,21 @@ message about a Secret, it masks. What it masked in one place of an event it mas
 all others, too.
 """
 
-import base64
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import quote, unquote_plus
 
 from . import rawjson
+from .echoes import Echoes
 from .event import Event, ObjectReference, UserInfo
 from .masks import Mask
 from .redactedbody import BodyRedaction
 from .redactionrules import DEFAULT_RULES, RedactionRule, Scope, scope_of
-from .secrettext import is_secret_name, may_hold_secret, scrub_text, scrub_uri
+from .secrettext import is_secret_name, has_sign, scrub_text, scrub_uri
 from .status import Status
 
 __all__ = ["DEFAULT_RULES", "RedactionRule", "Redactor"]
 
-# A shorter secret isn't looked for elsewhere: too many other things are called so.
-_ECHO_MIN_CHARS = 8
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 # Annotations whose values don't come from an object.
 _SAFE_ANNOTATIONS = (
     *("authorization.k8s.io/", "audit.k8s.io/", "k8s.io/", "apiserver.latency.k8s.io/"),
@@ -63,7 +59,7 @@ class Redactor:
         self._env_values = env_values
         self._scopes: dict[str, Scope] = {}
         kinds = {kind.encode() for rule in self._rules for kind in rule.kinds}
-        self._kinds = tuple(kind for kind in kinds if not may_hold_secret(kind))
+        self._kinds = tuple(kind for kind in kinds if not has_sign(kind))
 
     def redact(self, event: Event) -> Event:
         """Return *event* without secrets; the same one if it has none."""
@@ -87,7 +83,7 @@ class Redactor:
             response_object=self._redact_body(event.response_object, bodies),
             annotations=_redact_annotations(event.annotations, bodies),
         )
-        echoes = self._echoes(bodies.secrets)
+        echoes = Echoes(bodies.secrets, self._mask)
         if echoes:
             redacted = _without_echoes(redacted, echoes)
         return event if redacted == event else redacted
@@ -101,7 +97,7 @@ class Redactor:
         return bodies.redact(body)
 
     def _is_suspect(self, body: bytes) -> bool:
-        return may_hold_secret(body) or any(kind in body for kind in self._kinds)
+        return has_sign(body) or any(kind in body for kind in self._kinds)
 
     def _scope_of(self, reference: ObjectReference | None) -> Scope:
         if reference is None:
@@ -117,18 +113,6 @@ class Redactor:
             if rules:
                 self._scopes[kind] = scope
         return scope
-
-    def _echoes(self, secrets: set[str]) -> dict[str, str]:
-        """Return what secrets look like elsewhere, longest first, with their masks."""
-        echoes: dict[str, str] = {}
-        for secret in secrets:
-            mask = self._mask(secret)
-            data = secret.encode(errors="surrogatepass")
-            echoes[base64.b64encode(data).decode()] = mask
-            echoes[base64.urlsafe_b64encode(data).decode()] = mask
-            echoes[secret] = mask
-        long_enough = [text for text in echoes if len(text) >= _ECHO_MIN_CHARS]
-        return {text: echoes[text] for text in sorted(long_enough, key=len)[::-1]}
 
 
 def _is_compact_json(body: bytes) -> bool:
@@ -190,42 +174,28 @@ def _scrubber(bodies: BodyRedaction) -> Change:
     return lambda text: scrub_text(text, bodies.masked)
 
 
-def _without_echoes(event: Event, echoes: Mapping[str, str]) -> Event:
-    """Return *event* with every text of *echoes* in it replaced."""
-
-    def change(text: str) -> str:
-        for echo, mask in echoes.items():
-            text = text.replace(echo, mask)
-        return text
-
-    def change_body(body: bytes | None) -> bytes | None:
-        return body and _STRING.sub(change_string, body)
-
-    def change_string(match: re.Match[bytes]) -> bytes:
-        string = rawjson.unquote(match.group())
-        changed = change(string)
-        return match.group() if changed == string else rawjson.quote(changed)
-
-    def change_user(user: UserInfo) -> UserInfo:
-        extra = {
-            key: values and tuple(map(change, values))
-            for key, values in user.extra.items()
-        }
-        return replace(user, extra=extra)
-
-    status = event.response_status
+def _without_echoes(event: Event, echoes: Echoes) -> Event:
+    change, change_body = echoes.replace_in, echoes.replace_in_body
+    request, response = event.request_object, event.response_object
+    impersonated, status = event.impersonated_user, event.response_status
     return replace(
         event,
         request_uri=_change_query(event.request_uri, change),
-        user=change_user(event.user),
-        impersonated_user=event.impersonated_user
-        and change_user(event.impersonated_user),
+        user=_change_extra(event.user, change),
+        impersonated_user=impersonated and _change_extra(impersonated, change),
         user_agent=change(event.user_agent),
         response_status=status and _change_messages(status, change, change),
-        request_object=change_body(event.request_object),
-        response_object=change_body(event.response_object),
+        request_object=request and change_body(request),
+        response_object=response and change_body(response),
         annotations={key: change(value) for key, value in event.annotations.items()},
     )
+
+
+def _change_extra(user: UserInfo, change: Change) -> UserInfo:
+    extra = {
+        key: values and tuple(map(change, values)) for key, values in user.extra.items()
+    }
+    return replace(user, extra=extra)
 
 
 def _change_query(uri: str, change: Change) -> str:

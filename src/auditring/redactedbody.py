@@ -13,9 +13,9 @@ __all__ = ["BodyRedaction"]
 
 # What is nested deeper is masked whole.
 DEPTH_MAX = 64
-# Longer texts are taken apart at once: a look at each of their parts would be a look
-# at every byte once more.
-GLANCE_BYTES = 500
+# Longer texts are taken apart at once: a look at each of their parts is a look at every
+# byte once more.
+GLANCE_BYTES = 10_000
 
 _TABLE = "Table"
 _LAST_APPLIED = "last-applied-configuration"
@@ -151,8 +151,12 @@ class BodyRedaction:
             return self._object(text, place, is_root=True)
         if text.startswith(b"[") and _is_json_patch(text):
             return self._json_patch(text, place)
+        return self._lone(text, place)
+
+    def _lone(self, text: bytes, place: _Place) -> bytes:
+        """Redact a value where an object should be."""
+        # Nobody knows what it is, so it may be all that is sensitive of one.
         if place.is_sensitive:
-            # Nobody knows what a value is that isn't an object here.
             return self._all(text, place)
         return self._value(text, "", place)
 
@@ -250,7 +254,8 @@ class BodyRedaction:
         if change.is_status and below.is_sensitive:
             return self._status_member(name, value, below)
         if change.is_table and name == "columnDefinitions":
-            return value
+            # They are of the resource and not of an object.
+            return self._value(value, name, _Place((), depth=below.depth))
         if change.has_secret_pair and name in ("value", "values"):
             return self._all(value, below)
         return self._value(value, name, below)
@@ -261,13 +266,13 @@ class BodyRedaction:
         root = _Place(place.frames[:1], "", place.depth)
         for _, scope in kinds:
             root = root.of_kind(scope)
-        if not text.startswith(b"{"):
-            return self._all(text, root) if root.is_sensitive else text
-        return self._object(text, root, is_root=True)
+        if text.startswith(b"{"):
+            return self._object(text, root, is_root=True)
+        return self._lone(text, root)
 
     def _row(self, text: bytes, place: _Place) -> bytes:
         if not text.startswith(b"{"):
-            return text
+            return self._lone(text, place)
         pairs = []
         for key, value in rawjson.members(text):
             name = rawjson.unquote(key)
@@ -275,9 +280,13 @@ class BodyRedaction:
                 value = self._item(value, place)
             elif name == "cells" and place.is_sensitive and value.startswith(b"["):
                 # The first one is the name of the object.
-                first, *others = rawjson.elements(value) or [b'""']
-                hidden = [self._all(cell, place) for cell in others]
-                value = rawjson.array_of([first, *hidden])
+                cells = rawjson.elements(value)
+                value = rawjson.array_of(
+                    cell
+                    if index == 0 and cell.startswith(b'"')
+                    else self._all(cell, place)
+                    for index, cell in enumerate(cells)
+                )
             else:
                 value = self._value(value, name, place.below(name))
             pairs.append((key, value))

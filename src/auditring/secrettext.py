@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote, unquote, unquote_plus
 
+from ._secretsigns import KEY_WORDS, has_sign
+
 __all__ = [
+    "has_sign",
     "is_secret_name",
     "is_secret_option",
-    "may_hold_secret",
     "scrub_text",
     "scrub_uri",
 ]
@@ -18,23 +20,17 @@ __all__ = [
 MaskText = Callable[[str], str]
 
 # A name is secret-like by its last word: password, DB_PASSWORD and dbPassword are, and
-# passwordPolicy isn't. Names are compared without - _ . and in lower case.
-_LAST_WORDS = (
-    r"pass(?:word|wd|phrase)?|pwd|passwords|secret|token|credentials?|authorization"
-    r"|cookie|(?:api|access|secret|private|signing|encryption|client|tls|ca|ssh|shared)"
-    r"key(?:data)?|dockerconfigjson|dockercfg|connectionstring|kubeconfig|bearer"
+# passwordPolicy isn't. In a text the same words stand before a colon or equals sign.
+# Each of them holds one of `_secretsigns.SIGNS`.
+_JOINT = r"[-_. ]?"
+_WORDS = (
+    r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credential|authorization|cookie|bearer"
+    rf"|(?:{'|'.join(KEY_WORDS)}){_JOINT}key(?:{_JOINT}data)?|connection{_JOINT}string"
+    r"|dockerconfigjson|dockercfg|kubeconfig)s?"
 )
-_SECRET_NAME = re.compile(rf"auth|.*(?:{_LAST_WORDS})", re.DOTALL)
-_JOINTS = re.compile(r"[-_.\s]")
-
-# The same words before a colon or an equals sign.
-_WORDS_IN_TEXT = (
-    r"pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|authorization|cookie"
-    r"|(?:api|access|secret|private|signing|encryption|client|tls|ca|ssh|shared)"
-    r"[-_.]?key(?:[-_.]?data)?|connection[-_.]?string"
-)
+_SECRET_NAME = re.compile(rf".*{_WORDS}", re.DOTALL | re.IGNORECASE)
 _ASSIGNED = re.compile(
-    rf"""(?P<name>(?:{_WORDS_IN_TEXT})\\?["']?\s{{0,8}}[:=]\s{{0,8}})
+    rf"""(?P<name>{_WORDS}\\?["']?\s{{0,8}}[:=]\s{{0,8}})
     (?:
         [|>][-+0-9]{{0,2}}[ \t]{{0,8}}(?P<block>(?:\r?\n(?:[ \t]+[^\n]*|(?=\r?\n)))+)
       | (?:(?:bearer|basic|digest|negotiate)\s{{1,8}})?
@@ -43,10 +39,10 @@ _ASSIGNED = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _OPTION = re.compile(
-    rf"(?P<name>(?<!\S)--?[a-z-]{{0,40}}(?:{_WORDS_IN_TEXT})\s{{1,8}})(?P<value>[^\s-]\S*)",
+    rf"(?P<name>(?<!\S)--?[a-z-]{{0,40}}{_WORDS}\s{{1,8}})(?P<value>[^\s-]\S*)",
     re.IGNORECASE,
 )
-_WHOLE_OPTION = re.compile(rf"--?[\w-]*(?:{_WORDS_IN_TEXT})", re.IGNORECASE)
+_WHOLE_OPTION = re.compile(rf"--?[\w-]*{_WORDS}", re.IGNORECASE)
 # What is a secret by its own look, whatever stands before it.
 _SELF_EVIDENT = re.compile(
     r"""(?P<pem>-----BEGIN\ [A-Z0-9 ]{0,40}PRIVATE\ KEY-----
@@ -66,46 +62,22 @@ _USER_INFO = re.compile(
 )
 _NAMED = (_ASSIGNED, _OPTION, _SCHEME, _USER_INFO)
 
-# Without any of these in its lower case, nothing above matches a text.
-_SIGNS = (
-    *("pass", "pwd", "secret", "token", "credential", "authoriz", "cookie", "key"),
-    *("connection", "kubeconfig", "dockerc", "bearer", "basic", "eyj", "://"),
-    *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
-)
-_BOOTSTRAP_TOKEN = r"[a-z0-9]{6}\.[a-z0-9]{16}"
-_SIGN = re.compile("|".join([*map(re.escape, _SIGNS), _BOOTSTRAP_TOKEN]))
-# In a body also: a letter that is spelled as an escape, and a patch, which sets values
-# without their names.
-_BODY_SIGNS = (b"\\u", b"\\/", b'"op"', b'"auth"', *(sign.encode() for sign in _SIGNS))
-_BOOTSTRAP_TOKEN_IN_BODY = re.compile(_BOOTSTRAP_TOKEN.encode())
-
 
 def is_secret_name(name: str) -> bool:
     """Tell whether what is called *name* is secret, as ``DB_PASSWORD``."""
-    return _SECRET_NAME.fullmatch(_JOINTS.sub("", name).lower()) is not None
+    if not has_sign(name):
+        return name.lower() == "auth"
+    return _SECRET_NAME.fullmatch(name) is not None
 
 
 def is_secret_option(word: str) -> bool:
     """Tell whether *word* is an option whose value follows as a word of its own."""
-    return _WHOLE_OPTION.fullmatch(word) is not None
-
-
-def may_hold_secret(body: bytes) -> bool:
-    """Tell whether anything here could match in the JSON text *body*.
-
-    Much faster than trying, and right for most bodies.
-    """
-    # One search for each is faster here than one for all.
-    lower = body.lower()
-    for sign in _BODY_SIGNS:
-        if sign in lower:
-            return True
-    return _BOOTSTRAP_TOKEN_IN_BODY.search(body) is not None
+    return has_sign(word) and _WHOLE_OPTION.fullmatch(word) is not None
 
 
 def scrub_text(text: str, mask: MaskText) -> str:
     """Return *text* with each secret in it replaced by what *mask* makes of it."""
-    if _SIGN.search(text.lower()) is None:
+    if not has_sign(text):
         return text
     text = _SELF_EVIDENT.sub(lambda match: mask(match.group()), text)
     for pattern in _NAMED:
