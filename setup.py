@@ -21,7 +21,7 @@ DIRECTIVES = {
     "autotestdict": False,
     "embedsignature": True,
 }
-PLAIN = ["_audited", "_encode", "_rawjson", "_secretsigns"]
+PLAIN = ["_asgi", "_audited", "_encode", "_rawjson", "_secretsigns"]
 
 
 def extension(name: str, c_files: list[str]) -> Extension:

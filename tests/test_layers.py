@@ -62,6 +62,7 @@ PYTHON_SHELVES = [
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
     {"bodies", "requestreader"},
     {"exchange", "watchedstream"},
+    {"_asgi"},
     # 6: ways in
     {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},

@@ -7,7 +7,7 @@ cdef class Tally:
 
 
 cdef class Outlet:
-    cdef tuple backends
+    cdef tuple calls  # process() of each backend
     cdef object redact, clock_ns, losses
     cdef bint adds_latency
     cdef Tally tally

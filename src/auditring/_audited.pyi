@@ -17,6 +17,7 @@ def begin_request(
     outlet: Outlet,
     received_ns: int | None,
 ) -> AuditedRequest: ...
+
 @final
 class Tally:
     refused: int

@@ -15,7 +15,7 @@ import orjson
 from . import rawjson
 from .encode import json_line
 from .errors import RefusedError
-from .event import AuthenticationMetadata, Event, Level, ObjectReference, Stage
+from .event import AuthenticationMetadata, Level, ObjectReference, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
 from .stageevent import stage_event, stage_line
@@ -103,7 +103,7 @@ cdef class Outlet:
         clock_ns,
         bint adds_latency,
     ):
-        self.backends = backends
+        self.calls = tuple([backend.process for backend in backends])
         self.tally = tally
         self.losses = losses
         self.redact = redact
@@ -121,9 +121,9 @@ cdef class Outlet:
         """Hand the event of *request* to every backend; False if one refuses it."""
         cdef bint is_taken = True
         cdef tuple events = (request,)
-        for backend in self.backends:
+        for process in self.calls:
             try:
-                if not backend.process(events):
+                if not process(events):
                     is_taken = False
             except Exception as error:
                 # A backend that breaks its promise; the others have a right to theirs.

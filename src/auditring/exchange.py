@@ -9,9 +9,6 @@ __all__ = ["Exchange"]
 
 EVENT_STREAM = "text/event-stream"
 
-# A Status of Kubernetes says more than the code, and is short.
-STATUS_START = b'{"kind":"Status",'
-
 
 class Exchange:
     """Records the answer to a request, and both bodies where the level wants them.

@@ -3,12 +3,15 @@
 What an application knows of its users becomes a `UserInfo` here.
 """
 
+import functools
 from collections.abc import Iterable, Mapping
 
 from .event import UserInfo
 from .impersonation import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 
 __all__ = ["ANONYMOUS_USER", "Identity", "as_user", "authenticated"]
+
+REMEMBERED_MAX = 4096
 
 ANONYMOUS_USER = UserInfo(ANONYMOUS, groups=(UNAUTHENTICATED,))
 """Who isn't known."""
@@ -33,4 +36,10 @@ def as_user(identity: Identity) -> UserInfo:
     """Return the user that *identity* stands for; a `UserInfo` as it is."""
     if isinstance(identity, UserInfo):
         return identity
-    return authenticated(identity) if identity else ANONYMOUS_USER
+    return _by_name(identity) if identity else ANONYMOUS_USER
+
+
+# Most requests are of users that sent others before.
+@functools.lru_cache(REMEMBERED_MAX)
+def _by_name(name: str) -> UserInfo:
+    return authenticated(name)

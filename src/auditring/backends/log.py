@@ -1,12 +1,10 @@
 """Events to a log: one line each, straight to the ring."""
 
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
 from typing import Literal, Protocol
 
 from ..backend import Mode, OutgoingEvent
 from ..encode import json_line, legacy_line
-from ..event import Event
 from ..eventsize import MIN_EVENT_BYTES, sized_line
 from ..losses import Losses, OnLoss
 
@@ -78,21 +76,19 @@ class LogBackend:
 
     def process(self, events: Sequence[OutgoingEvent], /) -> bool:
         """Write a line of each of *events*; the loss of one doesn't stop the others."""
+        line_of = self._line_of
         is_whole = True
         for outgoing in events:
             try:
-                is_written = self._write(self._line_of(outgoing))
-            except Exception as error:  # whatever it is, the request isn't at fault
-                self._losses.note(error, [outgoing.event])
-                is_whole = False
-            else:
-                if not is_written:
-                    self._note_drop(outgoing.event)
-                    is_whole = False
+                line = outgoing.line if line_of is None else line_of(outgoing)
+                if self._write(line):
+                    continue
+                error: Exception = BlockingIOError("the ring was full")
+            except Exception as raised:  # whatever it is, the request isn't at fault
+                error = raised
+            self._losses.note(error, [outgoing.event])
+            is_whole = False
         return is_whole or not self._is_strict
-
-    def _note_drop(self, event: Event) -> None:
-        self._losses.note(BlockingIOError("the ring was full"), [event])
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the lines are in the file."""
@@ -109,7 +105,8 @@ class LogBackend:
 
 def _line_function(
     form: Form, strict: bool, max_event_bytes: int | None
-) -> Callable[[OutgoingEvent], bytes]:
+) -> Callable[[OutgoingEvent], bytes] | None:
+    """Return what makes the line of an event; None for the line that it has anyway."""
     if form == "legacy":
         return lambda outgoing: legacy_line(outgoing.event)
     if form not in ("json", "bare"):
@@ -121,4 +118,4 @@ def _line_function(
         return lambda outgoing: sized_line(outgoing.event, max_event_bytes, bare=bare)
     if bare:
         return lambda outgoing: json_line(outgoing.event, bare=True)
-    return attrgetter("line")
+    return None

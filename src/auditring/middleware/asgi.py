@@ -8,12 +8,13 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
+from .._asgi import HttpExchange, read_scope
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
 from ..disconnects import is_disconnect
-from ..exchange import STATUS_START, Exchange
-from ..identity import Identity, as_user
+from ..exchange import Exchange
+from ..identity import ANONYMOUS_USER, Identity, as_user
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
@@ -30,7 +31,6 @@ RawHeaders = Iterable[tuple[bytes, bytes]]
 
 SCOPE_KEY = "auditring.request"
 
-SERVER_ERROR = 500
 FORBIDDEN = 403
 SWITCHING_PROTOCOLS = 101
 INTERNAL_ERROR = 1011  # of a WebSocket; source: RFC 6455
@@ -79,6 +79,9 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
+        self._routes = routes
+        # A gateway's prefixes are for the reader.
+        self._is_plain = role is None
         self._rules = bodies or BodyRules()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,15 +92,18 @@ class AuditMiddleware:
             return
         request = self._auditor.begin(self._attributes(scope))
         scope[SCOPE_KEY] = request
-        exchange: _HttpExchange | _WebSocketExchange
+        exchange: HttpExchange | _WebSocketExchange
         if kind == "http":
-            exchange = _HttpExchange(request, self._rules, send)
-            receive = exchange.watch_receive(scope["headers"], receive)
+            bodies = None
+            if request.wants_request_object:
+                bodies = Exchange(request, self._rules)
+                receive = _watched(receive, bodies, scope["headers"])
+            exchange = HttpExchange(request, bodies, send)
         else:
             exchange = _WebSocketExchange(request, send)
             request.long_running = True
         if not request.receive():
-            await exchange.reject()
+            await _reject(kind, request, send)
             return
         try:
             await self._app(scope, receive, exchange.send)
@@ -107,12 +113,17 @@ class AuditMiddleware:
         exchange.finish()
 
     def _attributes(self, scope: Scope) -> Attributes:
+        user = ANONYMOUS_USER if self._user is None else as_user(self._user(scope))
+        if self._is_plain and type(scope) is dict and scope["type"] == "http":
+            attributes = read_scope(scope, user, self._routes)
+            if attributes is not None:
+                return attributes
         client = scope.get("client")
         return self._reader.read(
             scope.get("method", "GET"),
             _target(scope),
             [(_text(name), _text(value)) for name, value in scope["headers"]],
-            user=as_user(self._user(scope) if self._user is not None else None),
+            user=user,
             peer=client[0] if client else "",
         )
 
@@ -140,68 +151,38 @@ def _value(headers: RawHeaders, wanted: bytes) -> bytes:
     return next((value for name, value in headers if name.lower() == wanted), b"")
 
 
-class _HttpExchange(Exchange):
-    """A request and its answer, as ASGI has them."""
+def _watched(receive: Receive, bodies: Exchange, headers: RawHeaders) -> Receive:
+    """Return what the application receives by: another only to keep the body."""
+    body = bodies.watch(
+        _value(headers, b"content-type").decode("latin-1"),
+        _value(headers, b"content-encoding").decode("latin-1"),
+    )
+    if body is None:
+        return receive
 
-    __slots__ = ("_code", "_send")
-
-    def __init__(self, request: AuditedRequest, rules: BodyRules, send: Send) -> None:
-        super().__init__(request, rules)
-        self._send = send
-        self._code = 0
-
-    def watch_receive(self, headers: RawHeaders, receive: Receive) -> Receive:
-        """Return what the application receives by: another only to keep the body."""
-        if not self.request.wants_request_object:
-            return receive
-        body = self.watch(*_kind_of_body(headers))
-        if body is None:
-            return receive
-
-        async def receive_and_keep() -> Message:
-            message = await receive()
-            if message["type"] == "http.request":
-                body.add(message.get("body", b""))
-                if not message.get("more_body", False):
-                    body.end()
-            return message
-
-        return receive_and_keep
-
-    def send(self, message: Message) -> Awaitable[None]:
-        """Pass on a message of the application, having recorded what it means."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            headers = _with_audit_id(message.get("headers", ()), self.request.audit_id)
-            self._code = message["status"]
-            self.start(self._code, *_kind_of_body(headers))
-            message = {**message, "headers": headers}
-        elif kind == "http.response.body":
-            body = message.get("body", b"")
-            self.pass_on(body)
+    async def receive_and_keep() -> Message:
+        message = await receive()
+        if message["type"] == "http.request":
+            body.add(message.get("body", b""))
             if not message.get("more_body", False):
-                self._end(body)
-        elif kind == "http.response.pathsend":
-            self._end(b"")
-        return self._send(message)
+                body.end()
+        return message
 
-    def _end(self, last_chunk: bytes) -> None:
-        if last_chunk.startswith(STATUS_START):
-            self.request.record_response_object(last_chunk)
-        # Who answers for an exception of the application does it before that gets here.
-        if self._code < SERVER_ERROR:
-            self.finish()
+    return receive_and_keep
 
-    async def reject(self) -> None:
-        """Answer in the application's stead."""
-        headers = _with_audit_id(REJECTION_HEADERS, self.request.audit_id)
-        start = {
-            "type": "http.response.start",
-            "status": REJECTION_CODE,
-            "headers": headers,
-        }
-        await self._send(start)
-        await self._send({"type": "http.response.body", "body": REJECTION_BODY})
+
+async def _reject(kind: str, request: AuditedRequest, send: Send) -> None:
+    """Answer in the application's stead."""
+    if kind == "websocket":
+        await send({"type": "websocket.close", "code": INTERNAL_ERROR})
+        return
+    start = {
+        "type": "http.response.start",
+        "status": REJECTION_CODE,
+        "headers": _with_audit_id(REJECTION_HEADERS, request.audit_id),
+    }
+    await send(start)
+    await send({"type": "http.response.body", "body": REJECTION_BODY})
 
 
 class _WebSocketExchange:
@@ -231,10 +212,6 @@ class _WebSocketExchange:
             message = {**message, "headers": headers}
         return self._send(message)
 
-    async def reject(self) -> None:
-        """Answer in the application's stead."""
-        await self._send({"type": "websocket.close", "code": INTERNAL_ERROR})
-
     def finish(self) -> None:
         """Record that the connection is closed."""
         self._request.complete()
@@ -245,11 +222,3 @@ class _WebSocketExchange:
             self._request.complete()
         else:
             self._request.panic(error)
-
-
-def _kind_of_body(headers: RawHeaders) -> tuple[str, str]:
-    """Return what Content-Type and Content-Encoding say."""
-    return (
-        _value(headers, b"content-type").decode("latin-1"),
-        _value(headers, b"content-encoding").decode("latin-1"),
-    )
