@@ -8,6 +8,8 @@ ROUTES = Routes(
         "/orders": "/apis/shop.example/v1/orders",
         "/orders/new": "/new",
         "/orders/{order}": "/apis/shop.example/v1/orders/{order}",
+        "/discount": "/50%25",
+        "/discount/{x}": "/50%25/{x}",
         "/a+b/{x}/{y}": "/apis/shop.example/v1/namespaces/{y}/things/{x}/status",
     }
 )
@@ -25,6 +27,8 @@ ROUTES = Routes(
         ("/orders/..", "/apis/shop.example/v1/orders/.."),
         ("/orders/7/", "/apis/shop.example/v1/orders/7"),
         ("/a+b/1/2", "/apis/shop.example/v1/namespaces/2/things/1/status"),
+        ("/discount", "/50%25"),
+        ("/discount/%s", "/50%25/%s"),
         ("/orders/7/items", None),
         ("/orders//", None),
         ("/aab/1/2", None),

@@ -3,13 +3,13 @@ from typing import Any, Self, final
 
 from .attributes import Attributes
 from .auditor import AuditedRequest
-from .event import UserInfo
 from .exchange import Exchange
+from .identity import Identity
 from .routes import Routes
 
 def random_uuid() -> str: ...
 def read_scope(
-    scope: dict[str, Any], user: UserInfo | None, routes: Routes | None
+    scope: dict[str, Any], identity: Identity, routes: Routes | None
 ) -> Attributes | None: ...
 
 @final

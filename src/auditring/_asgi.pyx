@@ -19,6 +19,8 @@ from ._audited cimport AuditedRequest
 from .attributes import Attributes
 from .disconnects import is_disconnect
 from .errors import RequestInfoError
+from .event import UserInfo
+from .identity import ANONYMOUS_USER, as_user
 from .requestinfo import read_request_info
 from .sourceips import source_ips
 
@@ -59,6 +61,8 @@ cdef frozenset LONG_SUBRESOURCES = frozenset(
     ("attach", "exec", "proxy", "log", "portforward")
 )
 
+# Most requests are from a peer that sent others before, many behind the same proxies.
+cdef dict SOURCES_BY_PEER = {}
 cdef object remembered_sources = functools.lru_cache(REMEMBERED_SOURCES_MAX)(source_ips)
 
 
@@ -372,11 +376,26 @@ cdef bint _read_headers(list found, headers) except -1:
 
 cdef tuple _sources(list headers, client):
     """Return the addresses that a request came through."""
+    cdef object sources
     peer = client[0] if client else ""
-    return remembered_sources(headers[FORWARDED_FOR] or "", headers[REAL_IP] or "", peer)
+    forwarded_for, real_ip = headers[FORWARDED_FOR], headers[REAL_IP]
+    if forwarded_for is not None or real_ip is not None:
+        return remembered_sources(forwarded_for or "", real_ip or "", peer)
+    sources = SOURCES_BY_PEER.get(peer)
+    if sources is None:
+        if len(SOURCES_BY_PEER) >= REMEMBERED_SOURCES_MAX:
+            SOURCES_BY_PEER.clear()
+        sources = SOURCES_BY_PEER[peer] = source_ips("", "", peer)
+    return sources
 
 
-def read_scope(dict scope not None, user, routes):
+cdef inline object _user_of(identity):
+    if type(identity) is UserInfo:
+        return identity
+    return ANONYMOUS_USER if identity is None else as_user(identity)
+
+
+def read_scope(dict scope not None, identity, routes):
     """Return the `Attributes` of an HTTP request's *scope*; None for an odd one.
 
     Odd are paths with escapes and the like, long headers and such that aren't ASCII:
@@ -384,7 +403,7 @@ def read_scope(dict scope not None, user, routes):
 
     Args:
         scope: As ASGI has it.
-        user: Who sent the request.
+        identity: Who sent the request; see `identity.as_user`.
         routes: Which paths stand for which resources; None for no such table.
     """
     cdef bytes raw_path, raw_query
@@ -417,7 +436,7 @@ def read_scope(dict scope not None, user, routes):
         _fill_path(attributes, method, raw_path, path, query)
     except RequestInfoError:
         return None
-    _fill(attributes, USER, user)
+    _fill(attributes, USER, _user_of(identity))
     _fill(attributes, IMPERSONATED_USER, None)
     _fill(attributes, REQUEST_URI, target)
     _fill(attributes, SOURCE_IPS, sources)

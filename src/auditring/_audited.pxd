@@ -1,9 +1,15 @@
 from libc.stdint cimport int64_t
 
 
+cdef enum:
+    LEVEL_COUNT = 4
+
+
 cdef class Tally:
     cdef readonly int64_t refused, annotation_conflicts
-    cdef readonly dict requests, events
+    # By level, in the order of `Level`.
+    cdef int64_t _requests[LEVEL_COUNT]
+    cdef int64_t _events[LEVEL_COUNT]
 
 
 cdef class Outlet:
@@ -23,6 +29,7 @@ cdef class AuditedRequest:
     cdef public bint long_running
 
     cdef Outlet _outlet
+    cdef int _rank  # of the level
     cdef object _omit_stages
     cdef int64_t _received_ns, _stage_ns
     cdef object _code  # None until an answer is known

@@ -22,9 +22,10 @@ def begin_request(
 class Tally:
     refused: int
     annotation_conflicts: int
-    requests: dict[Level, int]
-    events: dict[Level, int]
-    def __new__(cls) -> Self: ...
+    @property
+    def requests(self) -> dict[Level, int]: ...
+    @property
+    def events(self) -> dict[Level, int]: ...
 
 @final
 class Outlet:

@@ -27,6 +27,7 @@ cdef enum:
     NS_PER_S = 1000000000
 
 cdef object NONE = Level.NONE
+cdef object METADATA = Level.METADATA
 cdef object REQUEST = Level.REQUEST
 cdef object REQUEST_RESPONSE = Level.REQUEST_RESPONSE
 
@@ -45,6 +46,15 @@ cdef dict NO_ANNOTATIONS = {}  # never written to
 cdef object CLOSED_EARLY = Status(
     code=200, status="Success", message="Connection closed early"
 )
+
+
+cdef int _rank_of(level) except -1:
+    """Return where *level* stands in `Level`."""
+    if level is NONE:
+        return 0
+    if level is METADATA:
+        return 1
+    return 2 if level is REQUEST else 3
 
 
 cdef object _status_in(bytes body):
@@ -85,9 +95,15 @@ cdef class Tally:
     The interpreter's lock makes each addition whole.
     """
 
-    def __cinit__(self):
-        self.requests = dict.fromkeys(Level, 0)
-        self.events = dict.fromkeys(Level, 0)
+    @property
+    def requests(self):
+        """How many requests were decided on, by level."""
+        return {level: self._requests[rank] for rank, level in enumerate(Level)}
+
+    @property
+    def events(self):
+        """How many events went out, by level."""
+        return {level: self._events[rank] for rank, level in enumerate(Level)}
 
 
 @cython.final
@@ -168,7 +184,7 @@ cdef class AuditedRequest:
             self._stage_ns = self._received_ns
         else:
             self._stage_ns = self._outlet.now_ns()
-        self._outlet.tally.events[self.level] += 1
+        self._outlet.tally._events[self._rank] += 1
         return self._outlet.send(self)
 
     @property
@@ -512,7 +528,8 @@ def begin_request(attributes, decision, Outlet outlet not None, received_ns):
     """Return a request that was decided on, for `Auditor.begin`."""
     cdef AuditedRequest request = unrecorded_request(attributes)
     level = decision.level
-    outlet.tally.requests[level] += 1
+    request._rank = _rank_of(level)
+    outlet.tally._requests[request._rank] += 1
     request.decision = decision
     if level is NONE:
         return request

@@ -148,8 +148,8 @@ class Auditor:
         for losses in self.losses():
             lost[losses.plugin] = lost.get(losses.plugin, 0) + losses.events
         return AuditCounts(
-            requests=dict(tally.requests),
-            events=dict(tally.events),
+            requests=tally.requests,
+            events=tally.events,
             refused=tally.refused,
             annotation_conflicts=tally.annotation_conflicts,
             lost=lost,

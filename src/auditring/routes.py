@@ -43,7 +43,8 @@ class Routes:
         Raises:
             ValueError: A path isn't one; the text names it.
         """
-        self._templates: list[tuple[str, ...]] = []
+        # Each a text for the % operator, and the groups that go there.
+        self._templates: list[tuple[str, tuple[int, ...]]] = []
         patterns: list[str] = []
         group = 0
         for path, target in table.items():
@@ -63,12 +64,8 @@ class Routes:
         match = self._pattern.fullmatch(path)
         if match is None or match.lastgroup is None:
             return None
-        template = self._templates[int(match.lastgroup[1:])]
-        # Every second piece is the number of the segment that goes there.
-        return "".join(
-            match[int(piece)] if place % 2 else piece
-            for place, piece in enumerate(template)
-        )
+        text, groups = self._templates[int(match.lastgroup[1:])]
+        return text % match.group(*groups) if groups else text
 
 
 def _check(path: str, target: str) -> list[str]:
@@ -104,9 +101,10 @@ def _pattern(path: str) -> str:
     )
 
 
-def _template(target: str, indexes: Mapping[str, int]) -> tuple[str, ...]:
+def _template(target: str, indexes: Mapping[str, int]) -> tuple[str, tuple[int, ...]]:
     pieces = _PLACEHOLDER.split(target)
-    return tuple(
-        str(indexes[piece]) if place % 2 else piece
-        for place, piece in enumerate(pieces)
-    )
+    names = pieces[1::2]
+    if not names:
+        return target, ()
+    text = "%s".join(piece.replace("%", "%%") for piece in pieces[::2])
+    return text, tuple(indexes[name] for name in names)

@@ -14,7 +14,7 @@ from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
 from ..disconnects import is_disconnect
 from ..exchange import Exchange
-from ..identity import ANONYMOUS_USER, Identity, as_user
+from ..identity import Identity, as_user
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
@@ -90,7 +90,13 @@ class AuditMiddleware:
         if kind not in ("http", "websocket") or SCOPE_KEY in scope:
             await self._app(scope, receive, send)
             return
-        request = self._auditor.begin(self._attributes(scope))
+        identity = None if self._user is None else self._user(scope)
+        attributes = None
+        if self._is_plain and type(scope) is dict and kind == "http":
+            attributes = read_scope(scope, identity, self._routes)
+        if attributes is None:
+            attributes = self._read(scope, identity)
+        request = self._auditor.begin(attributes)
         scope[SCOPE_KEY] = request
         exchange: HttpExchange | _WebSocketExchange
         if kind == "http":
@@ -112,18 +118,13 @@ class AuditMiddleware:
             raise
         exchange.finish()
 
-    def _attributes(self, scope: Scope) -> Attributes:
-        user = ANONYMOUS_USER if self._user is None else as_user(self._user(scope))
-        if self._is_plain and type(scope) is dict and scope["type"] == "http":
-            attributes = read_scope(scope, user, self._routes)
-            if attributes is not None:
-                return attributes
+    def _read(self, scope: Scope, identity: Identity) -> Attributes:
         client = scope.get("client")
         return self._reader.read(
             scope.get("method", "GET"),
             _target(scope),
             [(_text(name), _text(value)) for name, value in scope["headers"]],
-            user=user,
+            user=as_user(identity),
             peer=client[0] if client else "",
         )
 
