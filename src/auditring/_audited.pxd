@@ -5,6 +5,9 @@ cdef enum:
     LEVEL_COUNT = 4
 
 
+cdef class AuditedRequest
+
+
 cdef class Tally:
     cdef readonly int64_t refused, annotation_conflicts
     # By level, in the order of `Level`.
@@ -13,13 +16,13 @@ cdef class Tally:
 
 
 cdef class Outlet:
-    cdef tuple calls  # process() of each backend
+    cdef tuple ways  # of each backend: process, write_line, lose
     cdef object redact, clock_ns, losses
     cdef bint adds_latency
     cdef Tally tally
 
     cdef int64_t now_ns(self) except -1
-    cdef bint send(self, request) except -1
+    cdef bint send(self, AuditedRequest request) except -1
 
 
 cdef class AuditedRequest:
@@ -42,6 +45,7 @@ cdef class AuditedRequest:
     cdef bytes _line
 
     cdef bint _emit(self, stage) except -1
+    cdef bytes _make_line(self)
     cdef int _set_status(self, status) except -1
     cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1

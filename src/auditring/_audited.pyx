@@ -119,7 +119,7 @@ cdef class Outlet:
         clock_ns,
         bint adds_latency,
     ):
-        self.calls = tuple([backend.process for backend in backends])
+        self.ways = tuple([_way_to(backend) for backend in backends])
         self.tally = tally
         self.losses = losses
         self.redact = redact
@@ -133,18 +133,36 @@ cdef class Outlet:
         clock_gettime(CLOCK_REALTIME, &now)
         return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
 
-    cdef bint send(self, request) except -1:
+    cdef bint send(self, AuditedRequest request) except -1:
         """Hand the event of *request* to every backend; False if one refuses it."""
         cdef bint is_taken = True
-        cdef tuple events = (request,)
-        for process in self.calls:
+        for process, write_line, lose in self.ways:
             try:
-                if not process(events):
+                if write_line is None:
+                    if not process((request,)):
+                        is_taken = False
+                elif not _write(request, write_line, lose):
                     is_taken = False
             except Exception as error:
                 # A backend that breaks its promise; the others have a right to theirs.
                 self.losses.note(error, ())
         return is_taken
+
+
+cdef tuple _way_to(backend):
+    write_line = getattr(backend, "write_line", None)
+    return (backend.process, write_line, None if write_line is None else backend.lose)
+
+
+cdef bint _write(AuditedRequest request, write_line, lose) except -1:
+    """Go the short way of a `LineBackend`."""
+    try:
+        if write_line(request._make_line()):
+            return True
+        error = None
+    except Exception as raised:  # whatever it is, the request isn't at fault
+        error = raised
+    return lose(request.event, error)
 
 
 @cython.final
@@ -219,6 +237,9 @@ cdef class AuditedRequest:
     @property
     def line(self):
         """That event as a line of JSON; made once for all backends."""
+        return self._make_line()
+
+    cdef bytes _make_line(self):
         if self._line is not None:
             return self._line
         if self._is_plain and self._outlet.redact is None:

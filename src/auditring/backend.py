@@ -4,14 +4,14 @@ Those that come with the package are in `backends`, one a file. A wrapper around
 backend is a backend.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from .event import Event
 from .losses import Losses
 
-__all__ = ["Backend", "KeptEvent", "Mode", "OutgoingEvent"]
+__all__ = ["Backend", "KeptEvent", "LineBackend", "Mode", "OutgoingEvent"]
 
 Mode = Literal["blocking", "blocking-strict"]
 """Whether a request hears of it when its event is lost, and is refused: only strict."""
@@ -75,4 +75,23 @@ class Backend(Protocol):
 
     def losses(self) -> Iterable[Losses]:
         """Return what was lost here, and in the backends that this one wraps."""
+        ...
+
+
+class LineBackend(Backend, Protocol):
+    """A backend that a line of JSON can be written to without a word about its event.
+
+    An auditor goes this short way instead of calling `process`.
+    """
+
+    write_line: Callable[[bytes], bool] | None
+    """Takes the line that an event has; False if it was dropped. May raise anything.
+    None if there is no such way after all."""
+
+    def lose(self, event: Event, error: Exception | None, /) -> bool:
+        """Count *event*, whose line was dropped or raised *error*.
+
+        Returns:
+            What `process` would have.
+        """
         ...

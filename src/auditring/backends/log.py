@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from ..backend import Mode, OutgoingEvent
 from ..encode import json_line, legacy_line
+from ..event import Event
 from ..eventsize import MIN_EVENT_BYTES, sized_line
 from ..losses import Losses, OnLoss
 
@@ -70,25 +71,27 @@ class LogBackend:
             )
         self._line_of = _line_function(form, strict, max_event_bytes)
         self._writer = writer
-        self._write = writer.write
+        self.write_line = writer.write if self._line_of is _own_line else None
         self._is_strict = mode == "blocking-strict"
         self._losses = Losses(self.name, on_loss)
 
     def process(self, events: Sequence[OutgoingEvent], /) -> bool:
         """Write a line of each of *events*; the loss of one doesn't stop the others."""
-        line_of = self._line_of
-        is_whole = True
+        is_taken = True
         for outgoing in events:
             try:
-                line = outgoing.line if line_of is None else line_of(outgoing)
-                if self._write(line):
-                    continue
-                error: Exception = BlockingIOError("the ring was full")
+                is_written = self._writer.write(self._line_of(outgoing))
+                error: Exception | None = None
             except Exception as raised:  # whatever it is, the request isn't at fault
-                error = raised
-            self._losses.note(error, [outgoing.event])
-            is_whole = False
-        return is_whole or not self._is_strict
+                is_written, error = False, raised
+            if not is_written and not self.lose(outgoing.event, error):
+                is_taken = False
+        return is_taken
+
+    def lose(self, event: Event, error: Exception | None, /) -> bool:
+        """Count *event*, which isn't in the log: dropped, if there is no *error*."""
+        self._losses.note(error or BlockingIOError("the ring was full"), [event])
+        return not self._is_strict
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until the lines are in the file."""
@@ -105,8 +108,8 @@ class LogBackend:
 
 def _line_function(
     form: Form, strict: bool, max_event_bytes: int | None
-) -> Callable[[OutgoingEvent], bytes] | None:
-    """Return what makes the line of an event; None for the line that it has anyway."""
+) -> Callable[[OutgoingEvent], bytes]:
+    """Return what makes the line of an event."""
     if form == "legacy":
         return lambda outgoing: legacy_line(outgoing.event)
     if form not in ("json", "bare"):
@@ -118,4 +121,8 @@ def _line_function(
         return lambda outgoing: sized_line(outgoing.event, max_event_bytes, bare=bare)
     if bare:
         return lambda outgoing: json_line(outgoing.event, bare=True)
-    return None
+    return _own_line
+
+
+def _own_line(outgoing: OutgoingEvent) -> bytes:
+    return outgoing.line
