@@ -22,6 +22,8 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 ALONE = [
+    "_asgi",
+    "_audited",
     "_encode",
     "_fasthandler",
     "_fastlogger",

@@ -66,15 +66,6 @@ def test_a_case_that_cannot_be_run_fails(
     assert "  odd: KeyError" in capsys.readouterr().out
 
 
-def test_stages_are_reported_as_not_yet(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "stage_cases.jsonl").write_text("{}\n")
-
-    assert main([str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "stage_cases.jsonl: not yet\n"
-
-
 def test_unknown_files_are_ignored(tmp_path: Path) -> None:
     write_cases(tmp_path, [["10.0.0.1"]], "held-back_sourceip_cases.jsonl")
     (tmp_path / "README.md").write_text("x")

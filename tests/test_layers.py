@@ -67,13 +67,22 @@ PYTHON_SHELVES = [
     {"writer"},
     {"_lineformat"},
     # 4: places and questions
-    {"query", "metrics", "backends.*"},
+    {"latency", "losses"},
+    {"backend"},
+    {"_audited"},
+    {"query", "backends.*"},
     # 5: put together
     {"config", "auditor"},
+    {"metrics"},
+    {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
+    {"bodies", "requestreader"},
+    {"exchange", "watchedstream"},
+    {"_asgi"},
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},
     {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
+    {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},
     # 7: doors
     {"__init__"},

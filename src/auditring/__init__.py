@@ -20,6 +20,7 @@ from .writer import LogWriter
 
 __all__ = [
     "Attributes",
+    "Auditor",
     "AuditringError",
     "ClosedError",
     "CursorError",
@@ -38,6 +39,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .attributes import Attributes
+    from .auditor import Auditor
     from .event import Event, Level, Stage, UserInfo
     from .policy import Policy
     from .stats import Stats
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 # What not every program uses, and where it is.
 _LATER = {
     "Attributes": "attributes",
+    "Auditor": "auditor",
     "Event": "event",
     "Level": "event",
     "Policy": "policy",

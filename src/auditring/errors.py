@@ -9,9 +9,10 @@
         ├── CursorError            also a ValueError
         ├── EventError             also a ValueError
         ├── PolicyError            also a ValueError
-        └── RequestError           also a ValueError
-            ├── BadRequestError
-            └── RequestInfoError
+        ├── RequestError           also a ValueError
+        │   ├── BadRequestError
+        │   └── RequestInfoError
+        └── RefusedError
 
 Trouble with a file or the disk stays `OSError`; a wrong argument stays `ValueError`
 or `TypeError`. Nothing else is raised.
@@ -29,6 +30,7 @@ __all__ = [
     "EventError",
     "PolicyError",
     "PolicyProblem",
+    "RefusedError",
     "RequestError",
     "RequestInfoError",
     "RingFullError",
@@ -167,3 +169,11 @@ class RequestInfoError(RequestError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class RefusedError(AuditringError):
+    """A request must not be carried out, because its event couldn't be kept.
+
+    Occurs with a backend in the mode ``blocking-strict``, when a request is begun as a
+    context; see `Auditor`.
+    """

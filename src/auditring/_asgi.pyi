@@ -1,0 +1,25 @@
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Self, final
+
+from .attributes import Attributes
+from .auditor import AuditedRequest
+from .exchange import Exchange
+from .identity import Identity
+from .routes import Routes
+
+def random_uuid() -> str: ...
+def read_scope(
+    scope: dict[str, Any], identity: Identity, routes: Routes | None
+) -> Attributes | None: ...
+
+@final
+class HttpExchange:
+    def __new__(
+        cls,
+        request: AuditedRequest,
+        bodies: Exchange | None,
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> Self: ...
+    def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]: ...
+    def finish(self) -> None: ...
+    def fail(self, error: BaseException) -> None: ...

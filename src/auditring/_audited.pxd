@@ -1,0 +1,56 @@
+from libc.stdint cimport int64_t
+
+
+cdef enum:
+    LEVEL_COUNT = 4
+
+
+cdef class AuditedRequest
+
+
+cdef class Tally:
+    cdef readonly int64_t refused, annotation_conflicts
+    # By level, in the order of `Level`.
+    cdef int64_t _requests[LEVEL_COUNT]
+    cdef int64_t _events[LEVEL_COUNT]
+
+
+cdef class Outlet:
+    cdef tuple ways  # of each backend: process, write_line, lose
+    cdef object redact, clock_ns, losses
+    cdef bint adds_latency
+    cdef Tally tally
+
+    cdef int64_t now_ns(self) except -1
+    cdef bint send(self, AuditedRequest request) except -1
+
+
+cdef class AuditedRequest:
+    cdef readonly object attributes, decision, level, audit_id, stage
+    cdef readonly dict annotations
+    cdef readonly bint is_enabled, is_refused, is_over, has_started
+    cdef public bint long_running
+
+    cdef Outlet _outlet
+    cdef int _rank  # of the level
+    cdef object _omit_stages
+    cdef int64_t _received_ns, _stage_ns
+    cdef object _code  # None until an answer is known
+    # Whether a line of attributes, code and annotations says all there is to say.
+    cdef bint _is_plain
+    cdef object _status, _user, _impersonated, _authentication, _reference
+    cdef bytes _request_object, _response_object
+    cdef object _error, _latencies
+    cdef object _event
+    cdef bytes _line
+
+    cdef bint _emit(self, stage) except -1
+    cdef bytes _make_line(self)
+    cdef int _set_status(self, status) except -1
+    cdef int _fill_reference(self, bytes text) except -1
+    cdef int _add_latencies(self) except -1
+    cpdef bint receive(self) except -1
+    cpdef start_response(self, code)
+    cpdef complete(self)
+    cpdef panic(self, value)
+    cpdef record_response_object(self, body)

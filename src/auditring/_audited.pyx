@@ -1,0 +1,569 @@
+"""One request's life: what is known of it, and the stages that it goes out at.
+
+Compiled because every request pays for it. What happens when is Kubernetes' own order;
+the cases of tests/conformance_kinds/stage.py hold it to that.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+
+from dataclasses import replace
+
+import orjson
+
+from . import rawjson
+from .encode import json_line
+from .errors import RefusedError
+from .event import AuthenticationMetadata, Level, ObjectReference, Stage
+from .latency import latency_annotations
+from .managedfields import without_managed_fields
+from .stageevent import stage_event, stage_line
+from .status import STATUS, Status
+from .typedjson import MismatchError
+
+cdef enum:
+    SERVER_ERROR = 500
+    NS_PER_S = 1000000000
+
+cdef object NONE = Level.NONE
+cdef object METADATA = Level.METADATA
+cdef object REQUEST = Level.REQUEST
+cdef object REQUEST_RESPONSE = Level.REQUEST_RESPONSE
+
+cdef object REQUEST_RECEIVED = Stage.REQUEST_RECEIVED
+cdef object RESPONSE_STARTED = Stage.RESPONSE_STARTED
+cdef object RESPONSE_COMPLETE = Stage.RESPONSE_COMPLETE
+cdef object PANIC = Stage.PANIC
+
+cdef tuple TARGET_NOTES = (
+    ("auditring.io/request-target", "request_target"),
+    ("auditring.io/cluster", "cluster"),
+    ("auditring.io/project", "project"),
+)
+
+cdef dict NO_ANNOTATIONS = {}  # never written to
+cdef object CLOSED_EARLY = Status(
+    code=200, status="Success", message="Connection closed early"
+)
+
+
+cdef int _rank_of(level) except -1:
+    """Return where *level* stands in `Level`."""
+    if level is NONE:
+        return 0
+    if level is METADATA:
+        return 1
+    return 2 if level is REQUEST else 3
+
+
+cdef object _status_in(bytes body):
+    """Return what the object *body* says if it is a Status, else None."""
+    if b"Status" not in body:
+        return None
+    try:
+        status = STATUS(rawjson.compact(body), STATUS.zero)
+    except (ValueError, MismatchError):
+        return None
+    # Without a version where the request's path has none.
+    if status.kind != "Status" or status.api_version not in ("", "v1"):
+        return None
+    return status
+
+
+cdef bytes _as_json(body):
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
+    return orjson.dumps(body)
+
+
+def panic_message(value):
+    """Say of a *value* that was raised what the event of a Panic says."""
+    if isinstance(value, BaseException):
+        text = str(value)
+        name = type(value).__name__
+        value = f"{name}: {text}" if text else name
+    return f"APIServer panic'd: {value}"
+
+
+@cython.final
+cdef class Tally:
+    """What the requests of an auditor came to, of all threads.
+
+    The interpreter's lock makes each addition whole.
+    """
+
+    @property
+    def requests(self):
+        """How many requests were decided on, by level."""
+        return {level: self._requests[rank] for rank, level in enumerate(Level)}
+
+    @property
+    def events(self):
+        """How many events went out, by level."""
+        return {level: self._events[rank] for rank, level in enumerate(Level)}
+
+
+@cython.final
+cdef class Outlet:
+    """Where the events of an auditor go, and how."""
+
+    def __cinit__(
+        self,
+        tuple backends not None,
+        Tally tally not None,
+        losses,
+        redact,
+        clock_ns,
+        bint adds_latency,
+    ):
+        self.ways = tuple([_way_to(backend) for backend in backends])
+        self.tally = tally
+        self.losses = losses
+        self.redact = redact
+        self.clock_ns = clock_ns
+        self.adds_latency = adds_latency
+
+    cdef int64_t now_ns(self) except -1:
+        cdef timespec now
+        if self.clock_ns is not None:
+            return self.clock_ns()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
+
+    cdef bint send(self, AuditedRequest request) except -1:
+        """Hand the event of *request* to every backend; False if one refuses it."""
+        cdef bint is_taken = True
+        for process, write_line, lose in self.ways:
+            try:
+                if write_line is None:
+                    if not process((request,)):
+                        is_taken = False
+                elif not _write(request, write_line, lose):
+                    is_taken = False
+            except Exception as error:
+                # A backend that breaks its promise; the others have a right to theirs.
+                self.losses.note(error, ())
+        return is_taken
+
+
+cdef tuple _way_to(backend):
+    write_line = getattr(backend, "write_line", None)
+    return (backend.process, write_line, None if write_line is None else backend.lose)
+
+
+cdef bint _write(AuditedRequest request, write_line, lose) except -1:
+    """Go the short way of a `LineBackend`."""
+    try:
+        if write_line(request._make_line()):
+            return True
+        error = None
+    except Exception as raised:  # whatever it is, the request isn't at fault
+        error = raised
+    return lose(request.event, error)
+
+
+@cython.final
+cdef class AuditedRequest:
+    """A request from its arrival to its end, as an `Auditor` begins it.
+
+    Methods are called in the order of its life; those that come too late, or of a
+    request that isn't recorded, do nothing.
+
+    Thread-safety: one thread at a time.
+
+    Attributes:
+        attributes: What was known when it came.
+        decision: What the policy says of it; None if there is none.
+        level: How much is recorded.
+        audit_id: The same in all its events.
+        stage: The stage that it's at; empty before the first.
+        annotations: Those that it has by now.
+        is_enabled: Whether it is recorded.
+        is_refused: Whether it must not be carried out; see `receive`.
+        is_over: Whether its last event is out.
+        has_started: Whether its answer has begun.
+        long_running: Whether it has an event of ResponseStarted. May be set before
+            the answer begins, by whoever knows more than its path says.
+    """
+
+    # What goes out.
+
+    cdef bint _emit(self, stage) except -1:
+        """Hand the event of *stage* to every backend; False if one refuses it."""
+        if stage in self._omit_stages:
+            return True
+        self.stage = stage
+        self._line = None
+        self._event = None
+        if stage is REQUEST_RECEIVED:
+            self._stage_ns = self._received_ns
+        else:
+            self._stage_ns = self._outlet.now_ns()
+        self._outlet.tally._events[self._rank] += 1
+        return self._outlet.send(self)
+
+    @property
+    def event(self):
+        """The event of the stage that the request is at."""
+        if self._event is not None:
+            return self._event
+        event = stage_event(
+            self.attributes,
+            self.level,
+            self.stage,
+            self._received_ns,
+            self._stage_ns,
+            self._code,
+            dict(self.annotations),
+        )
+        if not self._is_plain:
+            event = replace(
+                event,
+                user=self._user or event.user,
+                impersonated_user=self._impersonated,
+                authentication_metadata=self._authentication,
+                object_ref=self._reference or event.object_ref,
+                response_status=self._status or event.response_status,
+                request_object=self._request_object,
+                response_object=self._response_object,
+            )
+        redact = self._outlet.redact
+        self._event = event if redact is None else redact(event)
+        return self._event
+
+    @property
+    def line(self):
+        """That event as a line of JSON; made once for all backends."""
+        return self._make_line()
+
+    cdef bytes _make_line(self):
+        if self._line is not None:
+            return self._line
+        if self._is_plain and self._outlet.redact is None:
+            self._line = stage_line(
+                self.attributes,
+                self.level,
+                self.stage,
+                self._received_ns,
+                self._stage_ns,
+                self._code,
+                self.annotations,
+            )
+        else:
+            self._line = json_line(self.event)
+        return self._line
+
+    # The stages.
+
+    cpdef bint receive(self) except -1:
+        """Record that the request is there, before anybody answers it.
+
+        Returns:
+            False: It must be refused, because a backend that is strict couldn't keep
+            the event. Nothing more is recorded of it then.
+        """
+        if not self.is_enabled or self._emit(REQUEST_RECEIVED):
+            return True
+        self.is_enabled = False
+        self.is_refused = self.is_over = True
+        self._outlet.tally.refused += 1
+        return False
+
+    cpdef start_response(self, code):
+        """Record that the answer begins; only the first time counts.
+
+        Args:
+            code: The HTTP status; 101 when the connection is taken over.
+        """
+        if not self.is_enabled or self.has_started or self.is_over:
+            return
+        self.has_started = True
+        self._code = code
+        if self._status is not None:
+            self._status = replace(self._status, code=code)
+        if self.long_running:
+            self._emit(RESPONSE_STARTED)
+
+    cdef int _set_status(self, status) except -1:
+        self._status = status
+        self._code = status.code
+        self._is_plain = False
+        return 0
+
+    cpdef complete(self):
+        """Record that the answer is given, and end.
+
+        Where the handler raised, as `note_error` heard, and was answered for with a
+        server error, that is recorded as a panic.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        if self._error is not None:
+            if self._code is None or self._code >= SERVER_ERROR:
+                self.panic(self._error)
+                return
+        if self._code is None:
+            self._set_status(CLOSED_EARLY)
+            if self.long_running:
+                self._emit(RESPONSE_STARTED)
+        if self._outlet.adds_latency:
+            self._add_latencies()
+        self._emit(RESPONSE_COMPLETE)
+        self.is_over = True
+
+    cpdef panic(self, value):
+        """Record that the handler raised *value* instead of answering, and end."""
+        if not self.is_enabled or self.is_over:
+            return
+        self._set_status(
+            Status(
+                code=SERVER_ERROR,
+                status="Failure",
+                reason="InternalError",
+                message=panic_message(value),
+            )
+        )
+        self._emit(PANIC)
+        self.is_over = True
+
+    def fail(self, status, body=None):
+        """Record a request that was refused before its user was known, and end.
+
+        It has one event, of ResponseStarted.
+
+        Args:
+            status: How it was answered, as a Status; its code counts.
+            body: The answer's body.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        self._set_status(status)
+        if body is not None and self.wants_response_object:
+            self._response_object = _as_json(body)
+        self._emit(RESPONSE_STARTED)
+        self.is_over = True
+
+    def note_error(self, error):
+        """Hear of an exception that somebody makes an answer of; see `complete`."""
+        self._error = error
+
+    # What turns up on the way.
+
+    @property
+    def wants_request_object(self):
+        """Whether the request's body is recorded."""
+        return self.is_enabled and not self.is_over and (
+            self.level is REQUEST or self.level is REQUEST_RESPONSE
+        )
+
+    @property
+    def wants_response_object(self):
+        """Whether the answer's body is recorded."""
+        return (
+            self.is_enabled and not self.is_over and self.level is REQUEST_RESPONSE
+        )
+
+    def record_request_object(self, body):
+        """Take the object that the request brought.
+
+        At every level the object reference gets from its metadata what it lacks.
+
+        Args:
+            body: JSON text as bytes, or what orjson makes JSON of.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        text = _as_json(body)
+        self._fill_reference(text)
+        if self.wants_request_object:
+            if self.decision.omit_managed_fields:
+                text = without_managed_fields(text)
+            self._request_object = text
+            self._is_plain = False
+
+    def record_patch(self, bytes body not None):
+        """Take the patch that the request brought, as it was sent."""
+        if self.wants_request_object:
+            self._request_object = body
+            self._is_plain = False
+
+    cpdef record_response_object(self, body):
+        """Take the object of the answer; before `start_response`, if there is one.
+
+        A Status tells more than the code, at every level.
+
+        Args:
+            body: JSON text as bytes, or what orjson makes JSON of.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        text = _as_json(body)
+        status = _status_in(text)
+        if status is not None:
+            self._set_status(
+                Status(
+                    code=self._code if self.has_started else status.code,
+                    status=status.status,
+                    message=status.message,
+                    reason=status.reason,
+                    details=status.details,
+                )
+            )
+        if self.wants_response_object:
+            if self.decision.omit_managed_fields:
+                text = without_managed_fields(text)
+            self._response_object = text
+            self._is_plain = False
+
+    def fill_object_ref(
+        self, *, namespace="", name="", uid="", resource_version=""
+    ):
+        """Add to the object reference what it lacks; what it has, stays."""
+        if not self.is_enabled or self.is_over:
+            return
+        known = self._reference
+        if known is None:
+            attributes = self.attributes
+            known = ObjectReference(
+                resource=attributes.resource,
+                namespace=attributes.namespace,
+                name=attributes.name,
+                api_group=attributes.api_group,
+                api_version=attributes.api_version,
+                subresource=attributes.subresource,
+            )
+        self._reference = replace(
+            known,
+            namespace=known.namespace or namespace,
+            name=known.name or name,
+            uid=known.uid or uid,
+            resource_version=known.resource_version or resource_version,
+        )
+        self._is_plain = False
+
+    cdef int _fill_reference(self, bytes text) except -1:
+        body = None
+        if b"metadata" in text:
+            try:
+                body = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                pass
+        metadata = body.get("metadata") if isinstance(body, dict) else None
+        # The metadata of a list is of another kind, and says nothing of an object.
+        if not isinstance(metadata, dict) or "items" in body:
+            metadata = {}
+        members = ("namespace", "name", "uid", "resourceVersion")
+        found = [metadata.get(member) for member in members]
+        texts = [value if isinstance(value, str) else "" for value in found]
+        self.fill_object_ref(
+            namespace=texts[0], name=texts[1], uid=texts[2], resource_version=texts[3]
+        )
+        return 0
+
+    def annotate(self, str key not None, str value not None):
+        """Add an annotation; the first value of a key stays.
+
+        Another value for it is counted: see `Auditor.counts`.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        if self.annotations is NO_ANNOTATIONS:
+            self.annotations = {}
+        if self.annotations.setdefault(key, value) != value:
+            self._outlet.tally.annotation_conflicts += 1
+
+    def impersonate(self, user, constraint=""):
+        """Record that the request is carried out as *user*, now that it's granted.
+
+        Args:
+            user: The user with the groups that it has then.
+            constraint: What allowed it, as ``impersonate:user-info``; empty if it was
+                the plain permission.
+        """
+        if not self.is_enabled or self.is_over:
+            return
+        self._impersonated = user
+        if constraint:
+            self._authentication = AuthenticationMetadata(
+                impersonation_constraint=constraint
+            )
+        self._is_plain = False
+
+    def identify(self, user):
+        """Record who the user is, where that turns up in the handler only.
+
+        The decision stays as it was.
+        """
+        if self.is_enabled and not self.is_over:
+            self._user = user
+            self._is_plain = False
+
+    def add_latency(self, part, int64_t ns):
+        """Add to the time that a *part* of the handling took; see `Auditor`."""
+        if self._latencies is None:
+            self._latencies = {}
+        self._latencies[part] = self._latencies.get(part, 0) + ns
+
+    cdef int _add_latencies(self) except -1:
+        total_ns = self._outlet.now_ns() - self._received_ns
+        found = latency_annotations(total_ns, self._latencies or {})
+        for key, value in found.items():
+            self.annotate(key, value)
+        return 0
+
+    # As a context: for requests that are no HTTP.
+
+    def __enter__(self):
+        """Record that the request is there.
+
+        Raises:
+            RefusedError: It must be refused; see `receive`.
+        """
+        if not self.receive():
+            raise RefusedError("failed to store audit event")
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        """Record how it ended: an exception is a panic."""
+        if error is None:
+            self.complete()
+        else:
+            self.panic(error)
+
+
+def unrecorded_request(attributes):
+    """Return a request of which nothing is recorded, nor counted."""
+    cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
+    request.attributes = attributes
+    request.level = NONE
+    request.audit_id = attributes.audit_id
+    request.annotations = NO_ANNOTATIONS
+    request.stage = ""
+    return request
+
+
+def begin_request(attributes, decision, Outlet outlet not None, received_ns):
+    """Return a request that was decided on, for `Auditor.begin`."""
+    cdef AuditedRequest request = unrecorded_request(attributes)
+    level = decision.level
+    request._rank = _rank_of(level)
+    outlet.tally._requests[request._rank] += 1
+    request.decision = decision
+    if level is NONE:
+        return request
+    request.level = level
+    request._outlet = outlet
+    request._omit_stages = decision.omit_stages
+    request._is_plain = True
+    request.is_enabled = True
+    request.long_running = attributes.long_running
+    if attributes.request_target:
+        for key, name in TARGET_NOTES:
+            value = getattr(attributes, name)
+            if value:
+                request.annotate(key, str(value))
+    request._received_ns = outlet.now_ns() if received_ns is None else received_ns
+    return request

@@ -1,0 +1,1 @@
+"""Places that events go to, one a file; each is a `backend.Backend`."""

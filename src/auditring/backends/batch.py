@@ -1,0 +1,244 @@
+"""Events to another backend, later and many at a time.
+
+A request never waits and is never refused here: what finds the buffer full is lost,
+and counted as such. Source: Kubernetes v1.36, the buffered audit backend.
+"""
+
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from ..backend import Backend, KeptEvent, OutgoingEvent
+from ..losses import Losses, OnLoss
+
+__all__ = ["Batch", "BatchSettings"]
+
+# How long close() waits for a delegate that hangs.
+CLOSE_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSettings:
+    """How batches are made; the defaults are kube-apiserver's for a webhook.
+
+    Attributes:
+        buffer_events: Events that may wait.
+        max_events: Events of a batch.
+        max_wait_s: Seconds after which a batch is sent even if it isn't full, counted
+            from when it was begun; None waits until it is.
+        qps: Batches a second, on average; None for any number.
+        burst: Batches that may be sent at once after a pause.
+        is_concurrent: Whether each batch is sent in a thread of its own, so that a
+            slow one doesn't hold up those after it; they may overtake it.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    buffer_events: int = 10_000
+    max_events: int = 400
+    max_wait_s: float | None = 30.0
+    qps: float | None = 10.0
+    burst: int = 15
+    is_concurrent: bool = True
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        checked = {
+            "buffer_events": self.buffer_events,
+            "max_events": self.max_events,
+            "qps": self.qps,
+            "burst": self.burst,
+        }
+        for name, value in checked.items():
+            if value is not None and value <= 0:
+                raise ValueError(f"{name}: expected more than 0, got {value!r}")
+        if self.max_wait_s is not None and self.max_wait_s < 0:
+            raise ValueError(f"max_wait_s: expected 0 or more, got {self.max_wait_s!r}")
+
+
+class Batch:
+    """Collects events, and hands them in batches to another backend.
+
+    A thread of it does so. In a forked child there is another one, and what waits
+    stays the parent's.
+    """
+
+    name = "buffered"
+
+    def __init__(
+        self,
+        delegate: Backend,
+        settings: BatchSettings | None = None,
+        *,
+        on_loss: OnLoss | None = None,
+    ) -> None:
+        """Wrap *delegate*, whose results nobody hears of.
+
+        Args:
+            delegate: Where the batches go. It is closed along with this.
+            settings: How they are made; None for a webhook's defaults.
+            on_loss: See `Losses`.
+        """
+        self._delegate = delegate
+        self._settings = settings or BatchSettings()
+        self._losses = Losses(self.name, on_loss)
+        self._delegate_losses = Losses(delegate.name, on_loss)
+        self._is_closed = False
+        self._begin()
+        _batches.add(self)
+        _tie_to_fork()
+
+    def _begin(self) -> None:
+        """Set out without events and threads."""
+        self._waiting: deque[KeptEvent] = deque()
+        self._condition = threading.Condition()
+        self._worker: threading.Thread | None = None
+        self._senders: set[threading.Thread] = set()
+        self._bucket = _Bucket(self._settings.qps, self._settings.burst)
+        # Events that are neither waiting nor delivered.
+        self._under_way = 0
+        self._is_flushing = False
+
+    def process(self, events: Sequence[OutgoingEvent], /) -> bool:
+        """Let *events* wait; those that find no room are lost. Never waits itself."""
+        lost: Sequence[OutgoingEvent] = ()
+        with self._condition:
+            for index, outgoing in enumerate(events):
+                is_full = len(self._waiting) >= self._settings.buffer_events
+                if is_full or self._is_closed:
+                    lost = events[index:]
+                    break
+                self._waiting.append(KeptEvent(outgoing.event, outgoing.line))
+            if self._worker is None and self._waiting and not self._is_closed:
+                self._worker = _start(self._work)
+            self._condition.notify_all()
+        if lost:
+            error = ValueError("closed") if self._is_closed else BlockingIOError("full")
+            self._losses.note(error, [outgoing.event for outgoing in lost])
+        return True
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Hand over what waits, in batches that need not be full, and wait for it."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._condition:
+            self._is_flushing = True
+            self._condition.notify_all()
+            is_done = self._condition.wait_for(
+                lambda: not self._waiting and not self._under_way, timeout
+            )
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        return is_done and self._delegate.flush(left)
+
+    def close(self) -> None:
+        """Take no more, hand over what waits, and close the other backend."""
+        with self._condition:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._condition.notify_all()
+        deadline = time.monotonic() + CLOSE_LIMIT_S
+        if self._worker is not None:
+            self._worker.join(CLOSE_LIMIT_S)
+        for sender in tuple(self._senders):
+            sender.join(max(deadline - time.monotonic(), 0))
+        self._delegate.close()
+
+    def losses(self) -> Iterable[Losses]:
+        """Return what found no room, and what the other backend lost."""
+        return (self._losses, self._delegate_losses, *self._delegate.losses())
+
+    # In the worker.
+
+    def _work(self) -> None:
+        while True:
+            batch = self._collect()
+            if not batch:
+                return
+            self._bucket.take()
+            if self._settings.is_concurrent:
+                sender = threading.Thread(
+                    target=self._send, args=(batch,), daemon=True, name="auditring-send"
+                )
+                self._senders.add(sender)
+                sender.start()
+            else:
+                self._send(batch)
+
+    def _collect(self) -> list[KeptEvent]:
+        """Wait for a batch; empty once this is closed and nothing is left."""
+        settings = self._settings
+        with self._condition:
+            while True:
+                self._condition.wait_for(lambda: self._is_ready(), settings.max_wait_s)
+                if self._waiting or self._is_closed:
+                    break
+            size = min(len(self._waiting), settings.max_events)
+            batch = [self._waiting.popleft() for _ in range(size)]
+            self._under_way += size
+            if not self._waiting:
+                self._is_flushing = False
+            return batch
+
+    def _is_ready(self) -> bool:
+        is_full = len(self._waiting) >= self._settings.max_events
+        return is_full or self._is_closed or (self._is_flushing and bool(self._waiting))
+
+    def _send(self, batch: list[KeptEvent]) -> None:
+        try:
+            self._delegate.process(batch)
+        except Exception as error:  # the batches after this one still have to go
+            self._delegate_losses.note(error, [kept.event for kept in batch])
+        finally:
+            with self._condition:
+                self._under_way -= len(batch)
+                self._senders.discard(threading.current_thread())
+                self._condition.notify_all()
+
+
+class _Bucket:
+    """Tokens, of which each batch takes one; full at first. For one thread."""
+
+    def __init__(self, qps: float | None, burst: int) -> None:
+        self._qps = qps
+        self._burst = float(burst)
+        self._tokens = self._burst
+        self._filled_at = time.monotonic()
+
+    def take(self) -> None:
+        """Wait for a token and take it."""
+        if self._qps is None:
+            return
+        now = time.monotonic()
+        gained = (now - self._filled_at) * self._qps
+        self._tokens = min(self._tokens + gained, self._burst) - 1
+        self._filled_at = now
+        if self._tokens < 0:
+            time.sleep(-self._tokens / self._qps)
+
+
+_batches: "weakref.WeakSet[Batch]" = weakref.WeakSet()
+_is_tied = False
+
+
+def _start(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True, name="auditring-batch")
+    thread.start()
+    return thread
+
+
+def _tie_to_fork() -> None:
+    global _is_tied
+    if not _is_tied:
+        _is_tied = True
+        os.register_at_fork(after_in_child=_begin_anew)
+
+
+def _begin_anew() -> None:
+    """In a forked child: threads are gone, and the parent delivers what waits."""
+    for batch in _batches:
+        batch._begin()

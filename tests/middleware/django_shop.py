@@ -1,0 +1,95 @@
+"""A Django application: its settings, its views and its users."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import path
+
+from auditring.auditor import Auditor
+from auditring.middleware.django import audited
+
+auditor = Auditor(None)
+"""Each test puts its own auditor's policy and backends here."""
+
+
+def settings_of(middleware: str) -> dict[str, Any]:
+    return {
+        "ALLOWED_HOSTS": ["*"],
+        "AUDITRING": {
+            "auditor": f"{__name__}.auditor",
+            "user": f"{__name__}.user_of",
+            "routes": {
+                "/orders": "/apis/shop.example/v1/orders",
+                "/orders/{order}": "/apis/shop.example/v1/orders/{order}",
+            },
+        },
+        "LOGGING_CONFIG": None,
+        "MIDDLEWARE": [middleware],
+        "ROOT_URLCONF": __name__,
+        "SECRET_KEY": "only for tests",
+        "USE_TZ": True,
+    }
+
+
+def user_of(request: HttpRequest) -> str | None:
+    return request.headers.get("X-User")
+
+
+def order(request: HttpRequest, name: str) -> HttpResponseBase:
+    if request.method == "DELETE":
+        if name == "missing":
+            raise Http404
+        raise ValueError("odd")
+    audited(request).annotate("shop.example/read", name)
+    return JsonResponse({"order": name})
+
+
+def orders(request: HttpRequest) -> HttpResponseBase:
+    return JsonResponse({"size": len(request.body)}, status=201)
+
+
+def form(request: HttpRequest) -> HttpResponseBase:
+    return JsonResponse({"names": sorted(request.POST)})
+
+
+def stream(request: HttpRequest) -> HttpResponseBase:
+    def numbers() -> Iterator[str]:
+        for number in range(3):
+            yield f"<{number}>"
+
+    return StreamingHttpResponse(numbers(), content_type="text/plain")
+
+
+def broken_stream(request: HttpRequest) -> HttpResponseBase:
+    def numbers() -> Iterator[str]:
+        yield "0"
+        raise ValueError("odd")
+
+    return StreamingHttpResponse(numbers())
+
+
+async def async_order(request: HttpRequest, name: str) -> HttpResponseBase:
+    if name == "odd":
+        raise ValueError(name)
+    return JsonResponse({"order": name})
+
+
+async def async_stream(request: HttpRequest) -> HttpResponseBase:
+    async def numbers() -> AsyncIterator[str]:
+        for number in range(3):
+            yield f"<{number}>"
+
+    return StreamingHttpResponse(numbers(), content_type="text/plain")
+
+
+urlpatterns = [
+    path("orders", orders),
+    path("orders/<name>", order),
+    path("form", form),
+    path("stream", stream),
+    path("broken", broken_stream),
+    path("async/orders/<name>", async_order),
+    path("async/stream", async_stream),
+]
