@@ -283,6 +283,29 @@ ANY_TEXT: dict[str, Place] = {
 # Where a secret is found by the text around it, so that it can't be of any characters.
 WORDS: dict[str, Place] = {
     "a message that repeats a variable": echoed,
+    "a message about a variable": lambda s: Event(
+        object_ref=PODS,
+        response_status=Status(
+            message=f'spec.containers[0].env[0].value: Invalid value: "{s}": too long'
+        ),
+    ),
+    "a message about a member": lambda s: Event(
+        object_ref=CONFIG,
+        response_status=Status(message=f'data[api-key]: Invalid value: "{s}": no'),
+    ),
+    "a message with all of an object": lambda s: Event(
+        object_ref=PODS,
+        response_status=Status(
+            message="spec.template: Invalid value: core.PodSpec{Env:[]core.EnvVar{"
+            f'core.EnvVar{{Name:"DB_PASSWORD", Value:"{s}", ValueFrom:nil}}}}}}: no'
+        ),
+        annotations={
+            "a/b": f'bad: {{"env":[{{"name":"X_TOKEN","value":"{s}"}}]}} and more'
+        },
+    ),
+    "a manifest in a string": lambda s: request(
+        {"data": {"x": f"env:\n- name: DB_PASSWORD\n  value: {s}\n- name: b\n"}}, CONFIG
+    ),
     "a bearer token in the user agent": lambda s: Event(user_agent=f"x Bearer {s} y"),
     "an authorization header in an annotation": lambda s: Event(
         annotations={"x/y": f"got Authorization: Basic {s}"}

@@ -372,6 +372,23 @@ def test_what_is_not_secret_in_a_redacted_body_keeps_its_bytes() -> None:
     assert redacted.request_object == text.replace(b'"x"', b'"[redacted]"')
 
 
+def test_patches_and_tables_in_one_another_are_no_way_around() -> None:
+    canary = "Zq1234567890canary"
+    patch: object = {"password": canary}
+    table: object = {"password": canary}
+    for _ in range(100):
+        patch = [{"op": "add", "path": "", "value": patch}]
+        table = {"kind": "Table", "rows": [{"object": table}]}
+    event = Event(
+        object_ref=PODS,
+        request_object=body(patch),
+        response_object=body(table),
+        annotations={"a": body(patch).decode(), "b": body(table).decode()},
+    )
+
+    assert_hidden(canary, Redactor().redact(event))
+
+
 def test_names_of_users_and_the_path_stay() -> None:
     event = Event(
         request_uri="/api/v1/namespaces/x/secrets/token?limit=5",

@@ -26,6 +26,7 @@ JOINTS = ("", "-", "_", ".", " ")
 SIGNS = (
     *("pass", "pwd", "secret", "token", "credential", "authoriz", "cookie"),
     *("connection", "kubeconfig", "dockerc", "bearer", "basic", "eyj", "://"),
+    ".value: ",
     *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
     *(f"{word}{joint}key" for word in KEY_WORDS for joint in JOINTS),
     *("\\u", "\\/", '"op"', '"auth"'),

@@ -121,7 +121,10 @@ class BodyRedaction:
 
     def redact_text(self, text: str) -> str:
         """Return *text* with what looks like a secret masked, in JSON as well."""
-        return self._string(text, self._outermost(), has_own_scope=True)
+        try:
+            return self._string(text, self._outermost(), has_own_scope=True)
+        except RecursionError:  # as above
+            return self.masked(text)
 
     def masked(self, secret: str) -> str:
         """Mask *secret*, and remember it."""
@@ -277,7 +280,7 @@ class BodyRedaction:
         for key, value in rawjson.members(text):
             name = rawjson.unquote(key)
             if name == "object":
-                value = self._item(value, place)
+                value = self._item(value, place.below(name))
             elif name == "cells" and place.is_sensitive and value.startswith(b"["):
                 # The first one is the name of the object.
                 cells = rawjson.elements(value)
@@ -360,7 +363,7 @@ class BodyRedaction:
             if is_pair_value:
                 text = self._all(text, target)
             elif pointer == "":
-                text = self._root(text, place)
+                text = self._root(text, target)
             else:
                 text = self._value(text, name, target)
         return text

@@ -26,7 +26,8 @@ class RedactionRule:
             without a subresource any of them or none. ``*`` is every resource.
         kinds: The same objects where they are inside of others.
         paths: JSON paths of what is secret, with all that is below it: ``$.data``,
-            ``spec.*``, ``$..password``, ``$.items[*]['a.b']``.
+            ``spec.*``, ``$..password``, ``$.spec.users[*]['a.b']``. They begin at the
+            object, also at each of a list and of a Table.
         except_paths: What isn't, although a path says so.
         is_base64: Whether the values are base64 of the secrets.
         is_sensitive: Whether what is said about such an object, in error messages and

@@ -60,7 +60,22 @@ _SCHEME = re.compile(
 _USER_INFO = re.compile(
     r"(?P<name>://[^\s/:@\"']{0,256}:)(?P<value>[^\s/@\"']{1,1024})(?=@)"
 )
-_NAMED = (_ASSIGNED, _OPTION, _SCHEME, _USER_INFO)
+_QUOTED = r'\\?"(?:[^"\\]|\\.)*"?'
+# What an API server says of a value that it doesn't take.
+_REFUSED = re.compile(
+    rf"(?P<name>(?:\.value|{_WORDS})[\"']?\]?: "
+    rf"(?:Invalid|Unsupported|Duplicate) value: )(?P<value>{_QUOTED})"
+)
+_NAMED = (_REFUSED, _ASSIGNED, _OPTION, _SCHEME, _USER_INFO)
+# A name and its value as members of an object: in JSON, as Go prints it, in YAML.
+_PAIR = re.compile(
+    r"""\\?"?name\\?"?\s?:\s?\\?"(?P<key>[^"\\]{1,200})\\?",\s?\\?"?value\\?"?\s?:\s?"""
+    rf"(?P<value>{_QUOTED})"
+    r"""|name:[ \t]{0,8}["']?(?P<yaml_key>[\w.-]{1,200})["']?[ \t]{0,8}\r?\n"""
+    r"""[ \t]{0,80}value:[ \t]{0,8}"""
+    r"""(?P<yaml_value>"[^"\n]*"?|'[^'\n]*'?|[^\s"'][^\n]*)""",
+    re.IGNORECASE,
+)
 
 
 def is_secret_name(name: str) -> bool:
@@ -80,24 +95,36 @@ def scrub_text(text: str, mask: MaskText) -> str:
     if not has_sign(text):
         return text
     text = _SELF_EVIDENT.sub(lambda match: mask(match.group()), text)
+    text = _PAIR.sub(lambda match: _masked_pair(match, mask), text)
     for pattern in _NAMED:
         text = pattern.sub(lambda match: _masked_value(match, mask), text)
     return text
 
 
+def _masked_pair(match: re.Match[str], mask: MaskText) -> str:
+    kind = "yaml_" if match["key"] is None else ""
+    if not is_secret_name(match[f"{kind}key"]):
+        return match.group()
+    start = match.group()[: match.start(f"{kind}value") - match.start()]
+    return start + _masked_literal(match[f"{kind}value"], mask)
+
+
 def _masked_value(match: re.Match[str], mask: MaskText) -> str:
-    groups = match.groupdict()
-    if groups.get("block") is not None:
+    if match.groupdict().get("block") is not None:
         return match["name"] + mask(_unindented(match["block"]))
-    value = match["value"]
     start = match.group()[: match.start("value") - match.start()]
+    return start + _masked_literal(match["value"], mask)
+
+
+def _masked_literal(value: str, mask: MaskText) -> str:
+    """Mask what is in the quotes of *value*, or all of it if it has none."""
     opener = re.match(r"""\\?["']""", value)
     if opener is None:
-        return start + mask(value)
+        return mask(value)
     quote_mark = opener.group()
     inner = value.removeprefix(quote_mark).removesuffix(quote_mark[-1])
     inner = inner.removesuffix("\\") if len(quote_mark) > 1 else inner
-    return f"{start}{quote_mark}{mask(inner)}{quote_mark}"
+    return f"{quote_mark}{mask(inner)}{quote_mark}"
 
 
 def _unindented(block: str) -> str:
