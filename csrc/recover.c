@@ -23,9 +23,13 @@ compare_inode(void *context, const char *name)
 {
     struct search *search = context;
     struct stat status;
+    int error = search->live->sys->fstatat(search->live->dir, name, &status);
 
-    if (search->live->sys->fstatat(search->live->dir, name, &status) == 0 &&
-        status.st_dev == search->device && status.st_ino == search->inode &&
+    if (error < 0) {
+        /* What can't be looked at may be the one. */
+        return error == -ENOENT ? 0 : error;
+    }
+    if (status.st_dev == search->device && status.st_ino == search->inode &&
         S_ISREG(status.st_mode)) {
         snprintf(search->name, sizeof(search->name), "%s", name);
         search->is_found = true;

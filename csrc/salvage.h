@@ -4,7 +4,8 @@
  * intents are not trusted for exactly-once. Every record that is whole and was not
  * drained goes to a file of its own, `<stem>-salvaged-<boot>.jsonl` beside the log,
  * where the last lines of the log may stand a second time (same auditID and stage). An
- * unfinished last line of the log moves to `<name>.torn`.
+ * unfinished last line of the log moves to `<name>.torn`; it may stand there twice if a
+ * first try failed.
  *
  * Called under the opening lock, before any slot is claimed; nobody else uses the
  * files.

@@ -8,8 +8,9 @@
  * "..., in its ring" and "..., in another ring", which are not. */
 enum past {
     PAST_NONE,
-    PAST_TORN, /* a process with two rings was killed in the middle of a batch */
-    PAST_BOOT  /* the same, and then the machine restarted */
+    PAST_TORN,  /* a process with two rings was killed in the middle of a batch */
+    PAST_MOVED, /* the same, and then somebody made the live file a backup */
+    PAST_BOOT   /* the same, and then the machine restarted */
 };
 
 /* Makes it so, in the current folder. Everything goes through sys_test. */

@@ -142,8 +142,15 @@ ask(enum request request, uint64_t limit_ns)
 static void
 try_ask(enum request request)
 {
-    if (trial.writer != NULL) {
-        EXPECT(ask(request, 0) <= 0);
+    int error;
+
+    if (trial.writer == NULL) {
+        return;
+    }
+    error = ask(request, 0);
+    EXPECT(error <= 0);
+    if (request == REQUEST_SYNC && error == 0 && !trial.setting->is_stream) {
+        EXPECT(verdict_is_all_there(&trial.account));
     }
 }
 
@@ -375,6 +382,7 @@ set_options(void)
 
     trial.options = log_options();
     trial.options.durability = setting->durability;
+    trial.options.settings.mode = TRIAL_MODE;
     trial.options.settings.dialect = setting->dialect;
     trial.options.settings.max_bytes = MAX_BYTES;
     trial.options.settings.sync_interval_ns = 10 * ms;

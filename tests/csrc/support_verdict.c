@@ -1,5 +1,6 @@
 #include "support_verdict.h"
 
+#include "rotate.h"
 #include "support.h"
 #include "support_log.h"
 
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { NUMBERS_MAX = 40, TEXT_SIZE = 65536 };
 
@@ -79,6 +81,13 @@ find_line(const char *text, const char *line)
     return NULL;
 }
 
+static const char *
+line_of(int number, char out[24])
+{
+    snprintf(out, 24, "line %02d", number);
+    return out;
+}
+
 static void
 check_lines(const char *text)
 {
@@ -89,8 +98,7 @@ check_lines(const char *text)
         const char *at;
         char line[24];
 
-        snprintf(line, sizeof(line), "line %02d", i);
-        EXPECT(log_count(text, line) == account->is_written[i]);
+        EXPECT(log_count(text, line_of(i, line)) == account->is_written[i]);
         at = find_line(text, line);
         if (at != NULL) {
             EXPECT(at >= last || account->is_out_of_order);
@@ -147,10 +155,34 @@ check_dead(const char *text)
     const char *rest = dead_text(text);
 
     EXPECT(log_count(text, "line of the dead") == 1);
+    if (account->setting->past == PAST_BOOT) {
+        /* Twice if the first copy could not be taken out of the log. */
+        EXPECT(file_exists("audit.log.torn"));
+        EXPECT(strstr(file_text("audit.log.torn"), "line of") != NULL);
+    }
     EXPECT(log_is_whole(rest));
     EXPECT(log_count(rest, "line of the dead, torn") == 1);
     EXPECT(log_count(rest, "line of the dead, in its ring") == 1);
     EXPECT(log_count(rest, "line of the dead, in another ring") == 1);
+}
+
+/* The log's own files; what is put aside after a restart is for its owner only. */
+static void
+check_modes(void)
+{
+    DIR *directory = opendir(".");
+    struct dirent *entry;
+    struct stat status;
+
+    CHECK(directory != NULL);
+    while ((entry = readdir(directory)) != NULL) {
+        const char *name = entry->d_name;
+        if (strcmp(name, "audit.log") == 0 || rotate_backup_time("audit.log", name)) {
+            CHECK_EQUAL(stat(name, &status), 0);
+            EXPECT((status.st_mode & 07777) == TRIAL_MODE);
+        }
+    }
+    closedir(directory);
 }
 
 /* Only what every process uses stays when none is left. */
@@ -175,14 +207,37 @@ check_state(void)
     }
 }
 
+static char *
+files_text(void)
+{
+    return account->setting->dialect == DIALECT_STDLIB ? numbered_text()
+                                                       : log_text("audit.log");
+}
+
+bool
+verdict_is_all_there(const struct account *of)
+{
+    const char *text;
+    char line[24];
+
+    account = of;
+    text = files_text();
+    for (int i = 0; i < of->lines; i++) {
+        if (of->is_written[i] && find_line(text, line_of(i, line)) == NULL) {
+            return false;
+        }
+    }
+    return !of->is_childs_written || find_line(text, "line of the child") != NULL;
+}
+
 void
 verdict_check(const struct account *of, char *text)
 {
     account = of;
     if (text == NULL) {
-        text = of->setting->dialect == DIALECT_STDLIB ? numbered_text()
-                                                      : log_text("audit.log");
+        text = files_text();
         check_state();
+        check_modes();
     }
     check_lines(text);
     check_gaps(gap_text(text));

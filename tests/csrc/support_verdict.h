@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-enum { TRIAL_LINES = 16 };
+enum { TRIAL_LINES = 16, TRIAL_MODE = 0640 };
 
 /* What a trial did, as far as the log has to show it. */
 struct account {
@@ -26,6 +26,9 @@ struct account {
 /* Ends the test, naming setting and fault, unless the condition holds. */
 void verdict_expect(const struct account *account, bool condition, const char *what,
                     const char *file, int line);
+
+/* Whether the files hold every line that was acknowledged so far. */
+bool verdict_is_all_there(const struct account *account);
 
 /* Judges `text` (NULL: what stands in the files of the current folder). */
 void verdict_check(const struct account *account, char *text);

@@ -124,7 +124,7 @@ a_synced_log_survives_every_failing_call(void)
 {
     static const struct trial_setting setting = {.name = "syncing every batch",
                                                  .durability = DURABILITY_SYNC,
-                                                 .past = PAST_TORN,
+                                                 .past = PAST_MOVED,
                                                  .has_rings_path = true};
 
     fail_each_call(&setting);
