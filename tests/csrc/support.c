@@ -178,8 +178,18 @@ shared_memory(size_t size)
     return address;
 }
 
-/* Under gcov only: a process that ends with _exit would lose its counts. */
+/* Under gcov only: a process that ends with _exit would lose its counts, and one that
+ * begins with those of its parent would add them once more. */
 extern void __gcov_dump(void) __attribute__((weak));
+extern void __gcov_reset(void) __attribute__((weak));
+
+void
+child_begin(void)
+{
+    if (__gcov_reset != NULL) {
+        __gcov_reset();
+    }
+}
 
 void
 child_exit(void)
@@ -197,6 +207,7 @@ child_start(void (*run)(void))
 
     CHECK(child >= 0);
     if (child == 0) {
+        child_begin();
         run();
         child_exit();
     }

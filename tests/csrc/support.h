@@ -73,7 +73,8 @@ void *shared_memory(size_t size);
 
 /* Runs `run` in a child that exits with 0 unless a check fails in it. */
 pid_t child_start(void (*run)(void));
-/* Ends a child that was not started so. */
+/* Begins and ends a child that was not started so. */
+void child_begin(void);
 _Noreturn void child_exit(void);
 /* Waits for it: its exit status, or the negative number of the signal that ended it. */
 int child_wait(pid_t child);

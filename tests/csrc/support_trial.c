@@ -170,6 +170,7 @@ live_as_child(void)
     static const char line[] = "line of the child";
     uint32_t failed = sys_test_failed();
 
+    child_begin();
     writer_after_fork_child();
     news->is_written =
         writer_write(trial.writer, line, sizeof(line) - 1, true, &ticket) == 0;
