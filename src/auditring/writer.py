@@ -157,13 +157,22 @@ class LogWriter(Writer):
 
     # The mill.
 
+    def _has_followers(self) -> bool:
+        from .followers import followers_of
+
+        assert self._log_path is not None
+        try:
+            return bool(followers_of(self._log_path))
+        except OSError:
+            return True  # there may be some, and C takes it so, too
+
     def _start_mill(
         self, options: dict[str, Any], warn: int | None, critical: int | None
     ) -> None:
         settings = self._settings()
         names = ["compress", "max_age_s", "max_total_bytes"]
-        if settings["dialect"] == 0:
-            names.append("max_backups")  # the stdlib's rotation keeps to it itself
+        if settings["dialect"] == 0 or self._has_followers():
+            names.append("max_backups")  # else numbered backups are kept to it by C
         has_work = any(settings[name] for name in names)
         if not has_work and warn is None and critical is None:
             return
