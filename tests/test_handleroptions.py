@@ -25,7 +25,7 @@ def test_options_of_the_writer_are_passed_on() -> None:
 
 def test_every_option_of_the_writer_is_one_of_a_handler() -> None:
     # What a handler decides itself.
-    own = {"max_bytes", "max_backups", "dialect", "mode"}
+    own = {"max_bytes", "max_backups", "dialect", "mode", "adopt_settings"}
     names = set(LogWriter.__init__.__kwdefaults__ or {})
 
     assert names - own <= set(HandlerOptions.__annotations__)

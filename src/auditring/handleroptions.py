@@ -56,6 +56,7 @@ class HandlerOptions(TypedDict, total=False):
     space_critical_bytes: int | None
     wipe_on_drain: bool
     allow_network_fs: bool
+    keep_for_followers: bool
 
     use_gzip: bool
     owner: tuple[int | str, int | str] | None
