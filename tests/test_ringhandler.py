@@ -862,3 +862,41 @@ def test_a_file_may_be_given(tmp_path: Path) -> None:
 
     assert stream.name == handler.baseFilename == str(tmp_path / "app.log")
     handler.close()
+
+
+# A disk that is full.
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """Mount a file system of 2 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a tmpfs")
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(mounted)]
+    if subprocess.run(command, capture_output=True).returncode != 0:
+        pytest.skip("needs root to mount a tmpfs")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+def test_flushing_to_a_full_disk_is_an_error_and_loses_nothing(
+    small: Path, opener: Opener
+) -> None:
+    handler = opener(path=small / "app.log", ring_bytes=SMALL_RING)
+    handler.handle(message("before"))
+    handler.flush()
+    filler = small / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+    handler.handle(message("x" * 20_000))
+    with pytest.raises(OSError, match="No space left"):
+        handler.flush()
+    filler.unlink()
+    handler.flush()
+
+    assert (small / "app.log").read_text() == "before\n" + "x" * 20_000 + "\n"
+    handler.close()

@@ -111,6 +111,7 @@ class FastLogger(Logger):
 
 # Whether the methods of a class are the stdlib's, with the version that was looked at.
 cdef dict _looked_at = {}
+cdef Py_ssize_t CLASSES_MAX = 100
 
 
 cdef bint _is_untouched(object logger, dict own) except -1:
@@ -129,6 +130,8 @@ cdef bint _is_untouched(object logger, dict own) except -1:
     )
     look = (type_version(kind), is_plain)
     if look[0]:
+        if len(_looked_at) >= CLASSES_MAX:
+            _looked_at.clear()  # somebody makes classes all the time
         _looked_at[kind] = look
     return is_plain
 

@@ -47,12 +47,14 @@ cdef class LinePlan:
     cdef tuple _pieces
     cdef bint _wants_time
     cdef bint _puts_message  # once, as it is
-    # The time of day: of one second, in one zone.
+    # The time of day, of one second and in it of one millisecond, in one zone.
     cdef object _converter
     cdef str _time_format
-    cdef bytes _before_msecs  # None: without
+    cdef str _before_msecs  # None: without
     cdef int64_t _second
-    cdef bytes _second_text
+    cdef str _second_text
+    cdef int _msecs
+    cdef str _text
     cdef long _zone
     cdef char *_zone_names[2]
 
@@ -64,6 +66,4 @@ cdef class LinePlan:
     cdef int _put_piece(
         self, object item, object value, line *out, bint is_utf8
     ) except -1
-    cdef int _put_time(self, double created, int msecs, line *out) except -1
-    cdef int _look_at_clock(self, double created) except -1
     cdef object _time_text(self, double created, int msecs)

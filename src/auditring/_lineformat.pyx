@@ -15,7 +15,6 @@ from ._line cimport (
     line,
     line_begin,
     line_end,
-    line_put,
     line_put_bytes,
     line_put_int,
     line_put_text,
@@ -46,15 +45,32 @@ cdef extern from *:
         return 0;
     #endif
     }
+
+    static inline PyObject *
+    text_of(const char *utf8, Py_ssize_t size)
+    {
+        unsigned char bits = 0;
+        PyObject *text;
+
+        for (Py_ssize_t i = 0; i < size; i++) {
+            bits |= (unsigned char)utf8[i];
+        }
+        if (bits > 127) {
+            return PyUnicode_DecodeUTF8(utf8, size, NULL);
+        }
+        text = PyUnicode_New(size, 127);
+        if (text != NULL && size > 0) {
+            memcpy(PyUnicode_1BYTE_DATA(text), utf8, (size_t)size);
+        }
+        return text;
+    }
     """
+    object text_of(const char *utf8, Py_ssize_t size)
     unsigned long dict_version(dict owner) noexcept
     long timezone
     char *tzname[2]
 
 cdef extern from "Python.h":
-    object PyUnicode_DecodeUTF8(
-        const char *data, Py_ssize_t size, const char *errors
-    )
     PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
     bint PyUnicode_CheckExact(object value) noexcept
     bint PyLong_CheckExact(object value) noexcept
@@ -332,7 +348,7 @@ cdef class LinePlan:
             match = MSEC_FORMAT.fullmatch(formatter.default_msec_format)
             if match is None:
                 return False
-            self._before_msecs = match["between"].encode()
+            self._before_msecs = match["between"]
         return True
 
     def _has_message_once(self):
@@ -393,8 +409,10 @@ cdef class LinePlan:
             return 0
         if not self._puts_message:
             record.message = message = _message_of(record.msg, record.args)
-        if self._wants_time and not _time_of(record, &created, &msecs):
-            return 0
+        if self._wants_time:
+            if not _time_of(record, &created, &msecs):
+                return 0
+            record.asctime = asctime = self._time_text(created, msecs)
         for item in self._pieces:
             piece = <_Piece> item
             if piece.kind == LITERAL:
@@ -403,19 +421,14 @@ cdef class LinePlan:
             start = out.size
             if piece.field == MESSAGE and self._puts_message:
                 if _put_message(record.msg, record.args, out, is_utf8):
-                    message = _text_from(out, start)
-                    record.message = message
+                    record.message = text_of(out.data + start, out.size - start)
                     continue
                 out.size = start
                 record.message = value = _message_of(record.msg, record.args)
-            elif piece.field == ASCTIME and piece.kind == TEXT:
-                self._put_time(created, msecs, out)
-                asctime = _text_from(out, start)
-                continue
             elif piece.field == MESSAGE:
                 value = message
             elif piece.field == ASCTIME:
-                value = asctime = self._time_text(created, msecs)
+                value = asctime
             elif piece.is_standard:
                 value = getattr(record, piece.key)
             else:
@@ -424,8 +437,6 @@ cdef class LinePlan:
                 return 0
             if not self._put_piece(piece, value, out, is_utf8):
                 return 0
-        if self._wants_time:
-            record.asctime = asctime or self._time_text(created, msecs)
         return 1
 
     cdef int put_call(self, call *given, line *out, bint is_utf8) except -1:
@@ -447,9 +458,6 @@ cdef class LinePlan:
                 if value is None:
                     return 0
             elif piece.field == ASCTIME:
-                if piece.kind == TEXT:
-                    self._put_time(given.created, given.msecs, out)
-                    continue
                 value = self._time_text(given.created, given.msecs)
             else:
                 value = _value_of_call(piece.field, given)
@@ -477,8 +485,8 @@ cdef class LinePlan:
 
     # Times.
 
-    cdef int _look_at_clock(self, double created) except -1:
-        """Make the text of the second that *created* lies in, if it isn't there."""
+    cdef object _time_text(self, double created, int msecs):
+        """Return what formatTime does; records of one millisecond share it."""
         cdef int64_t second = <int64_t> floor(created)
         if (
             second != self._second
@@ -486,37 +494,18 @@ cdef class LinePlan:
             or tzname[0] != self._zone_names[0]
             or tzname[1] != self._zone_names[1]
         ):
-            text = time.strftime(self._time_format, self._converter(created))
-            self._second_text = text.encode()
+            moment = self._converter(created)
+            self._second_text = time.strftime(self._time_format, moment)
             self._second = second
             self._zone = timezone
             self._zone_names = [tzname[0], tzname[1]]
-        return 0
-
-    cdef int _put_time(self, double created, int msecs, line *out) except -1:
-        cdef char digits[8]
-        self._look_at_clock(created)
-        line_put_bytes(out, self._second_text)
-        if self._before_msecs is not None:
-            line_put_bytes(out, self._before_msecs)
-            digits[0] = 48 + <char> (msecs // 100)
-            digits[1] = 48 + <char> (msecs // 10 % 10)
-            digits[2] = 48 + <char> (msecs % 10)
-            line_put(out, digits, 3)
-        return 0
-
-    cdef object _time_text(self, double created, int msecs):
-        cdef line out
-        line_begin(&out)
-        try:
-            self._put_time(created, msecs, &out)
-            return PyUnicode_DecodeUTF8(out.data, out.size, NULL)
-        finally:
-            line_end(&out)
-
-
-cdef object _text_from(line *out, Py_ssize_t start):
-    return PyUnicode_DecodeUTF8(out.data + start, out.size - start, NULL)
+            self._msecs = -1
+        if msecs != self._msecs:
+            self._text = self._second_text
+            if self._before_msecs is not None:
+                self._text = f"{self._second_text}{self._before_msecs}{msecs:03d}"
+            self._msecs = msecs
+        return self._text
 
 
 # Attributes of a formatter or its style, as they were.

@@ -8,9 +8,8 @@ import grp
 import os
 import pwd
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
 from .writer import LogWriter, check_options
 
@@ -76,8 +75,10 @@ _OF_WRITER = frozenset(HandlerOptions.__annotations__) & frozenset(
 _NEWLINES = (None, "", "\n", "\r", "\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class FileRights:
+# Named tuples, because making a dataclass takes a millisecond of everybody's start.
+
+
+class FileRights(NamedTuple):
     """Whose a file is that a handler makes, and who may do what; None: as usual."""
 
     uid: int = -1
@@ -99,8 +100,7 @@ class FileRights:
             os.fchown(fd, self.uid, self.gid)
 
 
-@dataclass(frozen=True, slots=True)
-class HandlerSettings:
+class HandlerSettings(NamedTuple):
     """What was asked of a handler beyond the standard library, checked.
 
     Attributes:
@@ -111,8 +111,8 @@ class HandlerSettings:
         errors: What is done about text that can't be encoded; None is strict.
     """
 
-    writer: Mapping[str, Any] = field(default_factory=dict)
-    rights: FileRights = field(default_factory=FileRights)
+    writer: Mapping[str, Any]
+    rights: FileRights = FileRights()
     newline: str | None = None
     terminator: str | None = None
     errors: str | None = None

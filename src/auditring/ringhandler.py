@@ -21,8 +21,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any, ClassVar, Self
+from typing import IO, Any, ClassVar, NamedTuple, Self
 
 from ._fasthandler import FastHandler
 from .errors import ClosedError
@@ -47,15 +46,13 @@ _SHORT_WAY = ("acquire", "filter", "format", "release")
 _UNPICKLED = ("lock", "_builtin_open")
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where lines go: a log, and the arguments it is opened with."""
 
     path: str
     options: Mapping[str, Any]
 
 
-@dataclass(slots=True)
 class RingState:
     """What a handler knows of its ring. Not attributes of it: those disarm.
 
@@ -71,15 +68,16 @@ class RingState:
         is_over: The interpreter is ending.
     """
 
-    writer: LogWriter | None = None
-    target: Target | None = None
-    stream: Any = None
-    opened: IO[Any] | None = None
-    checked: int = -1
-    refused: Target | None = None
-    is_busy: bool = False
-    is_continued: bool = False
-    is_over: bool = False
+    def __init__(self) -> None:
+        self.writer: LogWriter | None = None
+        self.target: Target | None = None
+        self.stream: Any = None
+        self.opened: IO[Any] | None = None
+        self.checked = -1
+        self.refused: Target | None = None
+        self.is_busy = False
+        self.is_continued = False
+        self.is_over = False
 
 
 class RingHandler(FastHandler, logging.FileHandler):
@@ -104,7 +102,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Make a handler that knows of no ring yet."""
         self = super().__new__(cls, *args, **kwargs)
         self._ring = RingState()
-        self._ring_options = HandlerSettings()
+        self._ring_options = HandlerSettings({})
         return self
 
     def _read_options(self, options: Mapping[str, Any]) -> None:
