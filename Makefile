@@ -7,7 +7,7 @@
 #   make check  the C tests under sanitizers, a short kill storm, a kill at every test
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
-#   make bench | storm | soak | coverage | clean
+#   make bench | storm | sidecar-storm | soak | coverage | clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
 # (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
@@ -26,7 +26,8 @@ EXTENSION := src/auditring/_writer.*.so
 export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all demo test check lint bench storm soak coverage mutants clean missing FORCE
+.PHONY: all demo test check lint bench storm sidecar-storm soak coverage mutants clean
+.PHONY: missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -56,9 +57,15 @@ lint: $(BIN)/.installed $(BIN)/.dev
 
 bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_writer.py
+	$(BIN)/python bench/bench_follow.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000
+
+SIDECARS = "restarts": 200, "rotations": 1000
+sidecar-storm: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGTERM", $(SIDECARS)}'
+	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGKILL", $(SIDECARS)}'
 
 mutants:
 	$(C_TESTS) mutants
