@@ -8,7 +8,7 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench | storm | soak | coverage | clean
+#   make bench | storm | sidecar-storm | soak | coverage | clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
 # (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
@@ -29,7 +29,8 @@ EXTENSIONS := src/auditring/_*.so
 export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all demo test check lint conformance bench storm soak coverage mutants clean missing FORCE
+.PHONY: all demo test check lint conformance bench storm sidecar-storm soak coverage
+.PHONY: mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -66,9 +67,15 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_encode.py
 	$(BIN)/python bench/bench_request.py
 	$(BIN)/python bench/bench_handlers.py
+	$(BIN)/python bench/bench_follow.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000
+
+SIDECARS = "restarts": 200, "rotations": 1000
+sidecar-storm: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGTERM", $(SIDECARS)}'
+	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGKILL", $(SIDECARS)}'
 
 mutants:
 	$(C_TESTS) mutants

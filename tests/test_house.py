@@ -64,7 +64,7 @@ def make_targets() -> set[str]:
     """Return what the Makefile declares as its commands."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     declared = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
-    rules = re.findall(r"^(\w+):", makefile, re.MULTILINE)
+    rules = re.findall(r"^([\w-]+):", makefile, re.MULTILINE)
     return set(" ".join(declared).split()) & set(rules)
 
 

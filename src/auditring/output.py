@@ -13,7 +13,8 @@ from .feed import Signals
 
 __all__ = ["Output"]
 
-FILE_PIECE_BYTES: Final = 2**20
+# A save of the cursor can be no nearer than the last piece (keeper.py).
+FILE_PIECE_BYTES: Final = 128 * 1024
 
 
 class Output:

@@ -1,0 +1,49 @@
+"""Sidecars are ended at any moment, and what they printed is what was written.
+
+`make sidecar-storm` ends 200 of them over 1,000 rotations.
+"""
+
+import json
+from typing import Any
+
+import pytest
+from scene import run_scene
+
+
+def run_storm(**options: object) -> dict[str, Any]:
+    """Let a storm blow and return its outcome; the scene fails when it isn't good."""
+    outcome: dict[str, Any] = json.loads(
+        run_scene("sidecar_storm.py", json.dumps(options))
+    )
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("dialect", "compress"),
+    [("lumberjack", "gzip"), ("lumberjack", None), ("stdlib", "zstd")],
+)
+def test_sidecars_that_are_asked_to_end_print_the_log_byte_by_byte(
+    dialect: str, compress: str | None
+) -> None:
+    outcome = run_storm(
+        ending="SIGTERM", dialect=dialect, compress=compress, restarts=12, rotations=100
+    )
+
+    assert outcome["endings"] == 12
+    assert outcome["files"] > 100
+    assert outcome["repeated_bytes"] == 0
+
+
+@pytest.mark.parametrize(
+    ("dialect", "compress"), [("lumberjack", "gzip"), ("stdlib", "lz4")]
+)
+def test_sidecars_that_are_killed_leave_nothing_out_and_repeat_little(
+    dialect: str, compress: str
+) -> None:
+    outcome = run_storm(
+        ending="SIGKILL", dialect=dialect, compress=compress, restarts=12, rotations=100
+    )
+
+    assert outcome["endings"] == 12
+    assert outcome["files"] > 100
+    assert outcome["repeated_max_bytes"] <= 2**20
