@@ -47,8 +47,9 @@ PYTHON_SHELVES = [
     {"truncation", "stageevent", "echoes", "masks", "redactionrules"},
     {"redactedbody"},
     {"redact"},
-    {"eventsize", "recordedlog", "requestlines"},
-    {"explanation", "simulation"},
+    {"eventsize"},
+    # 3: ask a policy
+    {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
     {"writer"},
     # 4: places and questions

@@ -130,6 +130,15 @@ def test_check_tells_where_a_text_is_no_yaml(folder: Path) -> None:
     assert re.match(r"-:3: YAML: ", done.stdout)
 
 
+def test_what_a_policy_holds_can_not_steer_a_terminal(folder: Path) -> None:
+    data = 'rules: [{level: None, "\\e[2J": 1}]'
+
+    done = run(folder, "check", "-", data=data)
+
+    expected = r"-:1: warning: rules[0].\x1b[2J: no such field"
+    assert done.stdout == f"{expected}\n"
+
+
 def test_check_takes_a_dialect(folder: Path) -> None:
     bare = "rules: [{level: None}]"
 
@@ -181,6 +190,18 @@ def test_eval_reads_standard_input_and_prints_text(folder: Path) -> None:
         "get /version by nobody: Metadata by rule 1, without RequestReceived",
         "update nodes 'n' by alice: None by no rule",
     ]
+
+
+def test_what_a_request_holds_can_not_steer_a_terminal(folder: Path) -> None:
+    data = '{"method": "GET", "url": "/%1b[2J%ff", "user": {"name": "\\u001b]0;x"}}\n'
+
+    evaluated = run(folder, "eval", "--format", "text", "good.yaml", data=data)
+    explained = run(folder, "explain", "good.yaml", data=data)
+
+    for done in (evaluated, explained):
+        assert done.returncode == 0
+        assert "\x1b" not in done.stdout
+        assert r"get '/\x1b[2J\udcff' by '\x1b]0;x'" in done.stdout
 
 
 def test_eval_names_the_line_that_is_no_request_and_goes_on(folder: Path) -> None:

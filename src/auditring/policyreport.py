@@ -27,7 +27,12 @@ __all__ = [
 def problem_line(file: str, severity: str, problem: PolicyProblem) -> str:
     """Return ``file:line: field: message``; a warning is marked as one."""
     place = file if problem.line is None else f"{file}:{problem.line}"
-    return f"{place}: {'' if severity == 'error' else 'warning: '}{problem}"
+    return f"{place}: {'' if severity == 'error' else 'warning: '}{_printable(problem)}"
+
+
+def _printable(problem: PolicyProblem) -> str:
+    # What a text holds must not steer the terminal that it is shown on.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(problem))
 
 
 def problem_document(
@@ -66,15 +71,17 @@ def decision_text(decision: "Decision") -> str:
 
 def request_text(request: "Attributes") -> str:
     """Return who asks for what."""
-    asked = request.verb or "(no verb)"
+    asked = [request.verb or "(no verb)"]
     if request.is_resource_request:
-        parts = (request.resource, request.subresource)
-        asked += f" {'/'.join(filter(None, parts))}"
-        asked += f" {request.name!r}" if request.name else ""
-        asked += f" in {request.namespace}" if request.namespace else ""
+        asked.append("/".join(filter(None, (request.resource, request.subresource))))
+        asked += [repr(request.name)] if request.name else []
+        asked += ["in", request.namespace] if request.namespace else []
     else:
-        asked += f" {request.path}"
-    return f"{asked} by {request.user.username if request.user else 'nobody'}"
+        asked.append(request.path)
+    user = request.user.username if request.user else "nobody"
+    # Whoever sent it must not steer the terminal that it is shown on.
+    words = [word if word.isprintable() else repr(word) for word in (*asked, user)]
+    return " ".join([*words[:-1], "by", words[-1]])
 
 
 def explanation_document(explanation: "Explanation") -> dict[str, object]:

@@ -157,7 +157,8 @@ class _Time(_Value):
     __slots__ = ()
 
     _RFC_3339 = re.compile(
-        r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[-+]\d\d:[0-5]\d)"
+        r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:[.,]\d+)?(Z|[-+]\d\d:[0-5]\d)",
+        re.ASCII,
     )
 
     def read(self, node: Node, onto: object, path: str, findings: Findings) -> object:
