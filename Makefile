@@ -64,6 +64,7 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
 	$(BIN)/python bench/bench_encode.py
+	$(BIN)/python bench/bench_middleware.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000

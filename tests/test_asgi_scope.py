@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,7 @@ def test_no_uuid_comes_twice() -> None:
     assert all(UUID4.fullmatch(uuid) for uuid in made)
 
 
+@pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 def test_a_forked_child_has_uuids_of_its_own() -> None:
     random_uuid()
     read_end, write_end = os.pipe()

@@ -482,7 +482,7 @@ cdef class HttpExchange:
     cdef AuditedRequest _request
     cdef object _bodies  # an exchange.Exchange; None if no body is wanted
     cdef object _send
-    cdef bint _is_server_error
+    cdef int _code  # 0 before the answer begins
 
     def __cinit__(self, AuditedRequest request not None, bodies, send):
         self._request = request
@@ -522,7 +522,7 @@ cdef class HttpExchange:
                 content_encoding = pair[1]
         if not has_id:
             headers.append((b"audit-id", _octets(request.audit_id)))
-        self._is_server_error = code >= SERVER_ERROR
+        self._code = code
         if self._bodies is not None:
             self._bodies.start(
                 code, content_type.decode("latin-1"), content_encoding.decode("latin-1")
@@ -540,7 +540,7 @@ cdef class HttpExchange:
         if _begins(body, STATUS_START):
             self._request.record_response_object(bytes(body))
         # Who answers for an exception of the application does it before that gets here.
-        if not self._is_server_error:
+        if 0 < self._code < SERVER_ERROR:
             self.finish()
         return 0
 
