@@ -21,7 +21,16 @@ DIRECTIVES = {
     "autotestdict": False,
     "embedsignature": True,
 }
-PLAIN = ["_asgi", "_audited", "_encode", "_rawjson", "_secretsigns"]
+PLAIN = [
+    "_audited",
+    "_encode",
+    "_exchange",
+    "_outlet",
+    "_rawjson",
+    "_scope",
+    "_secretsigns",
+    "_uuid",
+]
 
 
 def extension(name: str, c_files: list[str]) -> Extension:

@@ -18,7 +18,7 @@ CSRC = ROOT / "csrc"
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
     {"_version", "errors"},
-    {"coerce"},
+    {"_headername", "_uuid", "coerce"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -55,6 +55,7 @@ PYTHON_SHELVES = [
     # 4: places and questions
     {"latency", "losses"},
     {"backend"},
+    {"_outlet"},
     {"_audited"},
     {"query", "backends.*"},
     # 5: put together
@@ -63,7 +64,7 @@ PYTHON_SHELVES = [
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
     {"bodies", "requestreader"},
     {"exchange", "watchedstream"},
-    {"_asgi"},
+    {"_exchange", "_scope"},
     # 6: ways in
     {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},
