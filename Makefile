@@ -68,6 +68,7 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_request.py
 	$(BIN)/python bench/bench_handlers.py
 	$(BIN)/python bench/bench_follow.py
+	$(BIN)/python bench/bench_middleware.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000

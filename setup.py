@@ -22,14 +22,17 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 ALONE = [
-    "_asgi",
     "_audited",
     "_encode",
+    "_exchange",
     "_fasthandler",
     "_fastlogger",
     "_lineformat",
+    "_outlet",
     "_rawjson",
+    "_scope",
     "_secretsigns",
+    "_uuid",
 ]
 
 

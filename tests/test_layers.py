@@ -18,7 +18,7 @@ CSRC = ROOT / "csrc"
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
     {"_line", "_version", "errors"},
-    {"coerce"},
+    {"_headername", "_uuid", "coerce"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -69,6 +69,7 @@ PYTHON_SHELVES = [
     # 4: places and questions
     {"latency", "losses"},
     {"backend"},
+    {"_outlet"},
     {"_audited"},
     {"query", "backends.*"},
     # 5: put together
@@ -77,7 +78,7 @@ PYTHON_SHELVES = [
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
     {"bodies", "requestreader"},
     {"exchange", "watchedstream"},
-    {"_asgi"},
+    {"_exchange", "_scope"},
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},

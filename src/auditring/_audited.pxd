@@ -1,28 +1,6 @@
 from libc.stdint cimport int64_t
 
-
-cdef enum:
-    LEVEL_COUNT = 4
-
-
-cdef class AuditedRequest
-
-
-cdef class Tally:
-    cdef readonly int64_t refused, annotation_conflicts
-    # By level, in the order of `Level`.
-    cdef int64_t _requests[LEVEL_COUNT]
-    cdef int64_t _events[LEVEL_COUNT]
-
-
-cdef class Outlet:
-    cdef tuple ways  # of each backend: process, write_line, lose
-    cdef object redact, clock_ns, losses
-    cdef bint adds_latency
-    cdef Tally tally
-
-    cdef int64_t now_ns(self) except -1
-    cdef bint send(self, AuditedRequest request) except -1
+from ._outlet cimport Outlet
 
 
 cdef class AuditedRequest:
@@ -45,7 +23,6 @@ cdef class AuditedRequest:
     cdef bytes _line
 
     cdef bint _emit(self, stage) except -1
-    cdef bytes _make_line(self)
     cdef int _set_status(self, status) except -1
     cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1

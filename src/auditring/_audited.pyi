@@ -1,12 +1,11 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, final
 
+from ._outlet import Outlet
 from .attributes import Attributes
-from .backend import Backend
 from .decisions import Decision
 from .event import Event, Level, UserInfo
-from .losses import Losses
 from .status import Status
 
 def panic_message(value: object) -> str: ...
@@ -17,27 +16,6 @@ def begin_request(
     outlet: Outlet,
     received_ns: int | None,
 ) -> AuditedRequest: ...
-
-@final
-class Tally:
-    refused: int
-    annotation_conflicts: int
-    @property
-    def requests(self) -> dict[Level, int]: ...
-    @property
-    def events(self) -> dict[Level, int]: ...
-
-@final
-class Outlet:
-    def __new__(
-        cls,
-        backends: tuple[Backend, ...],
-        tally: Tally,
-        losses: Losses,
-        redact: Callable[[Event], Event] | None,
-        clock_ns: Callable[[], int] | None,
-        adds_latency: bool,
-    ) -> Self: ...
 
 @final
 class AuditedRequest:

@@ -3,14 +3,10 @@
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import cast
 
-from ._audited import (
-    AuditedRequest,
-    Outlet,
-    Tally,
-    begin_request,
-    unrecorded_request,
-)
+from ._audited import AuditedRequest, begin_request, unrecorded_request
+from ._outlet import Outlet, Tally
 from .attributes import Attributes
 from .backend import Backend
 from .backends.handler import HandlerBackend
@@ -181,12 +177,13 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
 
 
 def _as_backend(place: Place) -> Backend:
+    # First: a handler may be a backend of its own.
+    if callable(getattr(place, "process", None)):
+        return cast(Backend, place)
     if isinstance(place, LogWriter):
         return LogBackend(place)
     if isinstance(place, logging.Handler):
         return HandlerBackend(place)
-    if not callable(getattr(place, "process", None)):
-        raise TypeError(
-            f"backends: expected a Backend, LogWriter or Handler, got {place!r}"
-        )
-    return place
+    raise TypeError(
+        f"backends: expected a Backend, LogWriter or Handler, got {place!r}"
+    )

@@ -1,6 +1,9 @@
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from memory import Memory, outgoing
@@ -163,6 +166,25 @@ def test_a_forked_child_sends_its_own_events_and_not_the_parents() -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     batch.close()
     assert memory.calls == [[1]]
+
+
+def test_the_end_of_the_process_waits_for_what_is_under_way(tmp_path: Path) -> None:
+    program = """
+from auditring import Attributes, Auditor, LogWriter, Policy
+from auditring.backends.batch import Batch
+from auditring.backends.log import LogBackend
+
+batch = Batch(LogBackend(LogWriter("audit.log")))
+policy = '{"apiVersion": "audit.k8s.io/v1", "rules": [{"level": "Metadata"}]}'
+auditor = Auditor(Policy.from_yaml(policy), batch)
+for _ in range(10):
+    auditor.begin(Attributes.from_request("GET", "/")).complete()
+"""
+    subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, check=True, timeout=60
+    )
+
+    assert (tmp_path / "audit.log").read_bytes().count(b"\n") == 10
 
 
 @pytest.mark.parametrize(

@@ -458,6 +458,17 @@ def test_an_answers_own_audit_id_stays(log: EventLog) -> None:
     assert start["headers"] == [(b"Audit-Id", b"mine")]
 
 
+def test_a_body_without_a_beginning_is_no_answer(log: EventLog) -> None:
+    async def begin_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.body", "body": b"x"})
+        raise RuntimeError("as a server does")
+
+    with pytest.raises(RuntimeError):
+        call(wrapped(begin_late, log), scope_of())
+
+    assert log.stages() == ["RequestReceived", "Panic"]
+
+
 def test_an_audit_id_is_given_even_where_nothing_is_recorded(log: EventLog) -> None:
     headers = [(b"audit-id", "id-\u00e9".encode())]
 

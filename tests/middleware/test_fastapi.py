@@ -52,6 +52,7 @@ def token_user(request: Request, x_token: Annotated[str, Header()] = "") -> None
 def shop(auditor: Auditor) -> FastAPI:
     app = FastAPI(dependencies=[])
 
+    @app.head("/orders/{order}")
     @app.get("/orders/{order}")
     def read(order: str, request: Audited) -> dict[str, str]:
         request.annotate("shop.example/read", order)
@@ -185,6 +186,14 @@ def test_a_task_in_the_background_has_no_part_in_it(log: EventLog) -> None:
         assert client.send("GET", "/background").code == 200
 
     assert log.stages() == ["RequestReceived", "ResponseComplete"]
+
+
+def test_a_head_is_a_get(log: EventLog) -> None:
+    with asgi_server(shop(auditor_of(log))) as client:
+        assert client.send("HEAD", "/orders/7").body == b""
+
+    assert log.stages() == ["RequestReceived", "ResponseComplete"]
+    assert log.events()[-1]["verb"] == "get"
 
 
 def test_a_stream_is_one_body(log: EventLog) -> None:

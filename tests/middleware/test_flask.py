@@ -126,6 +126,17 @@ def test_what_flask_answers_itself_is_audited(log: EventLog) -> None:
     assert log.stages() == ["RequestReceived", "ResponseComplete"] * 2
 
 
+def test_a_head_is_complete_without_a_body(log: EventLog) -> None:
+    with wsgi_server(shop(auditor_of(log))) as client:
+        answer = client.send("HEAD", "/orders/7")
+
+    assert answer.body == b""
+    assert log.stages() == ["RequestReceived", "ResponseComplete"]
+    complete = log.events()[-1]
+    assert complete["verb"] == "get"
+    assert "responseObject" not in complete
+
+
 def test_a_stream_is_complete_at_its_end(log: EventLog) -> None:
     with wsgi_server(shop(auditor_of(log))) as client:
         assert client.send("GET", "/stream").body == b"012"

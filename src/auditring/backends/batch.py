@@ -4,6 +4,8 @@ A request never waits and is never refused here: what finds the buffer full is l
 and counted as such. Source: Kubernetes v1.36, the buffered audit backend.
 """
 
+import atexit
+import functools
 import os
 import threading
 import time
@@ -19,6 +21,8 @@ __all__ = ["Batch", "BatchSettings"]
 
 # How long close() waits for a delegate that hangs.
 CLOSE_LIMIT_S = 30.0
+# How long the end of the process waits for what isn't handed over yet.
+EXIT_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,7 @@ class Batch:
     """Collects events, and hands them in batches to another backend.
 
     A thread of it does so. In a forked child there is another one, and what waits
-    stays the parent's.
+    stays the parent's. The end of the process waits for it, some seconds at most.
     """
 
     name = "buffered"
@@ -91,7 +95,7 @@ class Batch:
         self._is_closed = False
         self._begin()
         _batches.add(self)
-        _tie_to_fork()
+        _tie_to_process()
 
     def _begin(self) -> None:
         """Set out without events and threads."""
@@ -222,7 +226,6 @@ class _Bucket:
 
 
 _batches: "weakref.WeakSet[Batch]" = weakref.WeakSet()
-_is_tied = False
 
 
 def _start(work: Callable[[], None]) -> threading.Thread:
@@ -231,14 +234,18 @@ def _start(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def _tie_to_fork() -> None:
-    global _is_tied
-    if not _is_tied:
-        _is_tied = True
-        os.register_at_fork(after_in_child=_begin_anew)
+@functools.cache
+def _tie_to_process() -> None:
+    os.register_at_fork(after_in_child=_begin_anew)
+    atexit.register(_flush_all)
 
 
 def _begin_anew() -> None:
     """In a forked child: threads are gone, and the parent delivers what waits."""
     for batch in _batches:
         batch._begin()
+
+
+def _flush_all() -> None:
+    for batch in list(_batches):
+        batch.flush(EXIT_LIMIT_S)

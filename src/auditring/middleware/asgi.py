@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
-from .._asgi import HttpExchange, read_scope
+from .._exchange import HttpExchange
+from .._scope import read_scope
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
@@ -53,6 +54,10 @@ class AuditMiddleware:
     before the last piece of the response goes out; what the application does after it
     (background tasks) has no part in it. Only the outermost counts, where one is inside
     of another.
+
+    Backends are called in the event loop. A log takes an event without waiting for the
+    disk, until its ring is full: see `LogWriter`'s ``on_full``. Put slow ones into
+    a `backends.batch.Batch`.
     """
 
     def __init__(

@@ -1,23 +1,19 @@
-"""The way of an HTTP request through ASGI, as far as every request goes.
+"""Attributes of most HTTP requests, straight from the scope that ASGI has of them.
 
-`read_scope` does for most requests what `requestreader` does for all of them, and
-`HttpExchange` what `exchange` does, unless bodies are wanted. A property test compares
-the first, tests of the middleware hold both to what they stand in for.
+What `requestreader` does for all requests is done here for those that are plain, and a
+property test compares the two.
 """
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF
-from libc.string cimport memcmp
 
 import functools
-import os
 
-from ._audited cimport AuditedRequest
+from ._headername cimport is_lower_name
 
+from ._uuid import random_uuid
 from .attributes import Attributes
-from .disconnects import is_disconnect
 from .errors import RequestInfoError
 from .event import UserInfo
 from .identity import ANONYMOUS_USER, as_user
@@ -33,20 +29,11 @@ cdef extern from "Python.h":
         PyMemberDef *d_member
     object PyType_GenericAlloc(PyTypeObject *kind, Py_ssize_t size)
     object PyUnicode_DecodeASCII(const char *data, Py_ssize_t size, const char *errors)
-    bint PyUnicode_IS_ASCII(object text)
-    bytes PyUnicode_AsUTF8String(object text)
 
 cdef enum:
-    SERVER_ERROR = 500
     # A longer User-Agent may have to be cut.
     PLAIN_VALUE_MAX_BYTES = 256
-    POOL_BYTES = 4096
-    UUID_BYTES = 16
     REMEMBERED_SOURCES_MAX = 4096
-
-cdef bytes EVENT_STREAM = b"text/event-stream"
-# A Status of Kubernetes says more than the code, and is short.
-cdef bytes STATUS_START = b'{"kind":"Status",'
 
 cdef dict VERBS = {
     "GET": "get",
@@ -118,51 +105,6 @@ cdef inline void _fill(object attributes, int member, object value) noexcept:
     (<PyObject **> ((<char *> <PyObject *> attributes) + OFFSETS[member]))[0] = (
         <PyObject *> value
     )
-
-
-# Random bytes for UUIDs, read many at a time: a system call takes as long as most of
-# the rest. A child of a fork throws away what its parent may use.
-
-cdef bytes pool = b""
-cdef Py_ssize_t pool_used = 0
-cdef const char *DIGITS = b"0123456789abcdef"
-
-
-def _forget_pool():
-    global pool, pool_used
-    pool = b""
-    pool_used = 0
-
-
-os.register_at_fork(after_in_child=_forget_pool)
-
-
-def random_uuid():
-    """Return a random version-4 UUID."""
-    global pool, pool_used
-    cdef char text[36]
-    cdef unsigned char octets[UUID_BYTES]
-    cdef const unsigned char *source
-    cdef int index, at = 0
-    if PyBytes_GET_SIZE(pool) - pool_used < UUID_BYTES:
-        fresh = os.urandom(POOL_BYTES)
-        # Only now: meanwhile, other threads were here.
-        pool = fresh
-        pool_used = 0
-    source = <const unsigned char *> PyBytes_AS_STRING(pool) + pool_used
-    pool_used += UUID_BYTES
-    for index in range(UUID_BYTES):
-        octets[index] = source[index]
-    octets[6] = (octets[6] & 0x0F) | 0x40
-    octets[8] = (octets[8] & 0x3F) | 0x80
-    for index in range(UUID_BYTES):
-        if index in (4, 6, 8, 10):
-            text[at] = b"-"
-            at += 1
-        text[at] = DIGITS[octets[index] >> 4]
-        text[at + 1] = DIGITS[octets[index] & 15]
-        at += 2
-    return PyUnicode_DecodeASCII(text, 36, NULL)
 
 
 # The request line.
@@ -305,19 +247,6 @@ cdef enum Header:
     HEADER_COUNT
 
 
-cdef inline bint _is(const char *name, Py_ssize_t size, const char *wanted) noexcept:
-    """Tell whether *name* is *wanted*, which is in lower case."""
-    cdef Py_ssize_t index
-    cdef unsigned char octet
-    for index in range(size):
-        octet = <unsigned char> name[index]
-        if b"A" <= octet <= b"Z":
-            octet += 32
-        if octet != <unsigned char> wanted[index]:
-            return False
-    return True
-
-
 cdef object _plain_value(value):
     """Return a header's value as text; None if it isn't short and plain."""
     cdef bytes octets
@@ -341,13 +270,13 @@ cdef object _plain_value(value):
 
 cdef int _which(const char *name, Py_ssize_t size) noexcept:
     """Return the `Header` that a name stands for; -1 for none that matters."""
-    if size == 10 and _is(name, size, b"user-agent"):
+    if size == 10 and is_lower_name(name, size, b"user-agent"):
         return USER_AGENT_HEADER
-    if size == 15 and _is(name, size, b"x-forwarded-for"):
+    if size == 15 and is_lower_name(name, size, b"x-forwarded-for"):
         return FORWARDED_FOR
-    if size == 8 and _is(name, size, b"audit-id"):
+    if size == 8 and is_lower_name(name, size, b"audit-id"):
         return AUDIT_ID_HEADER
-    if size == 9 and _is(name, size, b"x-real-ip"):
+    if size == 9 and is_lower_name(name, size, b"x-real-ip"):
         return REAL_IP
     return -1
 
@@ -364,7 +293,7 @@ cdef bint _read_headers(list found, headers) except -1:
         size = PyBytes_GET_SIZE(key)
         which = _which(name, size)
         if which < 0:
-            if size > 12 and _is(name, 12, b"impersonate-"):
+            if size > 12 and is_lower_name(name, 12, b"impersonate-"):
                 return False
         elif found[which] is None:  # the first line counts
             text = _plain_value(value)
@@ -446,116 +375,3 @@ def read_scope(dict scope not None, identity, routes):
     _fill(attributes, CLUSTER, "")
     _fill(attributes, PROJECT, "")
     return attributes
-
-
-# The exchange.
-
-cdef inline bint _is_name(name, Py_ssize_t size, const char *wanted) except -1:
-    """Tell whether a header's *name* is *wanted*, which has *size* bytes."""
-    if type(name) is not bytes:
-        return bytes(name).lower() == wanted[:size]
-    if PyBytes_GET_SIZE(name) != size:
-        return False
-    return _is(PyBytes_AS_STRING(name), size, wanted)
-
-
-cdef inline bint _begins(text, bytes start) except -1:
-    if type(text) is not bytes:
-        return bytes(text).startswith(start)
-    if PyBytes_GET_SIZE(text) < PyBytes_GET_SIZE(start):
-        return False
-    return not memcmp(
-        PyBytes_AS_STRING(text), PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start)
-    )
-
-
-cdef bytes _octets(str text):
-    if PyUnicode_IS_ASCII(text):
-        return PyUnicode_AsUTF8String(text)
-    return text.encode("utf-8", "surrogateescape")
-
-
-@cython.final
-cdef class HttpExchange:
-    """An HTTP request and its answer, as ASGI has them; one task at a time."""
-
-    cdef AuditedRequest _request
-    cdef object _bodies  # an exchange.Exchange; None if no body is wanted
-    cdef object _send
-    cdef bint _is_server_error
-
-    def __cinit__(self, AuditedRequest request not None, bodies, send):
-        self._request = request
-        self._bodies = bodies
-        self._send = send
-
-    def send(self, message):
-        """Pass on a message of the application, having recorded what it means."""
-        cdef dict members = message if type(message) is dict else dict(message)
-        kind = members["type"]
-        if kind == "http.response.start":
-            members = self._start(members)
-        elif kind == "http.response.body":
-            body = members.get("body", b"")
-            if self._bodies is not None:
-                self._bodies.pass_on(body)
-            if not members.get("more_body", False):
-                self._end(body)
-        elif kind == "http.response.pathsend":
-            self._end(b"")
-        return self._send(members)
-
-    cdef dict _start(self, dict members):
-        """Record that headers go out; return the message with an Audit-ID."""
-        cdef bint has_id = False
-        cdef list headers = list(members.get("headers", ()))
-        cdef AuditedRequest request = self._request
-        code = members["status"]
-        content_type = content_encoding = b""
-        for pair in headers:
-            name = pair[0]
-            if _is_name(name, 8, b"audit-id"):
-                has_id = True
-            elif _is_name(name, 12, b"content-type"):
-                content_type = pair[1]
-            elif _is_name(name, 16, b"content-encoding"):
-                content_encoding = pair[1]
-        if not has_id:
-            headers.append((b"audit-id", _octets(request.audit_id)))
-        self._is_server_error = code >= SERVER_ERROR
-        if self._bodies is not None:
-            self._bodies.start(
-                code, content_type.decode("latin-1"), content_encoding.decode("latin-1")
-            )
-        elif request.is_enabled:
-            if _begins(content_type, EVENT_STREAM):
-                request.long_running = True
-            request.start_response(code)
-        # The application may send the same message again.
-        members = members.copy()
-        members["headers"] = headers
-        return members
-
-    cdef int _end(self, body) except -1:
-        if _begins(body, STATUS_START):
-            self._request.record_response_object(bytes(body))
-        # Who answers for an exception of the application does it before that gets here.
-        if not self._is_server_error:
-            self.finish()
-        return 0
-
-    cpdef finish(self):
-        """Record that the answer is given, if that isn't done by now."""
-        if self._bodies is None:
-            self._request.complete()
-        else:
-            self._bodies.finish()
-
-    def fail(self, error):
-        """Record that *error* came out of the application."""
-        if self._bodies is not None:
-            self._bodies.fail(error)
-        elif is_disconnect(error):
-            self._request.complete()
-        else:
-            self._request.panic(error)

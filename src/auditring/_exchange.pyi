@@ -1,16 +1,8 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self, final
 
-from .attributes import Attributes
 from .auditor import AuditedRequest
 from .exchange import Exchange
-from .identity import Identity
-from .routes import Routes
-
-def random_uuid() -> str: ...
-def read_scope(
-    scope: dict[str, Any], identity: Identity, routes: Routes | None
-) -> Attributes | None: ...
 
 @final
 class HttpExchange:

@@ -1,7 +1,6 @@
 """What is read of a scope at once, against the reader that it stands in for."""
 
 import json
-import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring._asgi import random_uuid, read_scope
+from auditring._scope import read_scope
 from auditring.attributes import Attributes
 from auditring.event import UserInfo
 from auditring.requestreader import RequestReader
@@ -124,27 +123,3 @@ def test_what_the_table_of_routes_says_is_read_at_once() -> None:
     }
 
     assert assert_same(scope, ROUTES)
-
-
-def test_no_uuid_comes_twice() -> None:
-    made = [random_uuid() for _ in range(10_000)]
-
-    assert len(set(made)) == len(made)
-    assert all(UUID4.fullmatch(uuid) for uuid in made)
-
-
-def test_a_forked_child_has_uuids_of_its_own() -> None:
-    random_uuid()
-    read_end, write_end = os.pipe()
-
-    child = os.fork()
-    if child == 0:
-        os.write(write_end, "".join(random_uuid() for _ in range(100)).encode())
-        os._exit(0)
-
-    os.close(write_end)
-    with os.fdopen(read_end) as stream:
-        theirs = stream.read()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert len(theirs) == 100 * 36
-    assert not any(random_uuid() in theirs for _ in range(200))

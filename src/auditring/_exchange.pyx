@@ -1,0 +1,135 @@
+"""An HTTP request and its answer as ASGI tells of them, as far as every one goes.
+
+Bodies, where they are wanted, are for `exchange`.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.string cimport memcmp
+
+from ._audited cimport AuditedRequest
+from ._headername cimport is_lower_name
+
+from .disconnects import is_disconnect
+
+cdef extern from "Python.h":
+    bint PyUnicode_IS_ASCII(object text)
+    bytes PyUnicode_AsUTF8String(object text)
+
+cdef enum:
+    SERVER_ERROR = 500
+
+cdef bytes EVENT_STREAM = b"text/event-stream"
+# A Status of Kubernetes says more than the code, and is short.
+cdef bytes STATUS_START = b'{"kind":"Status",'
+
+
+cdef inline bint _is_name(name, Py_ssize_t size, const char *wanted) except -1:
+    """Tell whether a header's *name* is *wanted*, which has *size* bytes."""
+    if type(name) is not bytes:
+        return bytes(name).lower() == wanted[:size]
+    if PyBytes_GET_SIZE(name) != size:
+        return False
+    return is_lower_name(PyBytes_AS_STRING(name), size, wanted)
+
+
+cdef inline bint _begins(text, bytes start) except -1:
+    if type(text) is not bytes:
+        return bytes(text).startswith(start)
+    if PyBytes_GET_SIZE(text) < PyBytes_GET_SIZE(start):
+        return False
+    return not memcmp(
+        PyBytes_AS_STRING(text), PyBytes_AS_STRING(start), PyBytes_GET_SIZE(start)
+    )
+
+
+cdef bytes _octets(str text):
+    if PyUnicode_IS_ASCII(text):
+        return PyUnicode_AsUTF8String(text)
+    return text.encode("utf-8", "surrogateescape")
+
+
+@cython.final
+cdef class HttpExchange:
+    """An HTTP request and its answer, as ASGI has them; one task at a time."""
+
+    cdef AuditedRequest _request
+    cdef object _bodies  # an exchange.Exchange; None if no body is wanted
+    cdef object _send
+    cdef int _code  # 0 before the answer begins
+
+    def __cinit__(self, AuditedRequest request not None, bodies, send):
+        self._request = request
+        self._bodies = bodies
+        self._send = send
+
+    def send(self, message):
+        """Pass on a message of the application, having recorded what it means."""
+        cdef dict members = message if type(message) is dict else dict(message)
+        kind = members["type"]
+        if kind == "http.response.start":
+            members = self._start(members)
+        elif kind == "http.response.body":
+            body = members.get("body", b"")
+            if self._bodies is not None:
+                self._bodies.pass_on(body)
+            if not members.get("more_body", False):
+                self._end(body)
+        elif kind == "http.response.pathsend":
+            self._end(b"")
+        return self._send(members)
+
+    cdef dict _start(self, dict members):
+        """Record that headers go out; return the message with an Audit-ID."""
+        cdef bint has_id = False
+        cdef list headers = list(members.get("headers", ()))
+        cdef AuditedRequest request = self._request
+        code = members["status"]
+        content_type = content_encoding = b""
+        for pair in headers:
+            name = pair[0]
+            if _is_name(name, 8, b"audit-id"):
+                has_id = True
+            elif _is_name(name, 12, b"content-type"):
+                content_type = pair[1]
+            elif _is_name(name, 16, b"content-encoding"):
+                content_encoding = pair[1]
+        if not has_id:
+            headers.append((b"audit-id", _octets(request.audit_id)))
+        self._code = code
+        if self._bodies is not None:
+            self._bodies.start(
+                code, content_type.decode("latin-1"), content_encoding.decode("latin-1")
+            )
+        elif request.is_enabled:
+            if _begins(content_type, EVENT_STREAM):
+                request.long_running = True
+            request.start_response(code)
+        # The application may send the same message again.
+        members = members.copy()
+        members["headers"] = headers
+        return members
+
+    cdef int _end(self, body) except -1:
+        if _begins(body, STATUS_START):
+            self._request.record_response_object(bytes(body))
+        # Who answers for an exception of the application does it before that gets here.
+        if 0 < self._code < SERVER_ERROR:
+            self.finish()
+        return 0
+
+    cpdef finish(self):
+        """Record that the answer is given, if that isn't done by now."""
+        if self._bodies is None:
+            self._request.complete()
+        else:
+            self._bodies.finish()
+
+    def fail(self, error):
+        """Record that *error* came out of the application."""
+        if self._bodies is not None:
+            self._bodies.fail(error)
+        elif is_disconnect(error):
+            self._request.complete()
+        else:
+            self._request.panic(error)

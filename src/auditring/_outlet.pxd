@@ -1,0 +1,22 @@
+from libc.stdint cimport int64_t
+
+
+cdef enum:
+    LEVEL_COUNT = 4
+
+
+cdef class Tally:
+    cdef readonly int64_t refused, annotation_conflicts
+    # By level, in the order of `Level`.
+    cdef int64_t _requests[LEVEL_COUNT]
+    cdef int64_t _events[LEVEL_COUNT]
+
+
+cdef class Outlet:
+    cdef tuple ways  # of each backend: process, write_line, lose
+    cdef object redact, clock_ns, losses
+    cdef bint adds_latency
+    cdef Tally tally
+
+    cdef int64_t now_ns(self) except -1
+    cdef bint send(self, request) except -1

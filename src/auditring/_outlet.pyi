@@ -1,0 +1,27 @@
+from collections.abc import Callable
+from typing import Self, final
+
+from .backend import Backend
+from .event import Event, Level
+from .losses import Losses
+
+@final
+class Tally:
+    refused: int
+    annotation_conflicts: int
+    @property
+    def requests(self) -> dict[Level, int]: ...
+    @property
+    def events(self) -> dict[Level, int]: ...
+
+@final
+class Outlet:
+    def __new__(
+        cls,
+        backends: tuple[Backend, ...],
+        tally: Tally,
+        losses: Losses,
+        redact: Callable[[Event], Event] | None,
+        clock_ns: Callable[[], int] | None,
+        adds_latency: bool,
+    ) -> Self: ...

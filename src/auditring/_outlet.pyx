@@ -1,0 +1,87 @@
+"""Where the events of an auditor go, and what they and their requests come to."""
+
+cimport cython
+from libc.stdint cimport int64_t
+from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
+
+from .event import Level
+
+cdef enum:
+    NS_PER_S = 1000000000
+
+
+@cython.final
+cdef class Tally:
+    """What the requests of an auditor came to, of all threads.
+
+    The interpreter's lock makes each addition whole.
+    """
+
+    @property
+    def requests(self):
+        """How many requests were decided on, by level."""
+        return {level: self._requests[rank] for rank, level in enumerate(Level)}
+
+    @property
+    def events(self):
+        """How many events went out, by level."""
+        return {level: self._events[rank] for rank, level in enumerate(Level)}
+
+
+@cython.final
+cdef class Outlet:
+    """Where the events of an auditor go, and how."""
+
+    def __cinit__(
+        self,
+        tuple backends not None,
+        Tally tally not None,
+        losses,
+        redact,
+        clock_ns,
+        bint adds_latency,
+    ):
+        self.ways = tuple([_way_to(backend) for backend in backends])
+        self.tally = tally
+        self.losses = losses
+        self.redact = redact
+        self.clock_ns = clock_ns
+        self.adds_latency = adds_latency
+
+    cdef int64_t now_ns(self) except -1:
+        cdef timespec now
+        if self.clock_ns is not None:
+            return self.clock_ns()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
+
+    cdef bint send(self, request) except -1:
+        """Hand the event of *request* to every backend; False if one refuses it."""
+        cdef bint is_taken = True
+        for process, write_line, lose in self.ways:
+            try:
+                if write_line is None:
+                    if not process((request,)):
+                        is_taken = False
+                elif not _write(request, write_line, lose):
+                    is_taken = False
+            except Exception as error:
+                # A backend that breaks its promise; the others have a right to theirs.
+                self.losses.note(error, ())
+        return is_taken
+
+
+cdef tuple _way_to(backend):
+    write_line = getattr(backend, "write_line", None)
+    return (backend.process, write_line, None if write_line is None else backend.lose)
+
+
+cdef bint _write(request, write_line, lose) except -1:
+    """Go the short way of a `LineBackend`."""
+    try:
+        if write_line(request.line):
+            return True
+        error = None
+    except Exception as raised:  # whatever it is, the request isn't at fault
+        error = raised
+    return lose(request.event, error)
