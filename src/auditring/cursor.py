@@ -152,9 +152,12 @@ class CursorFile:
     def save(self, cursor: Cursor) -> None:
         """Put *cursor* into the file, and see to it that the disk has it.
 
+        After a loss of power it may be the one before: then its name is that one's.
+
         Raises:
             OSError: It can't be saved; the file still holds the one before.
         """
+        is_new = not os.path.lexists(self.path)
         fd = os.open(self._temp, _FLAGS, 0o600)
         try:
             os.write(fd, cursor.to_json().encode())
@@ -166,6 +169,10 @@ class CursorFile:
             raise
         finally:
             os.close(fd)
+        if is_new:
+            self._sync_directory()
+
+    def _sync_directory(self) -> None:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(directory)

@@ -4,9 +4,12 @@ Its flags are left alone, as other programs share them. So nothing is written be
 is ready, and no wait is longer than a signal takes to come.
 """
 
+import fcntl
 import os
 import select
 import stat
+import sys
+import termios
 from typing import Final
 
 from .feed import Signals
@@ -15,14 +18,15 @@ __all__ = ["Output"]
 
 # A save of the cursor can be no nearer than the last piece (keeper.py).
 FILE_PIECE_BYTES: Final = 128 * 1024
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
 class Output:
-    """Writes lines in pieces that are taken at once.
+    """Writes lines in pieces that are taken at once, so that a kill tears no line.
 
-    A pipe that is ready takes PIPE_BUF bytes whole, so a line of that size is never
-    torn, even if the process is killed. A longer one is written in one call, which
-    the tick of the signals interrupts when its reader stops in the middle.
+    Of a pipe it is known how much that is, at least `PIPE_BUF` bytes when it is ready.
+    A longer line is written in one call, which the tick of the signals interrupts when
+    its reader stops in the middle.
 
     Thread-safety: the main thread only, as it waits for signals.
     """
@@ -35,8 +39,9 @@ class Output:
         """
         self._fd = fd
         self._signals = signals
-        self._is_file = stat.S_ISREG(os.fstat(fd).st_mode)
-        self._piece_bytes = FILE_PIECE_BYTES if self._is_file else select.PIPE_BUF
+        mode = os.fstat(fd).st_mode
+        self._is_file = stat.S_ISREG(mode)
+        self._pipe_bytes = _pipe_bytes(fd) if stat.S_ISFIFO(mode) else 0
         self._room = _poll_of(fd, signals, select.POLLOUT)
         self._hangup = _poll_of(fd, signals, 0)
 
@@ -50,9 +55,12 @@ class Output:
             BrokenPipeError: Nobody reads any more.
             OSError: It can't be written to.
         """
-        if not self._wait(self._room, seconds):
-            return 0
-        end = start + self._piece_bytes
+        room_bytes = FILE_PIECE_BYTES if self._is_file else self._free_bytes()
+        if room_bytes < select.PIPE_BUF:
+            if not self._wait(self._room, seconds):
+                return 0
+            room_bytes = select.PIPE_BUF
+        end = start + room_bytes
         if end < len(lines):
             newline = lines.rfind(b"\n", start, end)
             end = (newline if newline >= 0 else lines.index(b"\n", end)) + 1
@@ -61,6 +69,19 @@ class Output:
                 return os.write(self._fd, view[start:end])
             except BlockingIOError:
                 return 0  # somebody made it so, and was faster
+
+    def _free_bytes(self) -> int:
+        """Return how much a pipe takes without making its writer wait, at least.
+
+        It consists of pages, and what doesn't fit into the last one begins another.
+        So two pages in a row hold a page's worth, and at most twice as many are in use
+        as what is in them needs, besides the first and the last.
+        """
+        if not self._pipe_bytes:
+            return 0
+        answer = fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4))
+        unread = int.from_bytes(answer, sys.byteorder)
+        return self._pipe_bytes - 2 * unread - 2 * PAGE_BYTES
 
     def waits_in_vain(self, seconds: float) -> bool:
         """Wait until nobody reads any more, or a signal comes, or the time is over.
@@ -90,6 +111,10 @@ class Output:
         if self._signals.fileno() in ready:
             self._signals.acknowledge()
         return self._fd in ready
+
+
+def _pipe_bytes(fd: int) -> int:
+    return int(fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ))
 
 
 def _poll_of(fd: int, signals: Signals, events: int) -> select.poll:
