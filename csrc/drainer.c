@@ -1,6 +1,7 @@
 /* drainer.c - one step is: stand by, or lead: recover, drain, retire, tell, serve. */
 #include "drainer.h"
 
+#include "durability.h"
 #include "livefile.h"
 #include "losses.h"
 #include "recover.h"
@@ -190,14 +191,14 @@ write_batch(struct writer *writer)
     int error = batch_write(&writer->batch);
 
     if (error == -EREMOTEIO && !was_suspect) {
-        livefile_note_failed_sync(writer);
+        durability_note_failed_sync(writer);
     }
     if (error < 0) {
         fail_write(writer, error);
         return false;
     }
     if (writer->batch.must_sync) {
-        livefile_note_sync(writer, writer->file.size);
+        durability_note_sync(writer, writer->file.size);
     }
     note_success(writer);
     return true;
@@ -297,7 +298,7 @@ answer(struct writer *writer, enum request request)
     case REQUEST_FLUSH:
         return 0;
     case REQUEST_SYNC:
-        return livefile_sync(writer);
+        return durability_sync(writer);
     case REQUEST_ROTATE:
         return rotate_on_request(writer);
     case REQUEST_REOPEN:
@@ -402,7 +403,7 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
 
     serve(writer, tickets, complete && !writer->has_unread && !writer->has_more);
     if (!writer->is_private) {
-        livefile_sync_at_interval(writer, now);
+        durability_sync_at_interval(writer, now);
     }
     /* Before the event that tells of it, which should be in a file that is sound. */
     if (writer->wants_rotation && now >= writer->next_rotate_ns) {

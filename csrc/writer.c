@@ -3,7 +3,7 @@
 #include "writer.h"
 
 #include "drainer.h"
-#include "livefile.h"
+#include "durability.h"
 #include "losses.h"
 #include "salvage.h"
 #include "testpoint.h"
@@ -793,7 +793,7 @@ end_writer(struct writer *writer, uint64_t deadline)
     close_slots(writer);
     drainer_finish(writer);
     wait_for_leader(writer, deadline);
-    livefile_end_interval(writer);
+    durability_end(writer);
     left = !has_left(writer) ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
     if (!writer->is_private) {
         leader_step_down(&writer->leader);

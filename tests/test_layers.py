@@ -116,6 +116,7 @@ C_SHELVES = [
 # One room of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
     "drainer": "writer",
+    "durability": "writer",
     "livefile": "writer",
     "losses": "writer",
     "sources": "writer",
