@@ -864,6 +864,35 @@ def test_a_file_may_be_given(tmp_path: Path) -> None:
     handler.close()
 
 
+# A child that can't have a ring.
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives rights up")
+@pytest.mark.parametrize("durability", ["process", "interval"])
+def test_a_child_that_gave_up_its_rights_logs_without_a_ring(
+    log: Path, opener: Opener, durability: str
+) -> None:
+    for parent in log.parents[:3]:
+        parent.chmod(0o711)
+    handler = opener(durability=durability)
+    handler.handle(message("parent"))
+    handler.flush()
+    os.chown(log, 65534, 65534)
+
+    pid = os.fork()
+    if pid == 0:
+        os.close(2)
+        os.open(os.devnull, os.O_WRONLY)
+        os.setuid(65534)
+        handler.handle(message("child"))
+        os._exit(0)
+    os.waitpid(pid, 0)
+    handler.flush()
+
+    kept = "child\n" if durability == "process" else ""
+    assert log.read_text() == f"parent\n{kept}"
+
+
 # A disk that is full.
 
 

@@ -1,9 +1,12 @@
 """Logs of our TimedRotatingFileHandler, next to those of the standard library's."""
 
+import contextlib
+import fcntl
 import gzip
 import logging
 import logging.handlers
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -234,6 +237,52 @@ def test_a_record_is_kept_when_the_rollover_fails(
 
     assert b"two\n" in b"".join(files(tmp_path).values())
     assert "Logging error" in capsys.readouterr().err
+
+
+@contextlib.contextmanager
+def rollover_under_way(tmp_path: Path) -> Iterator[None]:
+    """Hold what a process holds that is rolling over."""
+    fd = os.open(tmp_path / ".app.log.ring" / "rollover", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    yield
+    os.close(fd)
+
+
+def test_a_process_that_stops_in_a_rollover_stops_nobody_else(
+    tmp_path: Path, opener: Opener
+) -> None:
+    handler = opener()
+    handler.handle(message("one"))
+    handler.rolloverAt = now = int(time.time())
+
+    with rollover_under_way(tmp_path):
+        handler.handle(message("two"))
+        handler.flush()
+        assert (tmp_path / "app.log").read_bytes() == b"one\ntwo\n"
+    assert now < handler.rolloverAt <= time.time() + 1
+
+
+def test_a_child_forked_in_the_middle_of_a_rollover_logs(
+    tmp_path: Path, opener: Opener
+) -> None:
+    handler = opener()
+    handler.handle(message("one"))
+    handler.rolloverAt = int(time.time())
+
+    with rollover_under_way(tmp_path):
+        roller = threading.Thread(target=handler.handle, args=(message("two"),))
+        roller.start()
+        wait_until(lambda: handler._ring.busy_pid)
+        pid = os.fork()
+        if pid == 0:
+            handler.handle(message("child"))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        roller.join()
+    handler.flush()
+
+    lines = (tmp_path / "app.log").read_text().splitlines()
+    assert sorted(lines) == ["child", "one", "two"]
 
 
 def test_a_namer_is_asked(tmp_path: Path, opener: Opener) -> None:

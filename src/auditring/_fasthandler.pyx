@@ -201,6 +201,8 @@ cdef class FastHandler:
                 return True
             except ClosedError:
                 pass  # in another thread, or by the end of the interpreter
+            except OSError as error:
+                self._lose_ring(error)
         self._write_line(out.data[:out.size])
         return True
 

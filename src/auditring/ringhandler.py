@@ -63,7 +63,8 @@ class RingState:
         opened: What `_open` made last.
         checked: How often attributes had been assigned to when the way was chosen.
         refused: A target that can't have a ring.
-        is_busy: This thread is choosing the way, or rotating.
+        busy_pid: The process in which a thread is choosing the way, or rotating; it
+            holds the handler's lock. Not so in a child that was forked meanwhile.
         is_continued: The file holds lines of ours, whatever `mode` is.
         is_over: The interpreter is ending.
     """
@@ -75,7 +76,7 @@ class RingState:
         self.opened: IO[Any] | None = None
         self.checked = -1
         self.refused: Target | None = None
-        self.is_busy = False
+        self.busy_pid = 0
         self.is_continued = False
         self.is_over = False
 
@@ -169,15 +170,15 @@ class RingHandler(FastHandler, logging.FileHandler):
     @contextlib.contextmanager
     def _busy(self) -> Iterator[None]:
         """Let a signal handler that logs meanwhile write past the ring."""
-        before, self._ring.is_busy = self._ring.is_busy, True
+        before, self._ring.busy_pid = self._ring.busy_pid, os.getpid()
         try:
             yield
         finally:
-            self._ring.is_busy = before
+            self._ring.busy_pid = before
 
     def _emit_slowly(self, record: logging.LogRecord) -> None:
         try:
-            if self._ring.is_busy:
+            if self._ring.busy_pid == os.getpid():
                 # A signal handler logs while its thread opens or rotates the log.
                 self._append_past_ring(self._line_of(record))
                 return
@@ -223,8 +224,26 @@ class RingHandler(FastHandler, logging.FileHandler):
                     self._commit_whole(writer, line)
                 except ClosedError:
                     continue  # in another thread, or by the end of the interpreter
+                except OSError as error:
+                    self._lose_ring(error)
+                    continue
                 return
             self._append_past_ring(line)
+
+    def _lose_ring(self, error: OSError) -> None:
+        """Go on without a ring: a child needs one of its own, and can't have it.
+
+        Raises:
+            OSError: *error*; more durability was asked for than there is without.
+        """
+        with self._locked():
+            state = self._ring
+            if state.target is not None and _needs_ring(state.target):
+                raise error
+            state.refused = state.target
+            state.checked = -1
+            with contextlib.suppress(OSError):
+                self._leave_ring()
 
     def _commit_whole(self, writer: LogWriter, line: bytes) -> None:
         """Commit a line of any size."""
@@ -340,7 +359,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         try:
             writer = self.writer_class(target.path, **options)
         except OSError:
-            if target.options.get("durability", "process") != "process":
+            if _needs_ring(target):
                 raise
             state.refused = target
             return False
@@ -518,6 +537,11 @@ def _is_own_file(path: str) -> bool:
     except FileNotFoundError:
         return True
     return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
+
+
+def _needs_ring(target: Target) -> bool:
+    """Tell whether more was asked for than the standard library's own way gives."""
+    return bool(target.options.get("durability", "process") != "process")
 
 
 def _codec_name(encoding: str | None) -> str:

@@ -22,7 +22,12 @@ from .writer import LogWriter
 __all__ = ["TimedRotatingFileHandler"]
 
 _SUFFIXES = (".gz", ".zst", ".lz4")
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# How long a rollover waits for a disk that hangs. What isn't in the file by then comes
+# into the next one.
+FLUSH_LIMIT_S = 1.0
+# How long it waits for another process that is rolling over, and may have been stopped.
+LOCK_TRIES = 50
+LOCK_PAUSE_S = 0.01
 
 
 class DatedLogWriter(LogWriter):
@@ -118,8 +123,11 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         if writer is None:
             super().doRollover()
             return
+        now = int(time.time())
         with self._locked(), self._busy(), _rollover_held(self._state_dir()) as state:
-            now = int(time.time())
+            if state is None:
+                self.rolloverAt = now + 1
+                return
             agreed = _read_time(state)
             # What lies further ahead than ours could was agreed on with other units.
             if now < agreed <= self.computeRollover(now):
@@ -132,7 +140,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         if os.path.exists(self._backup_name()):
             self.rolloverAt = self.computeRollover(int(time.time()))
             return
-        writer.flush()
+        writer.flush(FLUSH_LIMIT_S)
         # What the standard library closes, and opens again, is the stream.
         shown, self._ring.stream = self._ring.stream, None
         try:
@@ -177,17 +185,31 @@ def _without_suffix(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _rollover_held(state_dir: str) -> Iterator[int]:
-    """Let one process at a time roll over; yield the file with the agreed time."""
+def _rollover_held(state_dir: str) -> Iterator[int | None]:
+    """Let one process at a time roll over; yield the file with the agreed time.
+
+    None: Another one has been at it for too long.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(os.path.join(state_dir, "rollover"), flags, 0o600)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield fd
+        is_held = _lock(fd)
+        yield fd if is_held else None
     finally:
         # A child that was forked meanwhile has a copy of the descriptor.
         fcntl.flock(fd, fcntl.LOCK_UN)
         os.close(fd)
+
+
+def _lock(fd: int) -> bool:
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(LOCK_PAUSE_S)
+        else:
+            return True
+    return False
 
 
 def _read_time(fd: int) -> int:
