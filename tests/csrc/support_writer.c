@@ -35,6 +35,14 @@ log_open_default(void)
     return log_open(&options);
 }
 
+struct writer *
+log_open_stepped(const struct writer_options *options)
+{
+    sys_test_reset();
+    sys_test_stop_time();
+    return options != NULL ? log_open(options) : log_open_default();
+}
+
 int
 log_try(struct writer *writer, const char *text)
 {
@@ -109,6 +117,15 @@ log_close(struct writer *writer)
 
     CHECK_EQUAL(writer_close(writer, patience_ns), 0);
     CHECK_EQUAL(sys_test_descriptors(), 0);
+}
+
+uint32_t
+log_health(struct writer *writer)
+{
+    struct writer_stats stats;
+
+    writer_stats(writer, &stats);
+    return stats.health;
 }
 
 uint64_t

@@ -14,6 +14,9 @@ struct writer_options log_options(void);
 struct writer *log_open(const struct writer_options *options);
 struct writer *log_open_default(void);
 
+/* The same with time stopped, from now on; NULL: log_options(). */
+struct writer *log_open_stepped(const struct writer_options *options);
+
 /* Writes "line <text>\n", and it is committed. */
 void log_put(struct writer *writer, const char *text);
 
@@ -30,6 +33,7 @@ void log_step(struct writer *writer, uint64_t ns);
 /* Closes; everything that was written is in the file, no descriptor is left. */
 void log_close(struct writer *writer);
 
+uint32_t log_health(struct writer *writer);
 uint64_t log_counter(struct writer *writer, enum control_counter counter);
 
 #endif

@@ -1,5 +1,5 @@
-/* The leader's round: holes, syncs at an interval, failures and how they end, handing
- * over; step by step, with time stopped.
+/* The leader's round: holes, failures and how they end, handing over; step by step,
+ * with time stopped.
  */
 #include "support.h"
 #include "support_log.h"
@@ -15,31 +15,6 @@
 #include <unistd.h>
 
 static const uint64_t s = 1000000000, ms = 1000000;
-
-static struct writer *
-open_stepped(const struct writer_options *options)
-{
-    sys_test_reset();
-    sys_test_stop_time();
-    return log_open(options);
-}
-
-static struct writer *
-open_stepped_default(void)
-{
-    struct writer_options options = log_options();
-
-    return open_stepped(&options);
-}
-
-static uint32_t
-health(struct writer *writer)
-{
-    struct writer_stats stats;
-
-    writer_stats(writer, &stats);
-    return stats.health;
-}
 
 /* A thread of this process is stopped between reserving and committing. */
 static struct ring *
@@ -61,7 +36,7 @@ fill_hole(struct ring *ring, const struct ring_reservation *hole)
 static void
 a_hole_of_the_living_is_never_passed_over(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     struct ring_reservation hole;
     struct ring *ring;
 
@@ -83,7 +58,7 @@ a_hole_of_the_living_is_never_passed_over(void)
 static void
 after_two_seconds_of_a_hole_the_process_goes_on_in_another_ring(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     struct ring_reservation hole;
     struct ring *ring = make_hole(writer, &hole);
 
@@ -109,7 +84,7 @@ after_two_seconds_of_a_hole_the_process_goes_on_in_another_ring(void)
 static void
 a_hole_that_is_there_at_the_end_is_told_as_abandoned(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     struct ring_reservation hole;
 
     log_put(writer, "one");
@@ -134,7 +109,7 @@ a_hole_holds_up_neither_rotation_nor_syncs(void)
 
     options.durability = DURABILITY_INTERVAL;
     options.settings.sync_interval_ns = 1 * s;
-    writer = open_stepped(&options);
+    writer = log_open_stepped(&options);
     log_put(writer, "one");
     ring = make_hole(writer, &hole);
     log_step(writer, 1500 * ms);
@@ -147,297 +122,10 @@ a_hole_holds_up_neither_rotation_nor_syncs(void)
     log_close(writer);
 }
 
-static struct writer *
-open_with_interval(void)
-{
-    struct writer_options options = log_options();
-
-    options.durability = DURABILITY_INTERVAL;
-    options.settings.sync_interval_ns = 1 * s;
-    return open_stepped(&options);
-}
-
-static void
-what_was_written_is_synced_within_the_interval(void)
-{
-    struct writer *writer = open_with_interval();
-
-    for (uint32_t i = 1; i <= 5; i++) {
-        log_put(writer, "one");
-        log_step(writer, 1100 * ms);
-        CHECK_EQUAL(sys_test_calls(CALL_fdatasync), i);
-    }
-    CHECK_EQUAL(log_counter(writer, COUNTER_syncs), 5);
-    log_close(writer);
-}
-
-static void
-nothing_new_is_nothing_to_sync(void)
-{
-    struct writer *writer = open_with_interval();
-
-    log_put(writer, "one");
-    log_step(writer, 2 * s);
-    log_step(writer, 60 * s);
-
-    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 1);
-    log_close(writer);
-}
-
-static void
-what_is_left_is_synced_at_the_end(void)
-{
-    struct writer *writer = open_with_interval();
-
-    log_put(writer, "one");
-    log_flush(writer);
-    log_put(writer, "two");
-    log_flush(writer);
-    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 1);
-    log_close(writer);
-
-    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 2);
-}
-
-/* Which of the pages the kernel has dropped nobody knows: all since the last sync. */
-static void
-a_failed_sync_is_told_with_its_window_and_the_file_is_left(void)
-{
-    struct writer *writer = open_with_interval();
-    char *text;
-
-    log_put(writer, "one");
-    log_step(writer, 2 * s);
-    log_put(writer, "two is lost, maybe");
-    log_put(writer, "three too");
-    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
-    log_step(writer, 3 * s);
-    log_put(writer, "four");
-    log_flush(writer);
-
-    text = log_text("audit.log");
-    CHECK(log_is_whole(text));
-    CHECK_EQUAL(log_gaps(text, "sync-failed"), 1);
-    CHECK_EQUAL(log_gap_sum(text, "sync-failed", "bytes"), 24 + 15);
-    CHECK_EQUAL(log_files("audit.log"), 2);
-    CHECK_EQUAL(log_counter(writer, COUNTER_sync_errors), 1);
-    CHECK_EQUAL(log_counter(writer, COUNTER_rotate_errors), 0);
-    log_close(writer);
-}
-
-/* Where there are no backups a suspect file still gets out of the way, once. */
-static void
-a_failed_sync_without_backups_is_no_endless_loop(void)
-{
-    struct writer_options options = log_options();
-    struct writer *writer;
-
-    options.durability = DURABILITY_INTERVAL;
-    options.settings.sync_interval_ns = 1 * s;
-    options.settings.dialect = DIALECT_STDLIB;
-    writer = open_stepped(&options);
-    log_put(writer, "one");
-    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
-    log_step(writer, 10 * s);
-    log_put(writer, "two");
-    log_step(writer, 60 * s);
-
-    CHECK_TEXT(file_text("audit.log.1"), "line one\n");
-    CHECK_TEXT(file_text("audit.log"), "line two\n");
-    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "sync-failed"), 1);
-    CHECK(sys_test_calls(CALL_fdatasync) < 10);
-    log_close(writer);
-}
-
-static void
-a_sync_that_can_not_be_started_is_tried_at_the_next_interval(void)
-{
-    struct writer *writer = open_with_interval();
-
-    sys_test_fail(CALL_thread_start, EAGAIN, 1, 1);
-    log_put(writer, "one");
-    log_step(writer, 3 * s);
-
-    CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 1);
-    CHECK_EQUAL(log_counter(writer, COUNTER_sync_errors), 1);
-    log_close(writer);
-}
-
-static struct writer *
-open_with_sync(enum dialect dialect)
-{
-    struct writer_options options = log_options();
-
-    options.durability = DURABILITY_SYNC;
-    options.settings.dialect = dialect;
-    return open_stepped(&options);
-}
-
-static struct writer_ticket
-put_ticket(struct writer *writer, const char *line)
-{
-    struct writer_ticket ticket;
-
-    CHECK_EQUAL(writer_write(writer, line, strlen(line), true, &ticket), 0);
-    return ticket;
-}
-
-static bool
-is_durable(struct writer *writer, const struct writer_ticket *ticket)
-{
-    return writer_wait_durable(writer, ticket, 0);
-}
-
-/* What a failed sync may have lost is written again, to a new file, from the ring. */
-static void
-check_failed_sync(enum dialect dialect, const char *gaps)
-{
-    struct writer *writer = open_with_sync(dialect);
-    struct writer_ticket one, two;
-
-    one = put_ticket(writer, "line one");
-    log_step(writer, 100 * ms);
-    CHECK(is_durable(writer, &one));
-
-    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
-    two = put_ticket(writer, "line two");
-    log_step(writer, 2 * s);
-
-    CHECK(is_durable(writer, &two));
-    CHECK(!sys_test_synced_after_failure());
-    CHECK_EQUAL(log_count(file_text("audit.log"), "line two"), 1);
-    CHECK_EQUAL(log_count(file_text("audit.log"), "line one"), 0);
-    CHECK_EQUAL(log_gaps(file_text(gaps), "sync-failed"), 1);
-    CHECK_EQUAL(health(writer), HEALTH_OK);
-    log_close(writer);
-}
-
-static void
-an_acknowledged_line_survives_a_failed_sync(void)
-{
-    check_failed_sync(DIALECT_LUMBERJACK, "audit.log");
-    CHECK_EQUAL(log_count(log_text("audit.log"), "line one"), 1);
-    CHECK_EQUAL(log_count(log_text("audit.log"), "line two"), 1);
-}
-
-static void
-an_acknowledged_line_survives_a_failed_sync_without_backups_too(void)
-{
-    check_failed_sync(DIALECT_STDLIB, "audit.log.gaps");
-    CHECK_TEXT(file_text("audit.log.1"), "line one\n");
-}
-
-/* The first sync fails, and then the file can't be left either. */
-static _Atomic int renames_to_refuse;
-static int
-refuse_renames(int dir, const char *from, const char *to)
-{
-    if (renames_to_refuse > 0) {
-        renames_to_refuse--;
-        return -EACCES;
-    }
-    return sys_posix.rename_noreplace(dir, from, to);
-}
-
-static void
-a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync(void)
-{
-    struct writer_options options = log_options();
-    struct sys table = sys_test;
-    struct writer_ticket ticket;
-    struct writer *writer = NULL;
-
-    sys_test_reset();
-    sys_test_stop_time();
-    options.durability = DURABILITY_SYNC;
-    table.rename_noreplace = refuse_renames;
-    CHECK_EQUAL(writer_open(&writer, &table, &options), 0);
-    log_put(writer, "zero");
-    log_flush(writer);
-    renames_to_refuse = 3;
-    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
-    ticket = put_ticket(writer, "line one");
-
-    while (renames_to_refuse > 0) {
-        log_step(writer, 10 * ms);
-        CHECK(!is_durable(writer, &ticket));
-        CHECK(!sys_test_synced_after_failure());
-    }
-    log_step(writer, 2 * s);
-
-    CHECK(is_durable(writer, &ticket));
-    CHECK(!sys_test_synced_after_failure());
-    CHECK_EQUAL(log_count(file_text("audit.log"), "line one"), 1);
-    CHECK_EQUAL(log_gaps(log_text("audit.log"), "sync-failed"), 1);
-    log_close(writer);
-}
-
-static unsigned
-count_in_backups(const char *line)
-{
-    static const char *const names[] = {"audit.log", "audit.log.1", "audit.log.2",
-                                        "audit.log.3"};
-    unsigned count = 0;
-
-    for (int i = 0; i < 4; i++) {
-        count += file_exists(names[i]) ? log_count(file_text(names[i]), line) : 0;
-    }
-    return count;
-}
-
-/* Ten files' worth of trouble, and room for three backups. */
-static void
-check_backups_stay(enum durability durability)
-{
-    struct writer_options options = log_options();
-    struct writer *writer;
-    const char *gaps;
-    uint64_t errors;
-
-    options.durability = durability;
-    options.settings.sync_interval_ns = 1 * s;
-    options.settings.dialect = DIALECT_STDLIB;
-    options.settings.max_backups = 3;
-    options.settings.max_bytes = 1000;
-    writer = open_stepped(&options);
-    log_put(writer, "one");
-    CHECK_EQUAL(log_ask(writer, REQUEST_ROTATE, 1 * s), 0);
-    sys_test_fail(CALL_fdatasync, EIO, 1, UINT32_MAX);
-    for (int i = 0; i < 10; i++) {
-        log_put(writer, "two");
-        log_step(writer, 5 * s);
-    }
-    errors = log_counter(writer, COUNTER_sync_errors);
-    CHECK(errors >= 10);
-
-    sys_test_heal();
-    log_step(writer, 3 * s);
-
-    CHECK_EQUAL(health(writer), HEALTH_OK);
-    CHECK(!file_exists("audit.log.4"));
-    CHECK(count_in_backups("line one") == 1 && count_in_backups("line two") == 10);
-    gaps = file_text("audit.log.gaps");
-    CHECK(log_gaps(gaps, NULL) <= 2);
-    CHECK_EQUAL(log_gap_sum(gaps, "sync-failed", "count"), errors);
-    log_close(writer);
-}
-
-static void
-syncs_that_keep_failing_push_no_backup_out(void)
-{
-    check_backups_stay(DURABILITY_INTERVAL);
-}
-
-static void
-batches_that_can_not_be_synced_push_no_backup_out(void)
-{
-    check_backups_stay(DURABILITY_SYNC);
-}
-
 static void
 a_full_disk_is_tried_until_there_is_room(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     uint32_t tries;
 
     sys_test_fail(CALL_writev, ENOSPC, 1, UINT32_MAX);
@@ -445,13 +133,13 @@ a_full_disk_is_tried_until_there_is_room(void)
     log_step(writer, 60 * s);
     tries = sys_test_calls(CALL_writev);
     CHECK(tries > 50 && tries < 80); /* soon once a second */
-    CHECK_EQUAL(health(writer), HEALTH_DISK_FULL);
+    CHECK_EQUAL(log_health(writer), HEALTH_DISK_FULL);
     CHECK_EQUAL(log_files("audit.log"), 1);
 
     sys_test_heal();
     log_step(writer, 1 * s);
 
-    CHECK_EQUAL(health(writer), HEALTH_OK);
+    CHECK_EQUAL(log_health(writer), HEALTH_OK);
     CHECK_TEXT(file_text("audit.log"), "line one\n");
     log_close(writer);
 }
@@ -459,7 +147,7 @@ a_full_disk_is_tried_until_there_is_room(void)
 static void
 a_file_that_can_not_be_written_on_is_left_after_some_tries(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_put(writer, "one");
     log_flush(writer);
@@ -468,7 +156,7 @@ a_file_that_can_not_be_written_on_is_left_after_some_tries(void)
     log_put(writer, "two");
     log_step(writer, 2 * s);
 
-    CHECK_EQUAL(health(writer), HEALTH_OK);
+    CHECK_EQUAL(log_health(writer), HEALTH_OK);
     CHECK_EQUAL(log_files("audit.log"), 2);
     CHECK_TEXT(log_text("audit.log"), "line one\nline two\n");
     CHECK_TEXT(file_text("audit.log"), "line two\n");
@@ -480,7 +168,7 @@ a_file_that_can_not_be_written_on_is_left_after_some_tries(void)
 static void
 a_file_that_is_too_big_for_this_process_is_left_at_once(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_put(writer, "one");
     log_flush(writer);
@@ -500,7 +188,7 @@ a_rotation_that_fails_lets_the_file_grow_for_a_while(void)
     struct writer *writer;
 
     options.settings.max_bytes = 20;
-    writer = open_stepped(&options);
+    writer = log_open_stepped(&options);
     sys_test_fail(CALL_rename_noreplace, EACCES, 1, 1);
     log_put(writer, "one");
     log_put(writer, "two");
@@ -521,16 +209,16 @@ a_rotation_that_fails_lets_the_file_grow_for_a_while(void)
 static void
 trouble_that_passed_while_idle_is_noticed(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     sys_test_fail(CALL_fstatat, EACCES, 1, UINT32_MAX);
     log_step(writer, 3 * s);
-    CHECK_EQUAL(health(writer), HEALTH_DISK_ERROR);
+    CHECK_EQUAL(log_health(writer), HEALTH_DISK_ERROR);
 
     sys_test_heal();
     log_step(writer, 2 * s);
 
-    CHECK_EQUAL(health(writer), HEALTH_OK);
+    CHECK_EQUAL(log_health(writer), HEALTH_OK);
     log_close(writer);
 }
 
@@ -538,7 +226,7 @@ trouble_that_passed_while_idle_is_noticed(void)
 static void
 trouble_while_idle_is_no_busy_loop(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     int steps = 0;
 
     sys_test_fail(CALL_fstatat, EACCES, 1, UINT32_MAX);
@@ -555,7 +243,7 @@ trouble_while_idle_is_no_busy_loop(void)
 static void
 an_idle_leader_steps_fifty_times_a_second(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     int steps = 0;
 
     log_step(writer, 2 * s);
@@ -750,7 +438,7 @@ closing_all_descriptors_loses_nothing(void)
 static void
 a_lock_file_that_was_removed_is_made_again(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     CHECK_EQUAL(unlink(".audit.log.ring/lock"), 0);
     log_put(writer, "one");
@@ -765,7 +453,7 @@ a_lock_file_that_was_removed_is_made_again(void)
 static void
 a_slot_that_somebody_took_is_left_for_another(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
     struct own_ring *before = writer->current;
     pid_t child;
 
@@ -798,7 +486,7 @@ a_slot_that_somebody_took_is_left_for_another(void)
 static void
 a_ring_that_was_sealed_is_left_for_another(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_put(writer, "before");
     ring_seal(&writer->current->ring); /* by a leader that thought us dead */
@@ -813,7 +501,7 @@ a_ring_that_was_sealed_is_left_for_another(void)
 static void
 a_ring_whose_cursors_contradict_is_left_for_another(void)
 {
-    struct writer *writer = open_stepped_default();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_put(writer, "before");
     log_flush(writer);
@@ -829,16 +517,6 @@ RUN(TEST(a_hole_of_the_living_is_never_passed_over),
     TEST(after_two_seconds_of_a_hole_the_process_goes_on_in_another_ring),
     TEST(a_hole_that_is_there_at_the_end_is_told_as_abandoned),
     TEST(a_hole_holds_up_neither_rotation_nor_syncs),
-    TEST(what_was_written_is_synced_within_the_interval),
-    TEST(nothing_new_is_nothing_to_sync), TEST(what_is_left_is_synced_at_the_end),
-    TEST(a_failed_sync_is_told_with_its_window_and_the_file_is_left),
-    TEST(a_failed_sync_without_backups_is_no_endless_loop),
-    TEST(a_sync_that_can_not_be_started_is_tried_at_the_next_interval),
-    TEST(an_acknowledged_line_survives_a_failed_sync),
-    TEST(an_acknowledged_line_survives_a_failed_sync_without_backups_too),
-    TEST(a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync),
-    TEST(syncs_that_keep_failing_push_no_backup_out),
-    TEST(batches_that_can_not_be_synced_push_no_backup_out),
     TEST(a_full_disk_is_tried_until_there_is_room),
     TEST(a_file_that_can_not_be_written_on_is_left_after_some_tries),
     TEST(a_file_that_is_too_big_for_this_process_is_left_at_once),

@@ -109,6 +109,34 @@ a_file_that_was_renamed_and_made_anew_is_no_loss(void)
     log_close(writer);
 }
 
+/* Somebody else is a moment faster than the rotation. */
+static int
+rename_late(int dir, const char *from, const char *to)
+{
+    CHECK_EQUAL(rename(from, "audit.log.1"), 0);
+    return sys_test.rename_noreplace(dir, from, to);
+}
+
+static void
+a_file_that_is_renamed_while_it_is_rotated_is_no_loss(void)
+{
+    struct writer_options options = log_options();
+    struct sys table = sys_test;
+    struct writer *writer = NULL;
+
+    sys_test_reset();
+    sys_test_stop_time();
+    table.rename_noreplace = rename_late;
+    CHECK_EQUAL(writer_open(&writer, &table, &options), 0);
+    log_put(writer, "one");
+
+    CHECK_EQUAL(log_ask(writer, REQUEST_ROTATE, 1 * s), 0);
+
+    CHECK_TEXT(text_after_a_second(writer), "line four\n");
+    CHECK_TEXT(file_text("audit.log.1"), "line one\n");
+    log_close(writer);
+}
+
 static void
 a_file_cut_to_nothing_is_told_with_its_lines(void)
 {
@@ -415,6 +443,7 @@ a_descriptor_that_is_closed_in_the_middle_of_a_batch_is_opened_again(void)
 RUN(TEST(a_removed_file_is_told_with_its_lines),
     TEST(a_replaced_file_is_told_and_its_content_kept), TEST(a_renamed_file_is_no_loss),
     TEST(a_file_that_was_renamed_and_made_anew_is_no_loss),
+    TEST(a_file_that_is_renamed_while_it_is_rotated_is_no_loss),
     TEST(a_file_cut_to_nothing_is_told_with_its_lines),
     TEST(a_file_cut_in_a_line_is_told_with_its_bytes),
     TEST(lines_after_a_cut_are_counted_anew),

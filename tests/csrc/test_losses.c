@@ -14,14 +14,6 @@
 
 static const uint64_t s = 1000000000, ms = 1000000;
 
-static struct writer *
-open_stepped(void)
-{
-    sys_test_reset();
-    sys_test_stop_time();
-    return log_open_default();
-}
-
 /* Fills the ring with lines "line before"; nobody drains meanwhile. */
 static unsigned
 fill_ring(struct writer *writer)
@@ -37,7 +29,7 @@ fill_ring(struct writer *writer)
 static void
 drops_leave_one_event_where_they_happened(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
     unsigned before = fill_ring(writer);
     const char *text, *gap;
 
@@ -66,7 +58,7 @@ drops_leave_one_event_where_they_happened(void)
 static void
 drops_are_told_although_nothing_is_written_any_more(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     fill_ring(writer);
     writer_drop(writer, 10);
@@ -79,7 +71,7 @@ drops_are_told_although_nothing_is_written_any_more(void)
 static void
 every_run_of_drops_has_an_event_of_its_own(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
     const char *text;
 
     for (unsigned run = 1; run <= 3; run++) {
@@ -103,7 +95,7 @@ every_run_of_drops_has_an_event_of_its_own(void)
 static void
 no_line_overtakes_the_event_of_drops_before_it(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
     struct ring *ring = &writer->current->ring;
     struct ring_record record;
 
@@ -122,7 +114,7 @@ no_line_overtakes_the_event_of_drops_before_it(void)
 static void
 drops_on_a_full_disk_say_so(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
     const char *text;
 
     sys_test_fail(CALL_writev, ENOSPC, 1, UINT32_MAX);
@@ -146,7 +138,7 @@ drops_on_a_full_disk_say_so(void)
 static void
 drops_that_are_not_told_at_the_end_are_told_then(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     fill_ring(writer);
     writer_drop(writer, 10);
@@ -245,7 +237,7 @@ threads_that_drop_are_all_counted(void)
 static void
 a_loss_is_told_once(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     control_add_loss(&writer->control, GAP_CUT, 3, 30);
     log_step(writer, 1 * s);
@@ -263,7 +255,7 @@ a_loss_is_told_once(void)
 static void
 a_loss_that_a_leader_did_not_tell_the_next_one_tells(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_put(writer, "one");
     log_flush(writer);
@@ -310,7 +302,7 @@ a_loss_told_by_a_killed_leader_is_told_once(void)
 static void
 a_ring_too_full_for_an_event_is_waited_for(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     log_flush(writer);
     sys_test_fail(CALL_writev, ENOSPC, 1, UINT32_MAX);
@@ -327,7 +319,7 @@ a_ring_too_full_for_an_event_is_waited_for(void)
 static void
 without_random_bytes_an_event_is_still_told(void)
 {
-    struct writer *writer = open_stepped();
+    struct writer *writer = log_open_stepped(NULL);
 
     sys_test_fail(CALL_random, EIO, 1, UINT32_MAX);
     control_add_loss(&writer->control, GAP_CUT, 3, 30);
@@ -344,7 +336,7 @@ a_log_without_loss_holds_the_caller_s_bytes_only(void)
     struct writer *writer;
 
     for (int i = 0; i < 3; i++) {
-        writer = open_stepped();
+        writer = log_open_stepped(NULL);
         log_put(writer, "one");
         log_step(writer, 10 * s);
         log_close(writer);
