@@ -1,7 +1,7 @@
 /* drainer.h - the thread behind a writer: leads when it can, and then drains all rings.
  *
- * Private to writer.c, drainer.c, its parts (livefile, losses, sources) and their
- * tests: the inside of `struct writer`.
+ * Private to the files of this room (those that include this one) and their tests: the
+ * inside of `struct writer`.
  *
  * Threads:  `mutex` guards the list of own rings and the lock file's descriptor. What
  *           stands under "thread" is used by the thread, or by others while it does
@@ -118,6 +118,10 @@ int drainer_resume(struct writer *writer);
 /* One round of the thread's work, for callers while it does not run. Returns how long
  * the thread would sleep now; 0: there is more to do. */
 uint64_t drainer_step(struct writer *writer);
+
+/* Leaves the outstanding intent to whoever leads next, which may be ourselves, after
+ * the pause. */
+void drainer_step_down(struct writer *writer, uint64_t pause_ns);
 
 /* Drains and retires all slots of this process that are CLOSING, if it leads. */
 void drainer_finish(struct writer *writer);

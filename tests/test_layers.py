@@ -115,11 +115,14 @@ C_SHELVES = [
 
 # One room of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
+    "drain": "writer",
     "drainer": "writer",
     "durability": "writer",
     "livefile": "writer",
     "losses": "writer",
+    "pass": "writer",
     "sources": "writer",
+    "trouble": "writer",
 }
 
 
