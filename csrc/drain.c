@@ -9,8 +9,7 @@
 #include <errno.h>
 
 static const uint64_t ms = 1000000U;
-static const uint64_t handover_pause_ns = 1000 * ms, rotate_pause_ns = 1000 * ms,
-                      stream_pause_ns = 1 * ms;
+static const uint64_t handover_pause_ns = 1000 * ms, stream_pause_ns = 1 * ms;
 static const uint64_t quota_min = 64 * 1024;
 
 /* Stages from every source in turn, starting after the one where the last batch ended.
@@ -122,19 +121,6 @@ drain_outstanding(struct writer *writer)
     return true;
 }
 
-/* Between two batches. A rotation that fails is counted and tried again a little later;
- * until then the file may grow beyond its limit. */
-static void
-rotate_full(struct writer *writer)
-{
-    int error = livefile_rotate(writer, false);
-
-    if (error < 0) {
-        control_note_error(&writer->control, error);
-        writer->next_rotate_ns = writer->sys->now_mono() + rotate_pause_ns;
-    }
-}
-
 /* Writes one batch, or finds that there is none; false when the pass has to end. */
 static bool
 drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
@@ -152,7 +138,7 @@ drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
     taken = fill(writer, complete);
     if (batch_is_empty(&writer->batch)) {
         if (taken == BATCH_FILE_FULL) {
-            rotate_full(writer);
+            (void)livefile_rotate(writer, false);
         }
         return taken == BATCH_FILE_FULL;
     }

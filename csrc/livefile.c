@@ -5,6 +5,8 @@
 
 #include <errno.h>
 
+static const uint64_t rotate_pause_ns = 1000U * 1000 * 1000;
+
 static int
 open_by_name(struct writer *writer)
 {
@@ -151,8 +153,8 @@ livefile_renew(struct writer *writer)
     return rotate_reopen(&writer->file, &writer->control);
 }
 
-int
-livefile_rotate(struct writer *writer, bool forced)
+static int
+rotate(struct writer *writer, bool forced)
 {
     int error = writer->file.fd < 0 ? livefile_prepare(writer) : 0;
     bool must_sync;
@@ -170,6 +172,18 @@ livefile_rotate(struct writer *writer, bool forced)
     }
     if (error == 0 && must_sync) {
         error = writer->sys->fsync(writer->dir); /* the names */
+    }
+    return error;
+}
+
+int
+livefile_rotate(struct writer *writer, bool forced)
+{
+    int error = rotate(writer, forced);
+
+    if (error < 0 && error != -ENOTSUP) {
+        control_note_error(&writer->control, error);
+        writer->next_rotate_ns = writer->sys->now_mono() + rotate_pause_ns;
     }
     return error;
 }

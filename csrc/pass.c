@@ -15,8 +15,7 @@
 #include <errno.h>
 
 static const uint64_t ms = 1000000U;
-static const uint64_t orphans_every_ns = 50 * ms, look_every_ns = 500 * ms,
-                      rotate_pause_ns = 1000 * ms;
+static const uint64_t orphans_every_ns = 50 * ms, look_every_ns = 500 * ms;
 static const uint64_t busy_bytes = 128 * 1024;
 
 static bool
@@ -157,7 +156,6 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
     /* Before the event that tells of it, which should be in a file that is sound. */
     if (writer->wants_rotation && now >= writer->next_rotate_ns) {
         (void)livefile_rotate(writer, true); /* else it still wants it */
-        writer->next_rotate_ns = now + rotate_pause_ns;
     }
     if (all_retired && !writer->has_more && !writer->is_settled) {
         losses_learn_told(writer);

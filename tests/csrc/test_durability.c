@@ -263,6 +263,26 @@ a_suspect_file_that_can_not_be_left_is_not_synced_for_who_asks(void)
 }
 
 static void
+the_file_after_a_suspect_one_keeps_to_its_limit(void)
+{
+    struct writer_options options = log_options();
+    struct writer *writer;
+
+    options.settings.max_bytes = 20;
+    writer = log_open_stepped(&options);
+    log_put(writer, "one");
+    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
+    CHECK_EQUAL(log_ask(writer, REQUEST_SYNC, 1 * s), -EIO);
+    log_put(writer, "two");
+    log_put(writer, "three");
+    log_put(writer, "four");
+    log_flush(writer);
+
+    CHECK_TEXT(file_text("audit.log"), "line four\n");
+    log_close(writer);
+}
+
+static void
 a_file_whose_last_sync_failed_is_left_at_the_end(void)
 {
     struct writer *writer = open_with_interval();
@@ -372,6 +392,7 @@ RUN(TEST(what_was_written_is_synced_within_the_interval),
     TEST(an_acknowledged_line_survives_a_failed_sync_without_backups_too),
     TEST(a_suspect_file_that_can_not_be_left_proves_nothing_by_another_sync),
     TEST(a_suspect_file_that_can_not_be_left_is_not_synced_for_who_asks),
+    TEST(the_file_after_a_suspect_one_keeps_to_its_limit),
     TEST(a_file_whose_last_sync_failed_is_left_at_the_end),
     TEST(backups_that_could_not_be_synced_are_synced_later),
     TEST(syncs_that_keep_failing_push_no_backup_out),
