@@ -1,7 +1,9 @@
 /* drainer.c - the thread stands by, or leads: then every step is a pass. */
 #include "drainer.h"
 
+#include "directories.h"
 #include "losses.h"
+#include "ownring.h"
 #include "pass.h"
 #include "testpoint.h"
 
@@ -82,8 +84,7 @@ maintain(struct writer *writer)
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error = 0;
 
-    if (leader_check_lock_file(&writer->leader) < 0 ||
-        writer_has_lost_directory(writer)) {
+    if (leader_check_lock_file(&writer->leader) < 0 || directories_are_lost(writer)) {
         error = writer_repair(writer);
         if (error < 0) {
             control_note_error(&writer->control, error);
@@ -94,10 +95,10 @@ maintain(struct writer *writer)
         return;
     }
     if (assert_slots(writer, own) == -EAGAIN || ring_is_sealed(&own->ring)) {
-        error = writer_attach(writer, own, COUNTER_false_deaths);
+        error = ownring_attach(writer, own, COUNTER_false_deaths);
     } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,
                                     memory_order_relaxed)) {
-        error = writer_attach(writer, own, COUNTER_COUNT);
+        error = ownring_attach(writer, own, COUNTER_COUNT);
     }
     if (error < 0) {
         control_note_error(&writer->control, error);

@@ -126,16 +126,8 @@ void drainer_step_down(struct writer *writer, uint64_t pause_ns);
 /* Drains and retires all slots of this process that are CLOSING, if it leads. */
 void drainer_finish(struct writer *writer);
 
-/* In writer.c: gives this process a further ring, unless somebody did since `seen` was
- * the current one; then counts `counter` (COUNTER_COUNT: none). Takes the mutex. */
-int writer_attach(struct writer *writer, const struct own_ring *seen,
-                  enum control_counter counter);
-
 /* In writer.c: opens directories and lock file again when they were closed or replaced
  * under us. Called by the thread. */
 int writer_repair(struct writer *writer);
-
-/* In writer.c: whether there is a directory to repair. */
-bool writer_has_lost_directory(const struct writer *writer);
 
 #endif

@@ -54,7 +54,7 @@ is_own(struct writer *writer, uint32_t slot)
 #endif
 }
 
-/* A slot is CLAIMED by us for no longer than we hold the mutex (writer_attach), but for
+/* A slot is CLAIMED by us for no longer than we hold the mutex (ownring_attach), but for
  * one whose ring is retired and could not be removed. */
 static bool
 is_left_over(struct writer *writer, uint32_t slot)

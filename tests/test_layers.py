@@ -115,12 +115,18 @@ C_SHELVES = [
 
 # One room of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
+    "closing": "writer",
+    "directories": "writer",
     "drain": "writer",
     "drainer": "writer",
     "durability": "writer",
+    "forking": "writer",
     "livefile": "writer",
     "losses": "writer",
+    "opening": "writer",
+    "ownring": "writer",
     "pass": "writer",
+    "registry": "writer",
     "sources": "writer",
     "trouble": "writer",
 }

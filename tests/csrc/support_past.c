@@ -1,5 +1,6 @@
 #include "support_past.h"
 
+#include "ownring.h"
 #include "support.h"
 #include "support_sys.h"
 #include "support_writer.h"
@@ -27,7 +28,7 @@ live_as_dead(void)
     sys_test_fail(CALL_writev, ENOSPC, 2, UINT32_MAX);
     log_step(writer, 10 * ms);
     log_put(writer, "of the dead, in its ring");
-    CHECK_EQUAL(writer_attach(writer, writer->current, COUNTER_COUNT), 0);
+    CHECK_EQUAL(ownring_attach(writer, writer->current, COUNTER_COUNT), 0);
     log_put(writer, "of the dead, in another ring");
     child_exit();
 }

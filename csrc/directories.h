@@ -1,0 +1,28 @@
+/* directories.h - the directories of a log: its own, that of its state, that of its
+ * rings.
+ *
+ * Their descriptors are kept for life; a program may close them all the same, so each
+ * is known by its device and inode.
+ *
+ * Errors:  0 or a negative errno.
+ */
+#ifndef AUDITRING_DIRECTORIES_H
+#define AUDITRING_DIRECTORIES_H
+
+#include "drainer.h"
+
+/* Opens them, and makes the state directory if there is none. On failure what is open
+ * is left to directories_close. Errors as writer_open. */
+int directories_open(struct writer *writer);
+void directories_close(struct writer *writer);
+
+/* Whether one of the descriptors is not what it was. */
+bool directories_are_lost(const struct writer *writer);
+
+/* Opens them again. -ESTALE: the state directory is another one now. */
+int directories_reopen(struct writer *writer);
+
+/* Of the files in the state directory. */
+mode_t directories_file_mode(const struct writer *writer);
+
+#endif

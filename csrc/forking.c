@@ -1,0 +1,117 @@
+#include "forking.h"
+
+#include "registry.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static bool is_forking;
+static pid_t known_pid; /* a child sees its parent's here, once */
+static pthread_once_t handler = PTHREAD_ONCE_INIT;
+
+/* Everything of the parent that a writer must not go on with. */
+static void
+forget_parent(struct writer *writer)
+{
+    pthread_mutex_init(&writer->mutex, NULL);
+    pthread_mutex_init(&writer->thread_mutex, NULL);
+    atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
+    atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->due, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
+    writer->own_rings = NULL;
+    writer->is_parked = false;
+    writer->needs_control = writer->is_private;
+    writer->is_settled = false;
+    writer->syncer.has_thread = false;
+    writer->syncer.has_result = false;
+    writer->batch.is_outstanding = false;
+    writer->failures = 0;
+    writer->sync_failures = 0;
+    writer->is_suspect = false;
+    writer->wants_rotation = false;
+    writer->next_try_ns = 0;
+    writer->next_retry_ns = 0;
+    memset(writer->map.rings, 0, sizeof(writer->map.rings));
+    leader_forget(&writer->leader);
+    if (!writer->is_private) {
+        logfile_close(&writer->file);
+    }
+}
+
+/* Only what is safe in the child of a threaded process: no allocation, no locks. The
+ * parent's rings are not mapped here (keep_from_children); their structs stay, because
+ * nobody knows who looks at them. Runs once a child: from pthread_atfork, and again
+ * from a caller that can't know of that. */
+static void
+mark_forked(void)
+{
+    struct writer *writer;
+
+    if (known_pid == getpid()) {
+        return;
+    }
+    known_pid = getpid();
+    registry_break_lock();
+    is_forking = false;
+    for (writer = registry_first(); writer != NULL; writer = writer->next) {
+        forget_parent(writer);
+    }
+}
+
+static void
+register_handler(void)
+{
+    known_pid = getpid();
+    pthread_atfork(NULL, NULL, mark_forked);
+}
+
+void
+forking_watch(void)
+{
+    pthread_once(&handler, register_handler);
+}
+
+bool
+forking_is_under_way(void)
+{
+    return is_forking;
+}
+
+void
+writer_before_fork(void)
+{
+    struct writer *writer;
+
+    registry_lock();
+    is_forking = true;
+    for (writer = registry_first(); writer != NULL; writer = writer->next) {
+        drainer_park(writer);
+    }
+}
+
+void
+writer_after_fork_parent(void)
+{
+    struct writer *writer;
+
+    is_forking = false;
+    for (writer = registry_first(); writer != NULL; writer = writer->next) {
+        int error = drainer_resume(writer);
+        if (error < 0) {
+            /* The next write tries again; until then another process may lead. */
+            atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
+            control_note_error(&writer->control, error);
+            if (!writer->is_private) {
+                leader_step_down(&writer->leader);
+            }
+        }
+    }
+    registry_unlock();
+}
+
+void
+writer_after_fork_child(void)
+{
+    mark_forked();
+}

@@ -1,0 +1,151 @@
+#include "ownring.h"
+
+#include "directories.h"
+#include "testpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+ownring_open_control(struct writer *writer)
+{
+    int error = control_open_private(&writer->control, writer->sys);
+
+    if (error == 0) {
+        writer->needs_control = false;
+        control_store_settings(&writer->control, &writer->options.settings);
+    }
+    return error;
+}
+
+static int
+create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce)
+{
+    struct ring_options options = {
+        .capacity = writer->options.ring_bytes, .nonce = nonce, .slot = own->slot};
+
+    if (writer->is_private) {
+        return ring_create_private(&own->ring, writer->sys, &options);
+    }
+    memcpy(options.boot_id, writer->control.boot_id, sizeof(options.boot_id));
+    return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
+                       directories_file_mode(writer),
+                       (gid_t)writer->options.settings.gid);
+}
+
+/* A private control block has one user: its first slot is his. */
+static int
+claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
+{
+    struct control_slot *entry;
+
+    if (!writer->is_private) {
+        return leader_claim_slot(&writer->leader, nonce, writer->options.durability,
+                                 slot);
+    }
+    if (writer->needs_control) {
+        control_close(&writer->control);
+        int error = ownring_open_control(writer);
+        if (error < 0) {
+            return error;
+        }
+    }
+    *slot = 0;
+    entry = &writer->control.shared->slots[0];
+    if (control_slot_state(&writer->control, 0) == SLOT_LIVE) {
+        return -EUSERS;
+    }
+    entry->nonce = nonce;
+    entry->pid = writer->leader.pid;
+    atomic_store_explicit(&entry->durability, writer->options.durability,
+                          memory_order_relaxed);
+    control_set_slot(&writer->control, 0, SLOT_CLAIMED);
+    return 0;
+}
+
+/* Lock the slot, claim it, make the ring, go live: in this order a slot without a lock
+ * is a corpse, and a claimed one holds nothing. */
+static int
+attach(struct writer *writer)
+{
+    struct own_ring *own = calloc(1, sizeof(*own));
+    uint64_t nonce;
+    int error;
+
+    if (own == NULL) {
+        return -ENOMEM;
+    }
+    error = writer->sys->random(&nonce, sizeof(nonce));
+    if (error == 0) {
+        error = claim_slot(writer, nonce, &own->slot);
+    }
+    if (error < 0) {
+        free(own);
+        return error;
+    }
+    error = create_ring(writer, own, nonce);
+    if (error < 0) {
+        control_set_slot(&writer->control, own->slot, SLOT_FREE);
+        if (!writer->is_private) {
+            leader_release_slot(&writer->leader, own->slot);
+        }
+        free(own);
+        return error;
+    }
+    TEST_POINT(slot_ring_created);
+    own->next = writer->own_rings;
+    writer->own_rings = own;
+    control_set_slot(&writer->control, own->slot, SLOT_LIVE);
+    TEST_POINT(slot_live);
+    atomic_store_explicit(&writer->current, own, memory_order_release);
+    return 0;
+}
+
+int
+ownring_attach(struct writer *writer, const struct own_ring *seen,
+               enum control_counter counter)
+{
+    int error = 0;
+
+    pthread_mutex_lock(&writer->mutex);
+    if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
+        error = attach(writer);
+        if (error == 0 && counter != COUNTER_COUNT) {
+            control_add(&writer->control, counter, 1);
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+void
+ownring_close_all(struct writer *writer)
+{
+    struct own_ring *own;
+
+    atomic_store_explicit(&writer->current, NULL, memory_order_release);
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        const struct control_slot *entry = &writer->control.shared->slots[own->slot];
+
+        if (entry->nonce == own->ring.nonce &&
+            control_slot_state(&writer->control, own->slot) == SLOT_LIVE) {
+            ring_seal(&own->ring);
+            control_set_slot(&writer->control, own->slot, SLOT_CLOSING);
+            TEST_POINT(slot_closing);
+        }
+    }
+}
+
+bool
+ownring_has_left(struct writer *writer)
+{
+    struct own_ring *own;
+
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        if (ring_head(&own->ring) < ring_tail(&own->ring)) {
+            return true;
+        }
+    }
+    return false;
+}

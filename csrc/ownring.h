@@ -1,0 +1,32 @@
+/* ownring.h - the rings that this process writes to: one at a time, the current one.
+ *
+ * Threads:  attaching takes the writer's mutex; closing only when nobody writes.
+ * Errors:   0 or a negative errno.
+ */
+#ifndef AUDITRING_OWNRING_H
+#define AUDITRING_OWNRING_H
+
+#include "drainer.h"
+
+/* NULL: this process has to attach. */
+static inline struct own_ring *
+ownring_current(struct writer *writer)
+{
+    return atomic_load_explicit(&writer->current, memory_order_acquire);
+}
+
+/* Gives this process a further ring, unless somebody did since `seen` was the current
+ * one; then counts `counter` (COUNTER_COUNT: none). -EUSERS: the table is full. */
+int ownring_attach(struct writer *writer, const struct own_ring *seen,
+                   enum control_counter counter);
+
+/* A control block for a private writer. */
+int ownring_open_control(struct writer *writer);
+
+/* Promises that nobody writes to our rings any more. */
+void ownring_close_all(struct writer *writer);
+
+/* Whether anything that was committed here is not in the file yet. */
+bool ownring_has_left(struct writer *writer);
+
+#endif

@@ -1,0 +1,62 @@
+#include "registry.h"
+
+/* Recursive, because other fork hooks of the forking thread may open and close writers
+ * meanwhile. */
+#define UNLOCKED PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
+static pthread_mutex_t registry_mutex = UNLOCKED;
+static struct writer *registry;
+
+void
+registry_lock(void)
+{
+    pthread_mutex_lock(&registry_mutex);
+}
+
+void
+registry_unlock(void)
+{
+    pthread_mutex_unlock(&registry_mutex);
+}
+
+void
+registry_break_lock(void)
+{
+    registry_mutex = (pthread_mutex_t)UNLOCKED;
+}
+
+struct writer *
+registry_first(void)
+{
+    return registry;
+}
+
+struct writer *
+registry_find(const struct writer *wanted)
+{
+    struct writer *writer = registry;
+
+    while (writer != NULL &&
+           (writer->is_private || writer->state_device != wanted->state_device ||
+            writer->state_inode != wanted->state_inode)) {
+        writer = writer->next;
+    }
+    return writer;
+}
+
+void
+registry_add(struct writer *writer)
+{
+    writer->next = registry;
+    registry = writer;
+}
+
+void
+registry_remove(struct writer *writer)
+{
+    struct writer **link = &registry;
+
+    while (*link != writer) {
+        link = &(*link)->next;
+    }
+    *link = writer->next;
+}
