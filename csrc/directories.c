@@ -188,6 +188,7 @@ directories_reopen(struct writer *writer)
     error = directories_open(writer);
     if (error == 0 &&
         (writer->state_inode != inode || writer->state_device != device)) {
+        directories_close(writer);
         writer->state_inode = inode;
         writer->state_device = device;
         error = -ESTALE;

@@ -10,13 +10,17 @@
 int
 ownring_open_control(struct writer *writer)
 {
-    int error = control_open_private(&writer->control, writer->sys);
+    struct control fresh;
+    int error = control_open_private(&fresh, writer->sys);
 
-    if (error == 0) {
-        writer->needs_control = false;
-        control_store_settings(&writer->control, &writer->options.settings);
+    if (error < 0) {
+        return error;
     }
-    return error;
+    control_close(&writer->control);
+    writer->control = fresh;
+    writer->needs_control = false;
+    control_store_settings(&writer->control, &writer->options.settings);
+    return 0;
 }
 
 static int
@@ -45,7 +49,6 @@ claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
                                  slot);
     }
     if (writer->needs_control) {
-        control_close(&writer->control);
         int error = ownring_open_control(writer);
         if (error < 0) {
             return error;

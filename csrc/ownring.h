@@ -20,7 +20,7 @@ ownring_current(struct writer *writer)
 int ownring_attach(struct writer *writer, const struct own_ring *seen,
                    enum control_counter counter);
 
-/* A control block for a private writer. */
+/* A control block for a private writer, in place of the parent's in a forked child. */
 int ownring_open_control(struct writer *writer);
 
 /* Promises that nobody writes to our rings any more. */

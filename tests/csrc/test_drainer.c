@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -435,6 +436,41 @@ closing_all_descriptors_loses_nothing(void)
                                        "line round 3\nline round 4\n");
 }
 
+/* A program that drops all descriptors, and a state directory that is another one by
+ * then: in it nobody knows of our ring. */
+static void
+lose_the_state_directory(void)
+{
+    struct writer *writer = log_open_stepped(NULL);
+    struct writer_stats stats;
+    unsigned descriptors;
+
+    CHECK_EQUAL(rename(".audit.log.ring", "aside"), 0);
+    CHECK_EQUAL(mkdir(".audit.log.ring", 0700), 0);
+    syscall(SYS_close_range, 3U, 99U, 0U);
+    log_put(writer, "one");
+    log_step(writer, 100 * ms);
+    descriptors = open_descriptors();
+    log_step(writer, 10 * s);
+
+    CHECK_EQUAL(open_descriptors(), descriptors);
+    writer_stats(writer, &stats);
+    CHECK_EQUAL(stats.last_error, -ESTALE);
+    CHECK_EQUAL(rmdir(".audit.log.ring"), 0);
+    CHECK_EQUAL(rename("aside", ".audit.log.ring"), 0);
+    log_put(writer, "two");
+    log_flush(writer);
+    CHECK_EQUAL(writer_close(writer, 0), 0);
+}
+
+static void
+a_state_directory_that_is_not_ours_is_not_taken_for_ours(void)
+{
+    CHECK_EQUAL(child_wait(child_start(lose_the_state_directory)), 0);
+
+    CHECK_TEXT(file_text("audit.log"), "line one\nline two\n");
+}
+
 static void
 a_lock_file_that_was_removed_is_made_again(void)
 {
@@ -529,6 +565,7 @@ RUN(TEST(a_hole_of_the_living_is_never_passed_over),
     TEST(another_leads_when_the_leader_closes),
     TEST(a_leader_that_may_not_write_hands_over),
     TEST(closing_all_descriptors_loses_nothing),
+    TEST(a_state_directory_that_is_not_ours_is_not_taken_for_ours),
     TEST(a_lock_file_that_was_removed_is_made_again),
     TEST(a_slot_that_somebody_took_is_left_for_another),
     TEST(a_ring_that_was_sealed_is_left_for_another),

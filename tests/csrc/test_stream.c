@@ -217,6 +217,36 @@ a_forked_child_writes_to_the_stream_too(void)
 }
 
 static void
+a_child_without_memory_for_its_ring_can_try_again(void)
+{
+    struct writer *writer = open_stream();
+    struct writer_stats stats;
+    pid_t child;
+
+    writer_before_fork();
+    child = fork();
+    if (child == 0) {
+        child_begin();
+        writer_after_fork_child();
+        for (uint32_t number = 1; number <= 2; number++) {
+            sys_test_fail(CALL_mmap_shared, ENOMEM, number, 1);
+            CHECK_EQUAL(log_try(writer, "refused"), -ENOMEM);
+            writer_stats(writer, &stats);
+            CHECK_EQUAL(stats.ring_capacity, 0);
+        }
+        sys_test_heal();
+        log_put(writer, "of the child");
+        CHECK_EQUAL(writer_close(writer, 10 * s), 0);
+        child_exit();
+    }
+    writer_after_fork_parent();
+    CHECK_EQUAL(child_wait(child), 0);
+    log_close(writer);
+
+    CHECK_TEXT(read_all(), "line of the child\n");
+}
+
+static void
 a_ring_that_was_sealed_is_followed_by_no_other(void)
 {
     struct writer *writer = open_stream();
@@ -254,5 +284,6 @@ RUN(TEST(lines_come_out_in_order), TEST(requests_that_mean_files_are_answered),
     TEST(a_pipe_nobody_reads_keeps_what_was_written),
     TEST(a_pipe_that_was_closed_is_told), TEST(drops_are_told_in_the_stream),
     TEST(a_forked_child_writes_to_the_stream_too),
+    TEST(a_child_without_memory_for_its_ring_can_try_again),
     TEST(a_ring_that_was_sealed_is_followed_by_no_other),
     TEST(an_opening_without_memory_is_an_error))
