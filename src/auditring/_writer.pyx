@@ -179,6 +179,23 @@ cdef class Writer:
             return self._commit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         return self._with_buffer(data, False)
 
+    def drop(self, size=0, /):
+        """Give a record up: it counts as dropped, and a gap event in the log will tell.
+
+        For records that can't be written: too long, or with no form that a line has.
+
+        Thread-safety: any thread.
+
+        Args:
+            size: Its bytes, 0 if nobody knows.
+
+        Raises:
+            OverflowError: *size* is negative, or larger than memory.
+            ClosedError: The writer was closed.
+        """
+        self._check_open()
+        writer_drop(self._writer, size)
+
     def write_lines(self, chunk, /):
         """Commit every line of a chunk as a record of its own.
 
