@@ -3,8 +3,9 @@
 Usage: sidecar_storm.py [OPTIONS AS JSON], the fields of `SidecarStormOptions`. Prints
 the outcome as JSON; exits with 1 if what was printed isn't what was written.
 
-Each sidecar prints to a file of its own, and begins with the cursor that the one before
-left. Ended by SIGTERM, their files one behind the other are the log, byte by byte.
+Each sidecar prints to a file of its own, or to a pipe that somebody reads into one, and
+begins with the cursor that the one before left. Ended by SIGTERM, their files one
+behind the other are the log, byte by byte.
 Ended by SIGKILL, each begins no further than where the one before ended, and not more
 than 1 MiB before that.
 """
@@ -47,6 +48,7 @@ class SidecarStormOptions:
         max_bytes: Size of a file of the log.
         compress: None for none.
         dialect: Of the backups' names.
+        output: What sidecars print to. The reader of a pipe outlives its sidecar.
         delay_max_s: How long a sidecar may print at most before it is ended.
         seed: Of what is random; None takes another one each time.
     """
@@ -57,6 +59,7 @@ class SidecarStormOptions:
     max_bytes: int = 100_000
     compress: Literal["gzip", "zstd", "lz4"] | None = "gzip"
     dialect: Literal["lumberjack", "stdlib"] = "lumberjack"
+    output: Literal["file", "pipe"] = "file"
     delay_max_s: float = 0.3
     seed: int | None = None
 
@@ -133,11 +136,20 @@ class SidecarStorm:
     ) -> Iterator["subprocess.Popen[bytes]"]:
         command = [sys.executable, "-m", "auditring", "sidecar", self._log]
         options = ["--cursor", self._cursor, "--from-start", *arguments]
-        with (
-            (self._outputs / name).open("xb") as output,
-            _running([*command, *options], stdout=output) as process,
-        ):
-            yield process
+        command += options
+        with (self._outputs / name).open("xb") as output:
+            if self._options.output == "file":
+                with _running(command, stdout=output) as process:
+                    yield process
+                return
+            with (
+                _running(["cat"], stdin=subprocess.PIPE, stdout=output) as reader,
+                _running(command, stdout=reader.stdin) as process,
+            ):
+                assert reader.stdin is not None
+                reader.stdin.close()  # the sidecar has the only one left
+                yield process
+                reader.wait(LIMIT_S)
 
     def _run_until_ended(self, name: str) -> None:
         ending = signal.Signals[self._options.ending]
