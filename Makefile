@@ -8,7 +8,8 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench | storm | sidecar-storm | gunicorn-storm | soak | coverage | clean
+#   make bench | storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
+#   make clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
 # (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
@@ -31,7 +32,7 @@ export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all demo test check lint conformance bench storm sidecar-storm soak coverage
-.PHONY: gunicorn-storm mutants clean missing FORCE
+.PHONY: gunicorn-storm shop-load mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -87,6 +88,10 @@ sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 # So many seconds for each kind of workers, with and without --preload and --user.
 gunicorn-storm: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/gunicorn_storm.py '{"worker": "all", "seconds": $(SECONDS)}'
+
+# Real applications behind real servers.
+shop-load: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/served/shop_load.py '{"requests": 200}'
 
 mutants:
 	$(C_TESTS) mutants
