@@ -8,10 +8,18 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIRequest
 from django.core.wsgi import get_wsgi_application
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase, StreamingHttpResponse
 from django.urls import include, path
-from shop_audit import BODIES, ROUTES, auditor, event_stream, numbers
+from shop_audit import (
+    BODIES,
+    FILE,
+    ROUTES,
+    auditor,
+    broken_numbers,
+    event_stream,
+    numbers,
+)
 
 
 def user_of(request: HttpRequest) -> str | None:
@@ -53,6 +61,17 @@ def stream(request: HttpRequest) -> HttpResponseBase:
     return _streamed(request, numbers(), "text/plain")
 
 
+def broken(request: HttpRequest) -> HttpResponseBase:
+    return _streamed(request, broken_numbers(), "text/plain")
+
+
+def file(request: HttpRequest) -> HttpResponseBase:
+    # Under ASGI, Django reads it at once, and warns of that.
+    if isinstance(request, ASGIRequest):
+        return _streamed(request, iter(FILE.read_text().splitlines(True)), "text/plain")
+    return FileResponse(FILE.open("rb"), content_type="text/plain")
+
+
 def events(request: HttpRequest) -> HttpResponseBase:
     return _streamed(request, event_stream(), "text/event-stream")
 
@@ -73,6 +92,8 @@ urlpatterns = [
     path("orders", orders),
     path("orders/<name>", order),
     path("stream", stream),
+    path("broken", broken),
+    path("file", file),
     path("events", events),
     path("endless", endless),
     path("sub/", include([path("a/<name>", inside)])),

@@ -5,9 +5,17 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import BackgroundTasks, FastAPI, HTTPException, WebSocket
-from shop_audit import BODIES, ROUTES, auditor, event_stream, numbers
+from shop_audit import (
+    BODIES,
+    FILE,
+    ROUTES,
+    auditor,
+    broken_numbers,
+    event_stream,
+    numbers,
+)
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 
 from auditring.middleware.fastapi import AuditMiddleware
 
@@ -41,6 +49,23 @@ async def delete(order: str) -> None:
 @app.get("/stream")
 def stream() -> StreamingResponse:
     return StreamingResponse(numbers(), media_type="text/plain")
+
+
+@app.get("/broken")
+def broken() -> StreamingResponse:
+    return StreamingResponse(broken_numbers(), media_type="text/plain")
+
+
+@app.get("/file")
+def file() -> FileResponse:
+    return FileResponse(FILE)
+
+
+@app.get("/patient")
+async def patient(request: Request) -> str:
+    while not await request.is_disconnected():
+        await asyncio.sleep(0)
+    return "gone"
 
 
 @app.get("/events")

@@ -2,8 +2,16 @@
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Flask, Response, abort, jsonify, request
-from shop_audit import BODIES, ROUTES, auditor, event_stream, numbers
+from flask import Blueprint, Flask, Response, abort, jsonify, request, send_file
+from shop_audit import (
+    BODIES,
+    FILE,
+    ROUTES,
+    auditor,
+    broken_numbers,
+    event_stream,
+    numbers,
+)
 
 from auditring.middleware.flask import init_app
 
@@ -35,6 +43,16 @@ def delete(order: str) -> None:
 @app.get("/stream")
 def stream() -> Response:
     return Response(numbers(), mimetype="text/plain")
+
+
+@app.get("/broken")
+def broken() -> Response:
+    return Response(broken_numbers(), mimetype="text/plain")
+
+
+@app.get("/file")
+def file() -> Response:
+    return send_file(FILE)
 
 
 @app.get("/events")

@@ -5,12 +5,21 @@ SHOP_LOG is the path of the log.
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from auditring import Auditor, LogWriter, Policy
 from auditring.bodies import BodyRules
 from auditring.routes import Routes
 
-__all__ = ["BODIES", "ROUTES", "auditor", "event_stream", "numbers"]
+__all__ = [
+    "BODIES",
+    "FILE",
+    "ROUTES",
+    "auditor",
+    "broken_numbers",
+    "event_stream",
+    "numbers",
+]
 
 POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -30,6 +39,8 @@ ROUTES = Routes(
     }
 )
 BODIES = BodyRules(max_bytes=2000)
+# Served as it is.
+FILE = Path(__file__).with_name("price-list.txt")
 
 # Small files, so that requests are served while the log is rotated.
 auditor = Auditor(
@@ -41,6 +52,12 @@ def numbers() -> Iterator[str]:
     """Yield an answer in three pieces."""
     for number in range(3):
         yield f"<{number}>"
+
+
+def broken_numbers() -> Iterator[str]:
+    """Yield a piece of an answer, then raise."""
+    yield "<0>"
+    raise ValueError("odd")
 
 
 def event_stream() -> Iterator[str]:

@@ -120,6 +120,7 @@ KINDS: Final = {
     ),
     "large": _put("application/json", LARGE, Omission(reason="truncated")),
     "stream": Kind(target="/stream", response_object="<0><1><2>"),
+    "file": Kind(target="/file", response_object="apples 2\npears 3\n"),
     "events": Kind(
         target="/events",
         stages=("RequestReceived", "ResponseStarted", "ResponseComplete"),

@@ -239,7 +239,31 @@ def test_what_is_no_http_has_no_event(shop: Shop, connection: Connection) -> Non
     assert len(shop.events()) == before
 
 
+def test_a_stream_that_breaks_is_a_panic(shop: Shop, connection: Connection) -> None:
+    connection.send("GET /broken HTTP/1.1\nX-User: rita\nAudit-ID: broken")
+    connection.read_until(b"<0>")
+
+    events = final_events(shop, "broken")
+    assert stages_of(events) == ["RequestReceived", "Panic"]
+    message = "APIServer panic'd: ValueError: odd"
+    assert events[-1]["responseStatus"]["message"] == message
+
+
 # What only ASGI has.
+
+
+@only("fastapi")
+def test_an_answer_that_nobody_waits_for_is_complete(
+    shop: Shop, connection: Connection
+) -> None:
+    connection.send("GET /patient HTTP/1.1\nX-User: rita\nAudit-ID: patient")
+    wait_until(lambda: shop.events_of("patient"))
+
+    connection.close()
+
+    events = final_events(shop, "patient")
+    assert stages_of(events) == ["RequestReceived", "ResponseComplete"]
+    assert events[-1]["responseStatus"]["code"] == 200
 
 
 def socket_url(shop: Shop) -> str:
