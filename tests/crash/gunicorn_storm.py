@@ -94,6 +94,7 @@ class GunicornStormOptions:
         seconds: How long it blows at least.
         kills: How many workers are killed at least.
         kill_interval_s: Time between two kills at least.
+        ending: How all of gunicorn ends; after SIGKILL nobody is left.
         max_bytes: Size of a file of either log.
         seed: Of what is random; None takes another one each time.
     """
@@ -106,6 +107,7 @@ class GunicornStormOptions:
     seconds: float = 0.0
     kills: int = 0
     kill_interval_s: float = 1.0
+    ending: Literal["SIGTERM", "SIGKILL"] = "SIGTERM"
     max_bytes: int = 200_000
     seed: int | None = None
 
@@ -236,7 +238,7 @@ class GunicornStorm:
             self._clients = [Client(port, n) for n in range(self._options.clients)]
             with self._serving(listener) as server:
                 start_s = time.monotonic()
-                self._ask_and_kill(psutil.Process(server.pid))
+                self._ask_and_kill(psutil.Process(server.pid), listener)
                 self._outcome.seconds = round(time.monotonic() - start_s, 1)
         self._complete("app.log", "stdlib")
         self._complete("audit.log", "lumberjack")
@@ -280,7 +282,7 @@ class GunicornStorm:
 
     @contextlib.contextmanager
     def _serving(self, listener: socket.socket) -> Iterator["subprocess.Popen[bytes]"]:
-        """Run gunicorn; at the end it gets SIGTERM and has to end by itself."""
+        """Run gunicorn, and end it; after SIGTERM it has to end by itself."""
         output = self._folder / "output"
         with output.open("wb") as file:
             process = subprocess.Popen(
@@ -301,6 +303,8 @@ class GunicornStorm:
             )
         try:
             yield process
+            if self._options.ending == "SIGKILL":
+                return
             process.terminate()
             status = process.wait(LIMIT_S)
             if status:
@@ -315,7 +319,8 @@ class GunicornStorm:
 
     # Asking and killing.
 
-    def _ask_and_kill(self, server: psutil.Process) -> None:
+    def _ask_and_kill(self, server: psutil.Process, listener: socket.socket) -> None:
+        """Ask and kill; with SIGKILL for an ending, the clients are asking then."""
         is_over = threading.Event()
         threads = [
             threading.Thread(target=client.run, args=(is_over,))
@@ -325,6 +330,9 @@ class GunicornStorm:
             thread.start()
         try:
             self._kill_now_and_then(server)
+            if self._options.ending == "SIGKILL":
+                os.killpg(server.pid, signal.SIGKILL)
+                listener.close()  # else clients wait for whoever accepts them
         finally:
             is_over.set()
             for thread in threads:

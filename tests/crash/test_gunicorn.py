@@ -54,3 +54,9 @@ def test_workers_of_another_user_share_the_logs_by_their_group(
     outcome = run_storm(worker=worker, preload=preload, user="nobody")
 
     check(outcome, pwd.getpwnam("nobody").pw_uid)
+
+
+def test_nothing_is_lost_when_all_of_them_are_killed_at_once() -> None:
+    outcome = run_storm(worker="asgi", preload=True, ending="SIGKILL")
+
+    check(outcome, os.getuid())
