@@ -84,6 +84,8 @@ sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 	    '{"ending": "SIGTERM", $(SIDECARS), $(NUMBERED)}'
 	$(BIN)/python tests/crash/sidecar_storm.py \
 	    '{"ending": "SIGKILL", $(SIDECARS), $(NUMBERED)}'
+	$(BIN)/python tests/crash/sidecar_storm.py \
+	    '{"ending": "SIGKILL", $(SIDECARS), "registered": true}'
 
 # So many seconds for each kind of workers, with and without --preload and --user.
 gunicorn-storm: $(BIN)/.installed $(BIN)/.dev

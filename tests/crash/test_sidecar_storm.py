@@ -62,3 +62,13 @@ def test_sidecars_that_are_killed_leave_nothing_out_and_repeat_little(
     assert outcome["endings"] == 12
     assert outcome["files"] > 100
     assert outcome["repeated_max_bytes"] <= 2**20
+
+
+@pytest.mark.parametrize("dialect", ["lumberjack", "stdlib"])
+def test_backups_are_kept_for_killed_sidecars_and_no_longer(dialect: str) -> None:
+    outcome = run_storm(
+        ending="SIGKILL", dialect=dialect, registered=True, restarts=10, rotations=60
+    )
+
+    assert outcome["repeated_max_bytes"] <= 2**20
+    assert outcome["files"] < 60
