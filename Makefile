@@ -8,13 +8,15 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench | storm | sidecar-storm | soak | coverage | clean
+#   make bench | storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
+#   make clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
 # (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
 
 PYTHON ?= python3
 SOAK_MINUTES ?= 10
+SECONDS ?= 60
 CASES ?= tests/data/conformance
 
 BIN := .venv/bin
@@ -30,7 +32,7 @@ export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all demo test check lint conformance bench storm sidecar-storm soak coverage
-.PHONY: mutants clean missing FORCE
+.PHONY: gunicorn-storm shop-load mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -73,10 +75,25 @@ bench: $(BIN)/.installed $(BIN)/.bench
 storm:
 	$(C_TESTS) storm KILLS=100000
 
-SIDECARS = "restarts": 200, "rotations": 1000
+SIDECARS := "restarts": 200, "rotations": 1000
+NUMBERED := "dialect": "stdlib", "compress": "zstd", "output": "pipe"
 sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGTERM", $(SIDECARS)}'
 	$(BIN)/python tests/crash/sidecar_storm.py '{"ending": "SIGKILL", $(SIDECARS)}'
+	$(BIN)/python tests/crash/sidecar_storm.py \
+	    '{"ending": "SIGTERM", $(SIDECARS), $(NUMBERED)}'
+	$(BIN)/python tests/crash/sidecar_storm.py \
+	    '{"ending": "SIGKILL", $(SIDECARS), $(NUMBERED)}'
+	$(BIN)/python tests/crash/sidecar_storm.py \
+	    '{"ending": "SIGKILL", $(SIDECARS), "registered": true}'
+
+# So many seconds for each kind of workers, with and without --preload and --user.
+gunicorn-storm: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/crash/gunicorn_storm.py '{"worker": "all", "seconds": $(SECONDS)}'
+
+# Real applications behind real servers.
+shop-load: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/served/shop_load.py '{"requests": 200}'
 
 mutants:
 	$(C_TESTS) mutants

@@ -88,6 +88,7 @@ struct writer {
     uint64_t next_retry_ns; /* after a failed write */
     uint64_t next_sync_ns; /* of durability interval */
     uint64_t next_rotate_ns; /* after a failed rotation */
+    uint32_t busy_rotations; /* failed as somebody held the names, in a row */
     uint32_t failures; /* of the outstanding batch, in a row */
     bool must_recover; /* it began to lead and has not looked back yet */
     bool is_suspect; /* a sync of the live file failed */

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 static const uint64_t rotate_pause_ns = 1000U * 1000 * 1000;
+static const uint64_t busy_pause_ns = 25U * 1000 * 1000;
 
 static int
 open_by_name(struct writer *writer)
@@ -176,14 +177,30 @@ rotate(struct writer *writer, bool forced)
     return error;
 }
 
+/* Whoever holds the names of the backups is through in a moment. If not, because it is
+ * stopped, each try is a wait that holds up the log: so they become fewer. */
+static uint64_t
+pause_after(struct writer *writer, int error)
+{
+    uint64_t pause_ns = busy_pause_ns << writer->busy_rotations;
+
+    if (error != -EWOULDBLOCK || pause_ns >= rotate_pause_ns) {
+        return rotate_pause_ns;
+    }
+    writer->busy_rotations++;
+    return pause_ns;
+}
+
 int
 livefile_rotate(struct writer *writer, bool forced)
 {
     int error = rotate(writer, forced);
 
-    if (error < 0 && error != -ENOTSUP) {
+    if (error >= 0) {
+        writer->busy_rotations = 0;
+    } else if (error != -ENOTSUP) {
         control_note_error(&writer->control, error);
-        writer->next_rotate_ns = writer->sys->now_mono() + rotate_pause_ns;
+        writer->next_rotate_ns = writer->sys->now_mono() + pause_after(writer, error);
     }
     return error;
 }

@@ -15,8 +15,9 @@
 int livefile_prepare(struct writer *writer);
 
 /* Makes it a backup and starts a new one. `forced`: because it can't be written on. A
- * rotation that fails is counted and to be tried again after `next_rotate_ns`; until
- * then the file may grow beyond its limit. -ENOTSUP: rotate.h. */
+ * rotation that fails is counted and to be tried again after `next_rotate_ns`, soon if
+ * only somebody held the names; until then the file may grow beyond its limit.
+ * -ENOTSUP: rotate.h. */
 int livefile_rotate(struct writer *writer, bool forced);
 
 /* Closes it and opens what has its name now. */

@@ -154,3 +154,82 @@ def test_a_failed_save_leaves_the_cursor_of_before(tmp_path: Path) -> None:
 
     assert file.load() == CURSOR
     assert not (tmp_path / "elsewhere").exists()
+
+
+# A note beside it.
+
+
+def test_what_was_noted_is_as_good_as_saved(tmp_path: Path) -> None:
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+
+    file.note(CURSOR)
+
+    assert CursorFile(tmp_path / "cursor").load() == CURSOR
+
+
+def test_the_first_note_is_a_save(tmp_path: Path) -> None:
+    CursorFile(tmp_path / "cursor").note(CURSOR)
+
+    assert os.listdir(tmp_path) == ["cursor"]
+    assert CursorFile(tmp_path / "cursor").load() == CURSOR
+
+
+def test_a_save_counts_for_more_than_a_note_before_it(tmp_path: Path) -> None:
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+    file.note(CURSOR)
+
+    file.save(Cursor(offset=7))
+
+    assert file.load() == Cursor(offset=7)
+
+
+def test_a_note_is_of_no_use_to_another_file_of_the_same_content(
+    tmp_path: Path,
+) -> None:
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+    file.note(CURSOR)
+    # Kept open, so that the new file has another number for sure.
+    with open(tmp_path / "cursor"):
+        os.unlink(tmp_path / "cursor")
+        assert file.load() is None
+
+        CursorFile(tmp_path / "cursor").save(Cursor())
+
+    assert file.load() == Cursor()
+
+
+@pytest.mark.parametrize("place", [0, 40, 70, 140, 300])
+def test_a_note_that_a_loss_of_power_damaged_counts_for_nothing(
+    tmp_path: Path, place: int
+) -> None:
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+    file.note(CURSOR)
+    with open(tmp_path / ".cursor.note", "r+b") as note:
+        note.seek(place)
+        note.write(b"\0")
+
+    assert file.load() == Cursor()
+
+
+def test_the_largest_cursor_can_be_noted(tmp_path: Path) -> None:
+    mark = Mark("f" * 64, 1024, 2**63 - 1, 2**63 - 1)
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+
+    file.note(Cursor(mark, 2**63 - 1, mark))
+
+    assert file.load() == Cursor(mark, 2**63 - 1, mark)
+
+
+def test_removing_a_cursor_removes_its_note(tmp_path: Path) -> None:
+    file = CursorFile(tmp_path / "cursor")
+    file.save(Cursor())
+    file.note(CURSOR)
+
+    assert (file.remove(), file.remove()) == (True, False)
+
+    assert os.listdir(tmp_path) == []

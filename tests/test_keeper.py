@@ -1,4 +1,4 @@
-"""A cursor is saved when enough was printed, or enough time went by."""
+"""A cursor is noted when enough was printed, and saved when enough time went by."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def place(offset: int) -> Cursor:
     return Cursor(None, offset)
 
 
-@pytest.mark.parametrize("cost_s", [0.0, 0.001, 0.01])
+@pytest.mark.parametrize("cost_s", [0.0, 0.01, 3.0])
 def test_it_is_never_more_than_a_mebibyte_behind(tmp_path: Path, cost_s: float) -> None:
     clock = Clock()
     file = SlowFile(tmp_path / "cursor", clock, cost_s)
@@ -52,7 +52,7 @@ def test_it_is_never_more_than_a_mebibyte_behind(tmp_path: Path, cost_s: float) 
         keeper.save_if_due()
 
     assert max(behind) <= MIB
-    assert file.saves <= 50
+    assert file.saves == 1  # as no time went by, but for the save
 
 
 def offset_in(file: CursorFile) -> int:
@@ -76,21 +76,20 @@ def test_less_than_a_second_makes_a_save_due(tmp_path: Path) -> None:
     assert (before, file.load()) == (place(0), place(1))
 
 
-@pytest.mark.parametrize("cost_s", [0.011, 0.03, 0.05])
-def test_a_slow_disk_takes_a_tenth_of_the_time_at_most(
+@pytest.mark.parametrize("cost_s", [0.0, 0.03, 3.0])
+def test_the_disk_is_waited_for_twice_a_second_at_most(
     tmp_path: Path, cost_s: float
 ) -> None:
     clock = Clock()
     file = SlowFile(tmp_path / "cursor", clock, cost_s)
     keeper = CursorKeeper([file], place(0), clock=clock)
 
-    for step in range(1, 5001):
+    for step in range(1, 1001):
         keeper.advance(place(step * MIB), MIB)
         keeper.save_if_due()
-        clock.now_s += 0.002
+        clock.now_s += 1 / 128
 
-    assert file.saves > 10
-    assert file.saves * cost_s <= 0.11 * (clock.now_s - 1000.0)
+    assert file.saves == 1 + 999 // 64
 
 
 def test_what_is_saved_is_not_saved_again(tmp_path: Path) -> None:
@@ -113,3 +112,14 @@ def test_each_file_holds_the_cursor(tmp_path: Path) -> None:
     keeper.save()
 
     assert [file.load() for file in files] == [place(7), place(7)]
+
+
+def test_a_note_is_in_the_file_that_counts(tmp_path: Path) -> None:
+    files = [CursorFile(tmp_path / name) for name in ("one", "two")]
+    keeper = CursorKeeper(files, place(0), clock=Clock())
+    keeper.save()
+
+    keeper.advance(place(MIB), MIB)
+    keeper.save_if_due()
+
+    assert [file.load() for file in files] == [place(MIB), place(0)]

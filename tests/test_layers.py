@@ -39,7 +39,8 @@ PYTHON_SHELVES = [
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
-    {"backups", "cursor", "formats"},
+    {"backups", "cursornote", "formats"},
+    {"cursor"},
     {"generations"},
     {"place"},
     {"reader", "followers"},

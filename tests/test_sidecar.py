@@ -314,6 +314,45 @@ def test_a_cursor_in_the_middle_of_a_line_goes_on_there_in_a_file(
 # Trouble.
 
 
+def test_a_blocked_output_loses_nothing_while_the_log_is_rotated_and_compressed(
+    log: Path, cursor: Path, start: Start
+) -> None:
+    with LogWriter(log, max_bytes=50_000, compress="gzip", max_backups=5) as writer:
+        process = start(log, "--register", "blocked", "--from-start")
+        wait_until(lambda: followers_of(log))
+        for first in range(0, len(LINES), 20_000):
+            writer.write_lines(LINES[first : first + 20_000])
+            writer.flush()
+        # Nobody read a byte by now, and most of the files have other names.
+        wait_until(lambda: len(list(log.parent.glob("*.gz"))) > 20)
+
+        assert read(process, len(LINES)) == LINES
+        assert end(process) == b""
+        writer.rotate()
+        wait_until(lambda: len(list(log.parent.glob("audit-*"))) == 5)
+
+
+def test_copytruncate_loses_nothing_of_the_copy(
+    log: Path, cursor: Path, start: Start
+) -> None:
+    log.write_bytes(LINES[:500])
+    process = start(log, "--cursor", cursor, "--from-start")
+    assert read(process, 500) == LINES[:500]
+    process.send_signal(signal.SIGSTOP)
+    with log.open("ab") as file:
+        file.write(LINES[500:1000])
+    Path(f"{log}.1").write_bytes(log.read_bytes())
+    os.truncate(log, 0)
+    with log.open("ab") as file:
+        file.write(LINES[1000:1100])
+
+    process.send_signal(signal.SIGCONT)
+
+    assert read(process, 600) == LINES[500:1100]
+    assert process.stderr is not None
+    assert b"was truncated" in process.stderr.readline()
+
+
 def test_a_reader_that_leaves_ends_it_and_the_cursor_is_right(
     log: Path, cursor: Path, start: Start
 ) -> None:

@@ -27,7 +27,8 @@ __all__ = ["sidecar", "tail"]
     metavar="FILE",
     type=click.Path(dir_okay=False),
     show_default="none",
-    help="Save in FILE how far it got, and go on there the next time.",
+    help="Save in FILE, and in a hidden one beside it, how far it got, and go on there"
+    " the next time.",
 )
 @click.option(
     "--from-start",
@@ -82,8 +83,8 @@ def sidecar(
     none twice. PATH needn't exist yet.
 
     SIGTERM and SIGINT end it: what was printed and the saved cursor then agree to the
-    byte. After SIGKILL it prints again what came after the cursor was saved last: 1 MiB
-    or 1 second at most.
+    byte. After SIGKILL it prints some lines again, 1 MiB or one longer line at most.
+    What a pipe took counts as printed, though its reader may end before it gets there.
 
     Exit status: 1 standard output has no reader any more, 2 something can't be read or
     written.

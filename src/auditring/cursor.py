@@ -5,6 +5,7 @@ stays is what a file begins with, uncompressed. A cursor can be kept in a file.
 """
 
 import contextlib
+import hashlib
 import os
 import re
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from typing import Any, Final, Self
 
 import orjson
 
+from .cursornote import CursorNote
 from .errors import CursorError
 
 __all__ = ["PREFIX_BYTES", "Cursor", "CursorFile", "Mark"]
@@ -123,7 +125,8 @@ def _read_count(fields: dict[str, Any], name: str, place: str) -> int:
 class CursorFile:
     """A file that holds one cursor, the old one or the new one and never a half.
 
-    One process at a time may save to it.
+    One process at a time may save to it. Beside it there may be a `CursorNote`, whose
+    name is hidden.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -131,9 +134,12 @@ class CursorFile:
         directory, name = os.path.split(os.path.abspath(self.path))
         self._directory = directory
         self._temp = os.path.join(directory, f".{name}.tmp")
+        self._note = CursorNote(os.path.join(directory, f".{name}.note"))
+        # What stands for the file as it was saved last; empty if it wasn't.
+        self._base = ""
 
     def load(self) -> Cursor | None:
-        """Return the cursor that was saved, None if none was.
+        """Return the cursor that was saved or noted last, None if none was.
 
         Raises:
             CursorError: The file holds something else.
@@ -142,12 +148,15 @@ class CursorFile:
         try:
             with open(self.path, "rb") as file:
                 text = file.read()
+                base = _base_of(text, os.fstat(file.fileno()))
         except FileNotFoundError:
             return None
         try:
-            return Cursor.from_json(text)
+            cursor = Cursor.from_json(text)
         except CursorError as error:
             raise CursorError(f"{self.path}: {error}") from None
+        noted = self._note.read(base)
+        return cursor if noted is None else Cursor.from_json(noted)
 
     def save(self, cursor: Cursor) -> None:
         """Put *cursor* into the file, and see to it that the disk has it.
@@ -158,10 +167,12 @@ class CursorFile:
             OSError: It can't be saved; the file still holds the one before.
         """
         is_new = not os.path.lexists(self.path)
+        text = cursor.to_json().encode()
         fd = os.open(self._temp, _FLAGS, 0o600)
         try:
-            os.write(fd, cursor.to_json().encode())
+            os.write(fd, text)
             os.fsync(fd)
+            base = _base_of(text, os.fstat(fd))
             os.rename(self._temp, self.path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -169,8 +180,37 @@ class CursorFile:
             raise
         finally:
             os.close(fd)
+        self._base = base
         if is_new:
             self._sync_directory()
+
+    def note(self, cursor: Cursor) -> None:
+        """Have `load` return *cursor*, even after a kill -9, until the next `save`.
+
+        It doesn't wait for the disk. After a loss of power it may be what was saved.
+
+        Raises:
+            OSError: It can't be noted.
+        """
+        if self._base:
+            self._note.write(self._base, cursor.to_json())
+        else:
+            self.save(cursor)
+
+    def remove(self) -> bool:
+        """Remove the file, and the note; tell whether there was one.
+
+        Raises:
+            OSError: It can't be removed.
+        """
+        self._base = ""
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._note.path)
+        return True
 
     def _sync_directory(self) -> None:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -178,3 +218,9 @@ class CursorFile:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _base_of(text: bytes, status: os.stat_result) -> str:
+    """Return what stands for a file with *text*, and not for another one like it."""
+    number = b"%d %d" % (status.st_ino, status.st_mtime_ns)
+    return hashlib.sha256(text + number).hexdigest()

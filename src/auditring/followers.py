@@ -62,6 +62,15 @@ class FollowerRecord(CursorFile):
             os.chmod(self._followers, stat.S_IMODE(state.st_mode))
         super().save(cursor)
 
+    def note(self, cursor: Cursor) -> None:
+        """Note where the follower got, if it is registered.
+
+        Raises:
+            OSError: It can't be noted.
+        """
+        if self.is_possible:
+            super().note(cursor)
+
 
 def followers_of(log: str | os.PathLike[str]) -> list[str]:
     """Return the names of the registered followers of *log*.
@@ -86,11 +95,7 @@ def forget(log: str | os.PathLike[str], name: str) -> bool:
         ValueError: No follower can have such a name.
         OSError: It can't be forgotten.
     """
-    try:
-        os.unlink(os.path.join(_directory_of(log), _checked(name)))
-    except FileNotFoundError:
-        return False
-    return True
+    return FollowerRecord(log, name).remove()
 
 
 def unread_backups(log: str | os.PathLike[str], backups: Sequence[Backup]) -> set[str]:

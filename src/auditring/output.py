@@ -16,8 +16,8 @@ from .feed import Signals
 
 __all__ = ["Output"]
 
-# A save of the cursor can be no nearer than the last piece (keeper.py).
-FILE_PIECE_BYTES: Final = 128 * 1024
+# A note of the cursor can be no nearer than the last piece (keeper.py).
+PIECE_BYTES: Final = 128 * 1024
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -55,12 +55,12 @@ class Output:
             BrokenPipeError: Nobody reads any more.
             OSError: It can't be written to.
         """
-        room_bytes = FILE_PIECE_BYTES if self._is_file else self._free_bytes()
+        room_bytes = PIECE_BYTES if self._is_file else self._free_bytes()
         if room_bytes < select.PIPE_BUF:
             if not self._wait(self._room, seconds):
                 return 0
             room_bytes = select.PIPE_BUF
-        end = start + room_bytes
+        end = start + min(room_bytes, PIECE_BYTES)
         if end < len(lines):
             newline = lines.rfind(b"\n", start, end)
             end = (newline if newline >= 0 else lines.index(b"\n", end)) + 1

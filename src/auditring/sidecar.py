@@ -2,7 +2,7 @@
 
 What a pipe took is printed: whether its reader got to it, nobody here can know. A
 sidecar that is asked to end prints nothing twice; one that is killed prints again what
-came after the cursor that it saved last.
+came after the cursor that it saved or noted last.
 """
 
 import errno

@@ -35,15 +35,18 @@ class WatchedStream:
         """Read a line, or *size* bytes of it."""
         return self._keep(self._stream.readline(size), False, None)
 
-    def readlines(self, hint: int = -1, /) -> list[bytes]:
+    def readlines(self, hint: int | None = -1, /) -> list[bytes]:
         """Read lines, about *hint* bytes of them."""
-        return [self._keep(line, False, None) for line in self._stream.readlines(hint)]
+        lines = [self._keep(line, False, None) for line in self._stream.readlines(hint)]
+        if hint is None or hint <= 0:
+            self._end()
+        return lines
 
     def __iter__(self) -> Iterator[bytes]:
         """Read line by line."""
         for line in self._stream:
             yield self._keep(line, False, None)
-        self._body.end()
+        self._end()
 
     def close(self) -> None:
         """Close the stream, if it can be closed."""
@@ -55,10 +58,13 @@ class WatchedStream:
         self._body.add(data)
         if self._bytes_left is not None:
             self._bytes_left -= len(data)
-            is_end = self._bytes_left <= 0
-        else:
-            # Of whom nobody knows the length, a file's read is short at its end.
-            is_end = not data if size is None or size < 0 else len(data) < size
-        if is_all or is_end:
-            self._body.end()
+            self._end()
+        # Of whom nobody knows the length, a file's read is short at its end.
+        elif is_all or (not data if size is None else len(data) < size):
+            self._end()
         return data
+
+    def _end(self) -> None:
+        """Take note of the end, unless it came too soon: then the client has left."""
+        if self._bytes_left is None or self._bytes_left <= 0:
+            self._body.end()

@@ -19,7 +19,16 @@ import lz4.frame
 import zstandard
 from stream import parse_line
 
-__all__ = ["Finding", "Reading", "judge", "log_files", "read_file", "read_log"]
+__all__ = [
+    "Finding",
+    "Reading",
+    "judge",
+    "log_files",
+    "open_log_file",
+    "parse_gap",
+    "read_file",
+    "read_log",
+]
 
 _TIME = r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}"
 _SUFFIX = r"(\.gz|\.zst|\.lz4)?"
@@ -62,7 +71,7 @@ class Reading:
         self.lines += 1
 
     def _enter_other(self, line: bytes) -> None:
-        gap = _parse_gap(line)
+        gap = parse_gap(line)
         if gap is not None:
             self.gaps.append(gap)
             return
@@ -124,7 +133,7 @@ def read_log(path: Path, dialect: str = "lumberjack") -> Reading:
 def read_file(reading: Reading, file: Path) -> None:
     """Add what one file holds."""
     reading.files.append(file)
-    with _opened(file) as lines:
+    with open_log_file(file) as lines:
         for line in lines:
             reading.enter(line)
 
@@ -212,7 +221,7 @@ def _distinct(runs: list[range], limit: int) -> int:
     return count
 
 
-def _parse_gap(line: bytes) -> dict[str, Any] | None:
+def parse_gap(line: bytes) -> dict[str, Any] | None:
     if not line.endswith(b"\n"):
         return None
     try:
@@ -224,7 +233,7 @@ def _parse_gap(line: bytes) -> dict[str, Any] | None:
     return event
 
 
-def _opened(file: Path) -> IO[bytes]:
+def open_log_file(file: Path) -> IO[bytes]:
     """Open a file of the log for reading lines, unpacked."""
     if file.suffix == ".gz":
         return cast(IO[bytes], gzip.open(file))

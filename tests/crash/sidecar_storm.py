@@ -3,8 +3,9 @@
 Usage: sidecar_storm.py [OPTIONS AS JSON], the fields of `SidecarStormOptions`. Prints
 the outcome as JSON; exits with 1 if what was printed isn't what was written.
 
-Each sidecar prints to a file of its own, and begins with the cursor that the one before
-left. Ended by SIGTERM, their files one behind the other are the log, byte by byte.
+Each sidecar prints to a file of its own, or to a pipe that somebody reads into one, and
+begins with the cursor that the one before left. Ended by SIGTERM, their files one
+behind the other are the log, byte by byte.
 Ended by SIGKILL, each begins no further than where the one before ended, and not more
 than 1 MiB before that.
 """
@@ -47,6 +48,9 @@ class SidecarStormOptions:
         max_bytes: Size of a file of the log.
         compress: None for none.
         dialect: Of the backups' names.
+        registered: The log keeps few backups, and those that are not read yet: the
+            sidecars are one registered follower, and have no file for their cursor.
+        output: What sidecars print to. The reader of a pipe outlives its sidecar.
         delay_max_s: How long a sidecar may print at most before it is ended.
         seed: Of what is random; None takes another one each time.
     """
@@ -57,6 +61,8 @@ class SidecarStormOptions:
     max_bytes: int = 100_000
     compress: Literal["gzip", "zstd", "lz4"] | None = "gzip"
     dialect: Literal["lumberjack", "stdlib"] = "lumberjack"
+    registered: bool = False
+    output: Literal["file", "pipe"] = "file"
     delay_max_s: float = 0.3
     seed: int | None = None
 
@@ -93,6 +99,7 @@ class SidecarStorm:
 
     def __init__(self, directory: Path, options: SidecarStormOptions) -> None:
         self._log = directory / "audit.log"
+        self._state_dir = directory / ".audit.log.ring"
         self._cursor = directory / "cursor"
         self._outputs = directory / "outputs"
         self._outputs.mkdir()
@@ -103,12 +110,15 @@ class SidecarStorm:
     def blow(self) -> Outcome:
         """Do all of it."""
         with self._writing() as writer:
+            if self._options.registered:
+                wait_until(self._state_dir.is_dir, "the log is opened")
+                self._run_to_the_end("first")
             for number in range(self._options.restarts):
                 share = self._options.rotations * (number + 1) // self._options.restarts
                 _order(writer, share)
                 self._run_until_ended(f"{number:06}")
             self._outcome.lines = _end_writer(writer)
-        self._run_to_the_end()
+        self._run_to_the_end("last")
         files = log_files(self._log, self._options.dialect)
         self._outcome.files = len(files)
         self._outcome.compressed = sum(file.suffix in SUFFIXES for file in files)
@@ -118,7 +128,7 @@ class SidecarStorm:
     def _writing(self) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         options = {
             "max_bytes": self._options.max_bytes,
-            "max_backups": 100_000,
+            "max_backups": 3 if self._options.registered else 100_000,
             "compress": self._options.compress,
             "dialect": self._options.dialect,
         }
@@ -132,12 +142,24 @@ class SidecarStorm:
         self, name: str, *arguments: str
     ) -> Iterator["subprocess.Popen[bytes]"]:
         command = [sys.executable, "-m", "auditring", "sidecar", self._log]
-        options = ["--cursor", self._cursor, "--from-start", *arguments]
-        with (
-            (self._outputs / name).open("xb") as output,
-            _running([*command, *options], stdout=output) as process,
-        ):
-            yield process
+        if self._options.registered:
+            command += ["--register", "storm"]
+        else:
+            command += ["--cursor", self._cursor]
+        command += ["--from-start", *arguments]
+        with (self._outputs / name).open("xb") as output:
+            if self._options.output == "file":
+                with _running(command, stdout=output) as process:
+                    yield process
+                return
+            with (
+                _running(["cat"], stdin=subprocess.PIPE, stdout=output) as reader,
+                _running(command, stdout=reader.stdin) as process,
+            ):
+                assert reader.stdin is not None
+                reader.stdin.close()  # the sidecar has the only one left
+                yield process
+                reader.wait(LIMIT_S)
 
     def _run_until_ended(self, name: str) -> None:
         ending = signal.Signals[self._options.ending]
@@ -157,11 +179,11 @@ class SidecarStorm:
         # There may be nothing to print any more.
         return output.stat().st_size > 0 or self._random.random() < 0.005
 
-    def _run_to_the_end(self) -> None:
-        with self._printing("last", "--stop-at-end") as process:
+    def _run_to_the_end(self, name: str) -> None:
+        with self._printing(name, "--stop-at-end") as process:
             status = process.wait(LIMIT_S)
         if status != 0:
-            raise RuntimeError(f"the last sidecar failed: status {status}")
+            raise RuntimeError(f"the {name} sidecar failed: status {status}")
 
     # What is right.
 
@@ -170,11 +192,12 @@ class SidecarStorm:
         reading = Reading()
         for file in files:
             read_file(reading, file)
-        if reading.streams != {0: [range(outcome.lines)]} or reading.torn_count:
+        if not self._is_as_written(reading):
             outcome.problem = f"the log is not what was written: {reading.streams}"
             return
         expected = b"".join(make_line(0, number) for number in range(outcome.lines))
         outcome.size_bytes = len(expected)
+        # By number, then the last one; the first printed nothing.
         printed = [file.read_bytes() for file in sorted(self._outputs.iterdir())]
         if self._options.ending == "SIGTERM":
             if b"".join(printed) != expected:
@@ -185,6 +208,14 @@ class SidecarStorm:
             seen = self._compare_one(number, data, expected, seen)
         if seen != len(expected):
             outcome.problem += f" {len(expected) - seen} bytes are missing at the end"
+
+    def _is_as_written(self, reading: Reading) -> bool:
+        """Tell whether the files hold what was written, as far as it is kept."""
+        if reading.torn_count or reading.streams.keys() != {0}:
+            return False
+        (kept,) = reading.streams[0] if len(reading.streams[0]) == 1 else (range(0),)
+        is_all = kept.start == 0 or self._options.registered
+        return is_all and kept.stop == self._outcome.lines
 
     def _compare_one(self, number: int, data: bytes, expected: bytes, seen: int) -> int:
         """Compare what one sidecar printed; return up to where all is printed."""

@@ -19,14 +19,23 @@ def run_storm(**options: object) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "compress"),
-    [("lumberjack", "gzip"), ("lumberjack", None), ("stdlib", "zstd")],
+    ("dialect", "compress", "output"),
+    [
+        ("lumberjack", "gzip", "pipe"),
+        ("lumberjack", None, "file"),
+        ("stdlib", "zstd", "file"),
+    ],
 )
 def test_sidecars_that_are_asked_to_end_print_the_log_byte_by_byte(
-    dialect: str, compress: str | None
+    dialect: str, compress: str | None, output: str
 ) -> None:
     outcome = run_storm(
-        ending="SIGTERM", dialect=dialect, compress=compress, restarts=12, rotations=100
+        ending="SIGTERM",
+        dialect=dialect,
+        compress=compress,
+        output=output,
+        restarts=12,
+        rotations=100,
     )
 
     assert outcome["endings"] == 12
@@ -35,15 +44,31 @@ def test_sidecars_that_are_asked_to_end_print_the_log_byte_by_byte(
 
 
 @pytest.mark.parametrize(
-    ("dialect", "compress"), [("lumberjack", "gzip"), ("stdlib", "lz4")]
+    ("dialect", "compress", "output"),
+    [("lumberjack", "gzip", "file"), ("stdlib", "lz4", "pipe")],
 )
 def test_sidecars_that_are_killed_leave_nothing_out_and_repeat_little(
-    dialect: str, compress: str
+    dialect: str, compress: str, output: str
 ) -> None:
     outcome = run_storm(
-        ending="SIGKILL", dialect=dialect, compress=compress, restarts=12, rotations=100
+        ending="SIGKILL",
+        dialect=dialect,
+        compress=compress,
+        output=output,
+        restarts=12,
+        rotations=100,
     )
 
     assert outcome["endings"] == 12
     assert outcome["files"] > 100
     assert outcome["repeated_max_bytes"] <= 2**20
+
+
+@pytest.mark.parametrize("dialect", ["lumberjack", "stdlib"])
+def test_backups_are_kept_for_killed_sidecars_and_no_longer(dialect: str) -> None:
+    outcome = run_storm(
+        ending="SIGKILL", dialect=dialect, registered=True, restarts=10, rotations=60
+    )
+
+    assert outcome["repeated_max_bytes"] <= 2**20
+    assert outcome["files"] < 60

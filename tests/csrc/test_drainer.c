@@ -207,6 +207,65 @@ a_rotation_that_fails_lets_the_file_grow_for_a_while(void)
     log_close(writer);
 }
 
+/* One try and 50 more a millisecond apart, then a pause: rotate.c, livefile.c. */
+static void
+names_that_are_held_for_a_moment_are_tried_again_soon(void)
+{
+    struct writer_options options = log_options();
+    struct writer *writer;
+
+    options.settings.max_bytes = 20;
+    options.settings.max_backups = 9;
+    options.settings.dialect = DIALECT_STDLIB;
+    writer = log_open_stepped(&options);
+    sys_test_fail(CALL_flock, EWOULDBLOCK, 1, 2 * 51);
+    log_put(writer, "one");
+    log_put(writer, "two");
+    log_put(writer, "three");
+    log_flush(writer);
+    CHECK_EQUAL(file_size("audit.log"), 29);
+
+    log_step(writer, 30 * ms);
+    log_put(writer, "four");
+    log_flush(writer);
+    CHECK_EQUAL(file_size("audit.log"), 39);
+    log_step(writer, 60 * ms);
+    log_put(writer, "five");
+    log_flush(writer);
+
+    CHECK_TEXT(file_text("audit.log"), "line five\n");
+    CHECK_EQUAL(log_counter(writer, COUNTER_rotate_errors), 2);
+    log_close(writer);
+}
+
+static void
+names_that_stay_held_are_tried_once_a_second(void)
+{
+    struct writer_options options = log_options();
+    struct writer *writer;
+    uint64_t tries;
+
+    options.settings.max_bytes = 20;
+    options.settings.max_backups = 9;
+    options.settings.dialect = DIALECT_STDLIB;
+    writer = log_open_stepped(&options);
+    sys_test_fail(CALL_flock, EWOULDBLOCK, 1, UINT32_MAX);
+    for (int i = 0; i < 400; i++) {
+        log_put(writer, "x");
+        log_step(writer, 10 * ms);
+    }
+    tries = log_counter(writer, COUNTER_rotate_errors);
+    for (int i = 0; i < 1000; i++) {
+        log_put(writer, "x");
+        log_step(writer, 10 * ms);
+    }
+
+    printf("%lu %lu\n", (unsigned long)tries,
+           (unsigned long)log_counter(writer, COUNTER_rotate_errors));
+    CHECK(log_counter(writer, COUNTER_rotate_errors) - tries <= 15);
+    log_close(writer);
+}
+
 static void
 trouble_that_passed_while_idle_is_noticed(void)
 {
@@ -557,6 +616,8 @@ RUN(TEST(a_hole_of_the_living_is_never_passed_over),
     TEST(a_file_that_can_not_be_written_on_is_left_after_some_tries),
     TEST(a_file_that_is_too_big_for_this_process_is_left_at_once),
     TEST(a_rotation_that_fails_lets_the_file_grow_for_a_while),
+    TEST(names_that_are_held_for_a_moment_are_tried_again_soon),
+    TEST(names_that_stay_held_are_tried_once_a_second),
     TEST(trouble_that_passed_while_idle_is_noticed),
     TEST(trouble_while_idle_is_no_busy_loop),
     TEST(an_idle_leader_steps_fifty_times_a_second),

@@ -298,6 +298,44 @@ def test_half_a_body_is_not_recorded(log: EventLog) -> None:
     assert log.events()[-1]["annotations"] == {note: "truncated"}
 
 
+READ_ALL = [
+    lambda stream: stream.read(),
+    lambda stream: stream.readlines(),
+    list,
+]
+
+
+@pytest.mark.parametrize("read", READ_ALL, ids=["at once", "all lines", "by lines"])
+def test_a_body_that_ends_before_its_length_is_not_recorded(
+    log: EventLog, read: Callable[[Any], object]
+) -> None:
+    def consume(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        read(environ["wsgi.input"])
+        start_response("204 No Content", [])
+        return []
+
+    app = wrapped(consume, log, policy_of("Request"))
+    call(app, environ_of("PUT", b"12345", CONTENT_LENGTH="9"))
+
+    note = "audit.platform.vcluster.com/request-object-omitted"
+    assert log.events()[-1]["annotations"] == {note: "truncated"}
+
+
+@pytest.mark.parametrize("read", READ_ALL, ids=["at once", "all lines", "by lines"])
+def test_a_body_without_a_length_is_recorded(
+    log: EventLog, read: Callable[[Any], object]
+) -> None:
+    def consume(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        read(environ["wsgi.input"])
+        start_response("204 No Content", [])
+        return []
+
+    app = wrapped(consume, log, policy_of("Request"))
+    call(app, environ_of("PUT", b"12345", CONTENT_LENGTH=""))
+
+    assert log.events()[-1]["requestObject"] == 12345
+
+
 def test_a_path_is_put_together_if_the_server_does_not_keep_it(log: EventLog) -> None:
     environ = environ_of(
         SCRIPT_NAME="/caf\xc3\xa9", PATH_INFO="/a b", QUERY_STRING="x=%20"

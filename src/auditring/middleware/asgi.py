@@ -52,8 +52,9 @@ class AuditMiddleware:
 
     The response gets a header ``Audit-ID``. An event of ResponseComplete is there
     before the last piece of the response goes out; what the application does after it
-    (background tasks) has no part in it. Only the outermost counts, where one is inside
-    of another.
+    (background tasks) has no part in it. That of a server error is there once the
+    application returned or raised, as it may have been a panic. Only the outermost
+    counts, where one is inside of another.
 
     Backends are called in the event loop. A log takes an event without waiting for the
     disk, until its ring is full: see `LogWriter`'s ``on_full``. Put slow ones into

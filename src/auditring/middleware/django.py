@@ -68,6 +68,8 @@ def user_of(request: HttpRequest) -> Identity:
 class AuditMiddleware:
     """Audits the requests that reach it.
 
+    Under ASGI that is once their body is there: a client that leaves before has none.
+
     The settings `AUDITRING` are a mapping: `auditor` is an `Auditor` or the dotted name
     of one; `user` a function of the request, or its dotted name, instead of `user_of`;
     `routes` a mapping as for `Routes`; `role` and `bodies` as for other middleware.
