@@ -82,6 +82,8 @@ PYTHON_SHELVES = [
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},
+    {"byteslogger", "recordevent"},
+    {"audithandler"},
     {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
     {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},
