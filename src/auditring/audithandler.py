@@ -69,11 +69,13 @@ class AuditHandler(logging.Handler):
     ===============================  =================================================
     time                             `requestReceivedTimestamp`, `stageTimestamp`
     (always)                         `stage` is ``ResponseComplete``
-    level                            `verb`, in lower case, unless there is a `verb`;
-                                     annotation ``log.auditring.io/level``
-    logger                           `requestURI` ``/loggers/NAME``, unless there is
-                                     another one or an object; annotation
-                                     ``log.auditring.io/logger``
+    (always)                         `verb` is ``create``, unless there is a ``verb``
+    logger, level                    `objectRef`, unless there is another or a path: in
+                                     group ``log.auditring.io``, resource ``loggers``,
+                                     the logger's name, the level as subresource, the
+                                     name up to its first dot as namespace;
+                                     annotations ``log.auditring.io/logger`` and
+                                     ``log.auditring.io/level``
     message                          annotation ``log.auditring.io/message``; with a
                                      formatter, the text that this one makes
     exception                        `responseStatus`: ``Failure``, the class as
@@ -99,9 +101,11 @@ class AuditHandler(logging.Handler):
     ===============================  =================================================
 
     A message that is a mapping, as structlog hands on, counts as fields; its ``event``
-    or ``message`` is the text. A policy decides by user, verb, object or path: rules
-    with ``nonResourceURLs: ["/loggers/django.*"]`` or ``verbs: [debug]`` are about
-    records.
+    or ``message`` is the text.
+
+    A policy decides by user, verb, object or path. Resources ``loggers/debug`` of the
+    group ``log.auditring.io`` are the records of level DEBUG; rules for all resources,
+    as Loft's presets have, are for records, too.
 
     A record that an `Auditor` sent, here or from another process by a SocketHandler, is
     written as the event that it is. As a backend of an auditor, a handler gets the
@@ -325,7 +329,10 @@ class AuditHandler(logging.Handler):
         """
         self.acquire()
         try:
-            writer, self._writer = self._writer, None
+            writer = self._writer
+            # One that somebody else closed is kept: the interpreter is ending.
+            if writer is not None and not writer.closed:
+                self._writer = None
         finally:
             self.release()
         try:

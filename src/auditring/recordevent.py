@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import orjson
 
@@ -28,6 +28,9 @@ ANNOTATION_PREFIX = "log.auditring.io/"
 """What the names of annotations begin with that no field of a record gave its name."""
 
 STAGE = Stage.RESPONSE_COMPLETE
+# What a record is, unless it says otherwise: the creation of an entry at its logger.
+VERB = "create"
+LOG_GROUP = ANNOTATION_PREFIX.rstrip("/")
 
 # What a record has without anybody's `extra`. The last comes with Python 3.12.
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
@@ -73,10 +76,10 @@ class RecordReading:
         self.coerced_values = 0
         self._record = record
         self._members: dict[str, Any] = {}
-        self._rest: dict[str, object] = {}
+        self._rest: dict[Any, object] = {}
         for key, value in _fields_of(record).items():
             self._sort_in(key, value)
-        self.attributes = self._attributes()
+        self.attributes, self._reference = self._target()
 
     def event(self, decision: Decision, message: str, traceback: str = "") -> Event:
         """Return the event, with as much in it as *decision* lets through.
@@ -86,7 +89,7 @@ class RecordReading:
             message: The record's text.
             traceback: That of its exception, if *message* doesn't have it.
         """
-        attributes, members = self.attributes, self._members
+        attributes = self.attributes
         moment = MicroTime(round(self._record.created * 1e6))
         return Event(
             level=decision.level,
@@ -98,7 +101,7 @@ class RecordReading:
             impersonated_user=attributes.impersonated_user,
             source_ips=attributes.source_ips,
             user_agent=attributes.user_agent,
-            object_ref=members.get("object_ref"),
+            object_ref=self._reference,
             response_status=self._status(),
             request_object=self._body("request_object", Level.REQUEST, decision),
             response_object=self._body(
@@ -129,11 +132,11 @@ class RecordReading:
         """Keep a field where it belongs, or with the rest."""
         member = _MEMBERS.get(key) if isinstance(key, str) else None
         if member is None:
-            self._rest[self._text(key)] = value
+            self._rest[key] = value
         elif value is not None:
             fitting = _READERS[member](self, value)
             if fitting is None or member in self._members:
-                self._rest[self._text(key)] = value
+                self._rest[key] = value
             else:
                 self._members[member] = fitting
 
@@ -227,23 +230,28 @@ class RecordReading:
 
     # The event.
 
-    def _attributes(self) -> Attributes:
+    def _target(self) -> tuple[Attributes, ObjectReference | None]:
+        """Return what a policy decides by, and the object of it."""
         members, record = self._members, self._record
-        verb = self._text(record.levelname).lower()
-        plain = _attributes_of_logger(self._text(record.name), verb)
+        level = self._text(record.levelname).lower()
+        logger = _logger_target(self._text(record.name), level)
         if not members:
-            return plain
-        target, reference = members.get("request_uri"), members.get("object_ref")
-        if target is None and reference is not None:
-            target = _path_of(reference)
-        found = plain if target is None else _request_at(target)
-        if reference is None and found.is_resource_request:
-            members["object_ref"] = reference = _reference_of(found)
+            return logger
+        target: str | None = members.get("request_uri")
+        reference: ObjectReference | None = members.get("object_ref")
+        if target is not None:
+            found = _request_at(target)
+            if reference is None and found.is_resource_request:
+                reference = _reference_of(found)
+        elif reference is not None:
+            found = _request_at(_path_of(reference))
+        else:
+            found, reference = logger
         known = reference or ObjectReference()
-        return Attributes(
+        attributes = Attributes(
             is_resource_request=reference is not None,
             path=found.path,
-            verb=members.get("verb", verb),
+            verb=members.get("verb", VERB),
             api_prefix=found.api_prefix,
             api_group=known.api_group,
             api_version=known.api_version,
@@ -258,6 +266,7 @@ class RecordReading:
             user_agent=members.get("user_agent", ""),
             audit_id=members.get("audit_id", ""),
         )
+        return attributes, reference
 
     def _status(self) -> Status | None:
         given: Status | None = self._members.get("response_status")
@@ -298,7 +307,7 @@ class RecordReading:
                 said[name] = self._text(value)
         return said
 
-    def _trace_ids(self, rest: dict[str, object]) -> dict[str, str]:
+    def _trace_ids(self, rest: dict[Any, object]) -> dict[str, str]:
         """Take the ids of trace and span out of *rest*."""
         ids: dict[str, str] = {}
         if "traceparent" in rest:
@@ -359,9 +368,31 @@ def _is_list(value: object) -> bool:
 
 
 @functools.lru_cache(maxsize=LOGGERS_MAX)
-def _attributes_of_logger(name: str, verb: str) -> Attributes:
-    path = f"/loggers/{name}"
-    return Attributes(path=path, request_uri=quote(path), verb=verb)
+def _logger_target(name: str, level: str) -> tuple[Attributes, ObjectReference]:
+    """Return where a record without a target of its own goes: to its logger."""
+    reference = ObjectReference(
+        resource="loggers",
+        namespace=name.partition(".")[0],
+        name=name,
+        api_group=LOG_GROUP,
+        api_version="v1",
+        subresource=level,
+    )
+    path = _path_of(reference)
+    attributes = Attributes(
+        is_resource_request=True,
+        path=unquote(path),
+        verb=VERB,
+        api_prefix="apis",
+        api_group=reference.api_group,
+        api_version=reference.api_version,
+        namespace=reference.namespace,
+        resource=reference.resource,
+        subresource=reference.subresource,
+        name=reference.name,
+        request_uri=path,
+    )
+    return attributes, reference
 
 
 def _request_at(target: str) -> Attributes:
