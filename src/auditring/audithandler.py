@@ -369,6 +369,17 @@ class AuditHandler(logging.Handler):
         Returns:
             False: It was dropped, since the ring is full.
         """
+        writer = self._writer
+        if writer is None or self.filters or self.level > logging.INFO:
+            return self._filter_line(line)
+        if self._max_event_bytes is None:
+            try:
+                return writer.write(line)
+            except (ClosedError, ValueError):  # the second: it is too long
+                pass
+        return self._commit(line)
+
+    def _filter_line(self, line: bytes) -> bool:
         if self.level > logging.INFO:
             return True
         if self.filters and not self.filter(AuditRecord(Event.from_json(line), line)):
