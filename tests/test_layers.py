@@ -82,7 +82,7 @@ PYTHON_SHELVES = [
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},
-    {"byteslogger", "recordevent"},
+    {"audithandleroptions", "byteslogger", "recordevent"},
     {"audithandler"},
     {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
     {"middleware.asgi", "middleware.wsgi"},

@@ -3,11 +3,18 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
-import orjson
-
+from .audithandleroptions import (
+    AuditHandlerOptions,
+    PolicySource,
+    check_callable,
+    read_audit_mode,
+    read_event_limit,
+    read_log_options,
+    read_policy,
+)
 from .backend import Mode, OutgoingEvent
 from .backends.handler import LOGGER_NAME, AuditRecord
 from .decisions import Decision
@@ -15,14 +22,12 @@ from .encode import json_line
 from .errors import ClosedError, EventError
 from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
-from .handleroptions import WriterOptions
 from .losses import Losses, OnLoss
-from .policy import PRESETS, Policy
+from .policy import Policy
 from .recordevent import STAGE, RecordReading
-from .writer import LogWriter, check_options
+from .writer import LogWriter
 
 if TYPE_CHECKING:
-    from .backups import Dialect
     from .redact import Redactor
 
 __all__ = ["AuditHandler", "AuditHandlerOptions"]
@@ -33,29 +38,8 @@ FLUSH_SLICE_S = 1.0
 DROP_LIMIT_S = 1.0
 
 _EVERYTHING = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
-# What the standard library's handlers call the same.
-_ALIASES = {"filename": "path", "maxBytes": "max_bytes", "backupCount": "max_backups"}
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_writer", "_losses")
-
-PolicySource = Policy | int | str | os.PathLike[str] | Mapping[str, Any] | None
-
-
-class AuditHandlerOptions(WriterOptions, total=False):
-    """Keyword arguments of `AuditHandler` that go to `LogWriter`; see there.
-
-    The last three are what the standard library's handlers call `path`, `max_bytes` and
-    `max_backups`.
-    """
-
-    max_bytes: int
-    max_backups: int
-    dialect: "Dialect"
-    mode: int
-    adopt_settings: bool
-    filename: str | os.PathLike[str]
-    maxBytes: int
-    backupCount: int
 
 
 class AuditHandler(logging.Handler):
@@ -150,12 +134,12 @@ class AuditHandler(logging.Handler):
             PolicyError: The policy isn't one.
             OSError: The log can't be opened, or the policy can't be read.
         """
-        given = _without_aliases(path, options)
-        self.baseFilename = _full_path(given.pop("path"))
-        self._options = _checked(given)
-        self._policy = _policy_from(policy)
-        self._max_event_bytes = _event_limit(max_event_bytes)
-        self._is_strict = _is_strict(audit_mode)
+        self.baseFilename, self._options = read_log_options(path, options)
+        self._policy = read_policy(policy)
+        self._max_event_bytes = read_event_limit(max_event_bytes)
+        self._is_strict = read_audit_mode(audit_mode)
+        check_callable("redactor", redactor, getattr(redactor, "redact", None))
+        check_callable("on_loss", on_loss, on_loss)
         self._redactor = redactor
         self._on_loss = on_loss
         self._begin()
@@ -185,7 +169,7 @@ class AuditHandler(logging.Handler):
 
     @policy.setter
     def policy(self, policy: PolicySource) -> None:
-        self._policy = _policy_from(policy)
+        self._policy = read_policy(policy)
 
     @property
     def log_writer(self) -> LogWriter | None:
@@ -443,77 +427,3 @@ def _traceback_of(record: logging.LogRecord) -> str:
         formatter: logging.Formatter = vars(logging)["_defaultFormatter"]
         record.exc_text = formatter.formatException(record.exc_info)
     return record.exc_text or ""
-
-
-# Options.
-
-
-def _without_aliases(
-    path: str | os.PathLike[str], options: Mapping[str, Any]
-) -> dict[str, Any]:
-    given: dict[str, Any] = {"path": path} if path != "" else {}
-    for name, value in options.items():
-        name = _ALIASES.get(name, name)
-        if name in given:
-            raise TypeError(f"{name}: given twice, {given[name]!r} and {value!r}")
-        given[name] = value
-    if "path" not in given:
-        raise TypeError("AuditHandler() is missing the argument 'path'")
-    return given
-
-
-def _full_path(path: object) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected a str or PathLike, got {path!r}")
-    name = os.fsdecode(os.fspath(path))
-    return name if name == "-" else os.path.abspath(name)
-
-
-def _checked(options: dict[str, Any]) -> dict[str, Any]:
-    """Check what goes to `LogWriter` before anything is made on the disk."""
-    defaults = LogWriter.__init__.__kwdefaults__ or {}
-    for name in options:
-        if name not in defaults:
-            raise TypeError(
-                f"AuditHandler() got an unexpected keyword argument {name!r}"
-            )
-    # Checking a state_dir makes it; the writer will do that.
-    check_options({**defaults, **options, "state_dir": None})
-    return options
-
-
-def _event_limit(max_event_bytes: int | None) -> int | None:
-    if max_event_bytes is not None and max_event_bytes < MIN_EVENT_BYTES:
-        raise ValueError(
-            f"max_event_bytes: expected at least {MIN_EVENT_BYTES} or None, "
-            f"got {max_event_bytes!r}"
-        )
-    return max_event_bytes
-
-
-def _is_strict(audit_mode: object) -> bool:
-    if audit_mode not in ("blocking", "blocking-strict"):
-        raise ValueError(
-            f"audit_mode: expected 'blocking' or 'blocking-strict', got {audit_mode!r}"
-        )
-    return audit_mode == "blocking-strict"
-
-
-def _policy_from(source: object) -> Policy | None:
-    if source is None or isinstance(source, Policy):
-        return source
-    if isinstance(source, Mapping):
-        try:
-            return Policy.from_yaml(orjson.dumps(dict(source)))
-        except TypeError as error:
-            raise TypeError(f"policy: {error}") from error
-    if isinstance(source, int) and not isinstance(source, bool):
-        try:
-            return Policy.preset(source)
-        except ValueError as error:
-            raise ValueError(f"policy: {error}") from error
-    if isinstance(source, str) and source in PRESETS:
-        return Policy.preset(source)
-    if isinstance(source, str | os.PathLike):
-        return Policy.from_file(source)
-    raise TypeError(f"policy: expected a policy, preset or path, got {source!r}")

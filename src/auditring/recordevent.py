@@ -8,7 +8,7 @@ import functools
 import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 import orjson
@@ -20,6 +20,8 @@ from .decisions import Decision
 from .event import MEMBER_NAMES, Event, Level, ObjectReference, Stage, UserInfo
 from .managedfields import without_managed_fields
 from .microtime import MicroTime
+from .requestinfo import read_request_info
+from .requesturl import parse_request_url
 from .status import Status
 
 __all__ = ["ANNOTATION_PREFIX", "RecordReading"]
@@ -58,7 +60,7 @@ _REF_FIELDS = {
     "resourceVersion": "resource_version",
     "subresource": "subresource",
 }
-# How many pairs of a logger and a level are remembered.
+# How many pairs of a logger and a level are remembered, and how many objects.
 LOGGERS_MAX = 4096
 _CODE_MAX = 2**31 - 1
 
@@ -237,22 +239,21 @@ class RecordReading:
         logger = _logger_target(self._text(record.name), level)
         if not members:
             return logger
-        target: str | None = members.get("request_uri")
+        given: str | None = members.get("request_uri")
         reference: ObjectReference | None = members.get("object_ref")
-        if target is not None:
-            found = _request_at(target)
-            if reference is None and found.is_resource_request:
-                reference = _reference_of(found)
+        if given is not None:
+            target = _target_at(given)
         elif reference is not None:
-            found = _request_at(_path_of(reference))
+            target = _target_of(reference)
         else:
-            found, reference = logger
+            target = _target_of(logger[1])
+        reference = reference or target.reference
         known = reference or ObjectReference()
         attributes = Attributes(
             is_resource_request=reference is not None,
-            path=found.path,
+            path=target.path,
             verb=members.get("verb", VERB),
-            api_prefix=found.api_prefix,
+            api_prefix=target.api_prefix,
             api_group=known.api_group,
             api_version=known.api_version,
             namespace=known.namespace,
@@ -261,7 +262,7 @@ class RecordReading:
             name=known.name,
             user=members.get("user"),
             impersonated_user=members.get("impersonated_user"),
-            request_uri=found.request_uri,
+            request_uri=target.request_uri,
             source_ips=members.get("source_ips", ()),
             user_agent=members.get("user_agent", ""),
             audit_id=members.get("audit_id", ""),
@@ -378,51 +379,62 @@ def _logger_target(name: str, level: str) -> tuple[Attributes, ObjectReference]:
         api_version="v1",
         subresource=level,
     )
-    path = _path_of(reference)
+    target = _target_of(reference)
     attributes = Attributes(
         is_resource_request=True,
-        path=unquote(path),
+        path=target.path,
         verb=VERB,
-        api_prefix="apis",
+        api_prefix=target.api_prefix,
         api_group=reference.api_group,
         api_version=reference.api_version,
         namespace=reference.namespace,
         resource=reference.resource,
         subresource=reference.subresource,
         name=reference.name,
-        request_uri=path,
+        request_uri=target.request_uri,
     )
     return attributes, reference
 
 
-def _request_at(target: str) -> Attributes:
-    """Read what is at *target*; one that Kubernetes refuses is only a path."""
+class _Target(NamedTuple):
+    """Where a record goes, as members of `Attributes` of these names."""
+
+    path: str
+    request_uri: str
+    api_prefix: str
+    reference: ObjectReference | None
+
+
+def _target_at(uri: str) -> _Target:
+    """Read what is at *uri*; one that Kubernetes refuses is only a path."""
     try:
-        return Attributes.from_request("GET", target)
+        url = parse_request_url("GET", uri)
+        info = read_request_info("GET", url.path, url.query)
     except ValueError:
-        return Attributes(path=target, request_uri=target)
-
-
-def _reference_of(found: Attributes) -> ObjectReference:
-    return ObjectReference(
-        resource=found.resource,
-        namespace=found.namespace,
-        name=found.name,
-        api_group=found.api_group,
-        api_version=found.api_version,
-        subresource=found.subresource,
+        return _Target(uri, uri, "", None)
+    reference = ObjectReference(
+        resource=info.resource,
+        namespace=info.namespace,
+        name=info.name,
+        api_group=info.api_group,
+        api_version=info.api_version,
+        subresource=info.subresource,
+    )
+    return _Target(
+        info.path,
+        url.request_uri,
+        info.api_prefix,
+        reference if info.is_resource_request else None,
     )
 
 
-def _path_of(reference: ObjectReference) -> str:
+@functools.lru_cache(maxsize=LOGGERS_MAX)
+def _target_of(reference: ObjectReference) -> _Target:
     """Return where Kubernetes would have the object."""
-    version = reference.api_version or "v1"
-    parts = (
-        ["apis", reference.api_group, version]
-        if reference.api_group
-        else ["api", version]
-    )
+    prefix = ["apis", reference.api_group] if reference.api_group else ["api"]
+    parts = [*prefix, reference.api_version or "v1"]
     if reference.namespace:
         parts += ["namespaces", reference.namespace]
     parts += [reference.resource, reference.name, reference.subresource]
-    return "/" + "/".join(quote(part, safe="") for part in parts if part)
+    uri = "/" + "/".join(quote(part, safe="") for part in parts if part)
+    return _Target(unquote(uri), uri, prefix[0], reference)
