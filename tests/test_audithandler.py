@@ -8,6 +8,7 @@ import logging.handlers
 import os
 import pickle
 import queue
+import re
 import signal
 import socketserver
 import subprocess
@@ -33,10 +34,14 @@ from auditring.event import Event, UserInfo
 from auditring.fastlogger import FastLogger
 from auditring.handlers import AuditHandler
 from auditring.policy import Policy
+from auditring.recordevent import FIELD_NAMES
 from auditring.redact import Redactor
 
 Opener = Callable[..., AuditHandler]
 PREFIX = "log.auditring.io/"
+PAGE = (
+    Path(__file__).parent.parent / "docs" / "reference" / "audit-handler.md"
+).read_text(encoding="utf-8")
 ATTRIBUTES = Attributes.from_request(
     "GET", "/api/v1/namespaces/shop/configmaps/prices", user=UserInfo("alice")
 )
@@ -262,6 +267,45 @@ def test_a_huge_field_is_shortened(
     assert len(log.read_bytes()) <= (limit or 32 * 1024)
     assert event["user"] == {"username": "alice"}
     assert event["annotations"]["auditring.io/shortened"] == "annotations"
+
+
+# Documentation.
+
+
+@pytest.mark.parametrize("text", [PAGE, AuditHandler.__doc__], ids=["page", "class"])
+def test_every_field_is_documented(text: str) -> None:
+    documented = set(re.findall(r"`+(\w+)`+", text))
+
+    assert set(FIELD_NAMES) <= documented
+    annotations = ("logger", "level", "message", "traceback", "stack", "trace-id")
+    assert all(PREFIX + name in text for name in (*annotations, "span-id"))
+
+
+def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
+    (example,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+    subprocess.run(
+        [sys.executable, "-c", example], cwd=tmp_path, check=True, timeout=60
+    )
+
+    (event,) = events_in(tmp_path / "audit.log")
+    assert event["objectRef"]["name"] == "17"
+    assert event["responseStatus"]["code"] == 200
+    assert event["annotations"]["reason"] == "out of tea"
+
+
+def test_the_policy_of_the_page_does_what_it_says(log: Path, opener: Opener) -> None:
+    (policy,) = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    handler = opener(policy=Policy.from_yaml(policy, strict=True))
+
+    for name in ("shop", "django", "django.db", "urllib3.connectionpool", "urllib3"):
+        logger = logging.Logger(name)
+        logger.addHandler(handler)
+        logger.debug("quiet")
+        logger.info(name)
+    handler.flush()
+
+    assert messages_in(log) == ["shop", "urllib3"]
 
 
 # Trouble.

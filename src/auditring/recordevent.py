@@ -24,7 +24,7 @@ from .requestinfo import read_request_info
 from .requesturl import parse_request_url
 from .status import Status
 
-__all__ = ["ANNOTATION_PREFIX", "RecordReading"]
+__all__ = ["ANNOTATION_PREFIX", "FIELD_NAMES", "STAGE", "RecordReading"]
 
 ANNOTATION_PREFIX = "log.auditring.io/"
 """What the names of annotations begin with that no field of a record gave its name."""
@@ -338,6 +338,9 @@ _READERS: dict[str, Callable[[RecordReading, object], object]] = {
     "response_object": RecordReading._read_body,
     "annotations": RecordReading._read_annotations,
 }
+FIELD_NAMES = tuple(_READERS)
+"""Fields of a record that aren't annotations, or not as they are."""
+
 # Both spellings of a field: Python's, and that of the event's JSON.
 _MEMBERS = {name: name for name in _READERS} | {
     MEMBER_NAMES[name]: name for name in _READERS if name in MEMBER_NAMES
