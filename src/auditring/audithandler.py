@@ -97,7 +97,9 @@ class AuditHandler(logging.Handler):
 
     What can't be written is `handleError`'s, as ever, and counted in `losses()`.
 
-    Thread-safety: any thread. Fork-safe: a child writes through a ring of its own.
+    Thread-safety: any thread. Fork-safe: a child writes through a ring of its own. One
+    that becomes another user needs the option `group`, else it loses its events, which
+    are reported and counted.
     """
 
     def __init__(
@@ -289,6 +291,9 @@ class AuditHandler(logging.Handler):
         Returns:
             False: They aren't: time ran out, or the disk is full or failing. They stay
             in the ring until it isn't.
+
+        Raises:
+            OSError: This process can't have a ring: a child that gave up its rights.
         """
         writer = self._writer
         if writer is None or writer.closed:
