@@ -372,6 +372,20 @@ def test_what_cannot_be_written_is_reported_and_counted(
     assert lose.__name__ in error
 
 
+def test_a_formatter_that_runs_too_deep_is_told_to_who_logs(opener: Opener) -> None:
+    class Deep(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            raise RecursionError("deep")
+
+    handler = opener()
+    handler.setFormatter(Deep())
+
+    with pytest.raises(RecursionError, match="deep"):
+        logger_of(handler).info("x")
+
+    assert [losses.events for losses in handler.losses()] == [1]
+
+
 def test_errors_are_silent_where_they_shall_be(
     opener: Opener,
     capsys: pytest.CaptureFixture[str],
@@ -923,6 +937,41 @@ def test_an_auditor_takes_the_short_way(log: Path, opener: Opener) -> None:
     stages = [event["stage"] for event in events_in(log)]
     assert stages == ["RequestReceived", "ResponseComplete"]
     assert auditor.counts().lost == {"auditor": 0, "log": 0}
+
+
+@pytest.mark.parametrize("limit", [None, 16_384])
+def test_a_long_line_of_an_auditor_is_shortened(
+    log: Path, opener: Opener, limit: int | None
+) -> None:
+    handler = opener(max_event_bytes=limit, ring_bytes=64 * 1024)
+    event = Event(audit_id="a", request_object=b'"' + b"x" * 10**5 + b'"')
+
+    assert handler.write_line(json_line(event))
+    handler.flush()
+
+    (written,) = events_in(log)
+    assert written["auditID"] == "a"
+    assert written["annotations"]["audit.k8s.io/truncated"] == "true"
+
+
+def test_the_representation_tells_the_path_and_the_level(
+    log: Path, opener: Opener
+) -> None:
+    handler = opener(policy=1)
+    handler.setLevel(logging.ERROR)
+
+    assert repr(handler) == f"<AuditHandler {log} (ERROR)>"
+    assert handler.policy is not None
+
+
+def test_an_auditor_writes_to_logs_before_all_others(opener: Opener) -> None:
+    handler = opener()
+    handler.set_name("audit")
+    other = logging.handlers.MemoryHandler(100)
+
+    auditor = Auditor(policy_of(), [other, handler])
+
+    assert [backend.name for backend in auditor.backends] == ["audit", "MemoryHandler"]
 
 
 def test_level_and_filters_count_for_an_auditor(log: Path, opener: Opener) -> None:

@@ -197,10 +197,10 @@ class AuditHandler(logging.Handler):
                 is_written = event is None or self._commit_event(event)
             if not is_written and event is not None:
                 self.lose(event, None)
-        except RecursionError:  # as StreamHandler has it
-            raise
         except Exception as error:
             self._losses.note(error, () if event is None else (event,))
+            if isinstance(error, RecursionError):  # as StreamHandler has it
+                raise
             self.handleError(record)
 
     def _event_of(self, record: logging.LogRecord) -> Event | None:
