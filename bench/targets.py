@@ -132,6 +132,17 @@ def _log_calls(contenders: Contenders) -> Iterator[Target]:
     yield _figure("logger.info over a NullHandler, µs", added_us, 1.2)
     installed = contenders["auditring, installed"]
     yield _speed_ratio("with install() / RotatingFileHandler", installed, theirs, 10)
+    # The same of the calling thread alone, which other programs disturb less.
+    yield _cpu_ratio(
+        "logger.info / RotatingFileHandler, caller's CPU", ours, theirs, 3.5
+    )
+    added_us = [
+        (run.figures["cpu_ns"] - null.figures["cpu_ns"]) / NS_PER_US
+        for run, null in _rounds(ours, nobody)
+    ]
+    yield _figure("logger.info over a NullHandler, caller's CPU, µs", added_us, 1.2)
+    name = "with install() / RotatingFileHandler, caller's CPU"
+    yield _cpu_ratio(name, installed, theirs, 10)
 
 
 def _paced_log_calls(contenders: Contenders) -> Iterator[Target]:
@@ -152,6 +163,14 @@ def _speed_ratio(name: str, ours: Result, other: Result, limit: float) -> Target
         relation=">=",
         limit=limit,
     )
+
+
+def _cpu_ratio(name: str, ours: Result, other: Result, limit: float) -> Target:
+    ratios = [
+        theirs.figures["cpu_ns"] / run.figures["cpu_ns"]
+        for run, theirs in _rounds(ours, other)
+    ]
+    return Target(name, median(ratios), min(ratios), max(ratios), ">=", limit)
 
 
 def _figure(name: str, values: list[float], limit: float) -> Target:

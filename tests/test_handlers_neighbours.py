@@ -1,6 +1,7 @@
 """The drop-in handlers with the libraries that programs use them with."""
 
 import http.client
+import inspect
 import json
 import logging
 import logging.handlers
@@ -20,11 +21,13 @@ from typing import Any, Self
 import pytest
 import structlog
 from bystander import wait_until
+from concurrent_log_handler import ConcurrentRotatingFileHandler
+from eventlog import Json
 from pythonjsonlogger.json import JsonFormatter
 
 from auditring import LogWriter
 from auditring.fastlogger import FastLogger
-from auditring.handlers import RotatingFileHandler
+from auditring.handlers import AuditHandler, RotatingFileHandler
 
 
 @pytest.fixture
@@ -37,6 +40,10 @@ def handler(log: Path) -> Iterator[RotatingFileHandler]:
     handler = RotatingFileHandler(log, encoding="utf-8")
     yield handler
     handler.close()
+
+
+def audit_events(log: Path) -> list[Json]:
+    return [json.loads(line) for line in log.read_bytes().splitlines()]
 
 
 def log_some(logger: logging.Logger) -> None:
@@ -70,6 +77,23 @@ def test_json_lines_are_those_of_the_standard_librarys_handler(
     assert log.read_bytes() == log.with_name("theirs.log").read_bytes()
     lines = log.read_text().splitlines()
     assert [json.loads(line)["levelname"] for line in lines] == [*["INFO"] * 3, "ERROR"]
+
+
+def test_json_lines_may_be_the_messages_of_audit_events(log: Path) -> None:
+    handler = AuditHandler(log)
+    handler.setFormatter(JsonFormatter("%(levelname)s %(message)s"))
+    logger = logging.Logger("app")
+    logger.addHandler(handler)
+
+    log_some(logger)
+    handler.close()
+
+    messages = [
+        json.loads(event["annotations"]["log.auditring.io/message"])
+        for event in audit_events(log)
+    ]
+    assert [message["levelname"] for message in messages] == [*["INFO"] * 3, "ERROR"]
+    assert messages[1]["user"] == "ä"
 
 
 # structlog.
@@ -110,33 +134,122 @@ def test_structlog_logs_through_a_handler(
     ]
 
 
-class RingLogger:
-    """What structlog needs of a logger that takes bytes."""
-
-    def __init__(self, writer: LogWriter) -> None:
-        self.info = self.warning = self.error = writer.write
-
-
-@pytest.mark.parametrize("way", ["BytesLogger", "own"])
 @pytest.mark.usefixtures("structlog_defaults")
-def test_structlog_writes_bytes_to_a_log(log: Path, way: str) -> None:
+def test_structlogs_own_factory_writes_to_a_log(log: Path) -> None:
     with LogWriter(log) as writer:
-        own = RingLogger(writer)
-        factory: Any = structlog.BytesLoggerFactory(writer)  # type: ignore[arg-type]
-        if way == "own":
-            factory = lambda *_: own  # noqa: E731 - what else is a factory
         structlog.configure(
             processors=[
                 structlog.processors.JSONRenderer(
                     lambda event, **_: json.dumps(event).encode()
                 )
             ],
-            logger_factory=factory,
+            logger_factory=structlog.BytesLoggerFactory(writer),  # type: ignore[arg-type]
         )
 
         structlog.get_logger().info("hello", user="me")
 
     assert log.read_bytes() == b'{"user": "me", "event": "hello"}\n'
+
+
+@pytest.mark.parametrize("way", ["message", "extra"])
+@pytest.mark.usefixtures("structlog_defaults")
+def test_structlog_makes_audit_events(log: Path, way: str) -> None:
+    processors: dict[str, Any] = {
+        "message": structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        "extra": structlog.stdlib.render_to_log_kwargs,
+    }
+    structlog.configure(
+        processors=[processors[way]], wrapper_class=structlog.stdlib.BoundLogger
+    )
+    handler = AuditHandler(log)
+    logger = logging.Logger("app")
+    logger.addHandler(handler)
+
+    structlog.wrap_logger(logger).info("sold", user="alice", order=17)
+    handler.close()
+
+    (event,) = audit_events(log)
+    assert event["user"] == {"username": "alice"}
+    assert event["annotations"] == {
+        "log.auditring.io/logger": "app",
+        "log.auditring.io/level": "INFO",
+        "log.auditring.io/message": "sold",
+        "order": "17",
+    }
+
+
+# OpenTelemetry.
+
+
+TRACING = """\
+import logging, sys
+from opentelemetry import trace
+from opentelemetry.instrumentation.logging import LoggingInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from auditring.handlers import AuditHandler
+
+trace.set_tracer_provider(TracerProvider())
+LoggingInstrumentor().instrument(inject_trace_context=True)
+handler = AuditHandler(sys.argv[1])
+logging.getLogger("app").addHandler(handler)
+with trace.get_tracer("app").start_as_current_span("sale") as span:
+    logging.getLogger("app").warning("inside")
+    context = span.get_span_context()
+    print(f"{context.trace_id:032x} {context.span_id:016x}")
+logging.getLogger("app").warning("outside")
+handler.close()
+"""
+
+
+def test_opentelemetrys_ids_are_in_the_event(log: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACING, log], capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0, done.stderr
+    inside, outside = (event["annotations"] for event in audit_events(log))
+    ids = inside["log.auditring.io/trace-id"], inside["log.auditring.io/span-id"]
+    assert list(ids) == done.stdout.split()
+    assert "log.auditring.io/trace-id" not in outside
+
+
+# concurrent-log-handler.
+
+
+def test_every_keyword_of_concurrent_log_handler_is_taken(log: Path) -> None:
+    parameters = inspect.signature(ConcurrentRotatingFileHandler).parameters
+    names = set(parameters) - {"filename"}
+    values: dict[str, Any] = {name: parameters[name].default for name in names}
+
+    # As its users have it: with and without compression, in the same words.
+    for use_gzip in (False, True):
+        options = {**values, "use_gzip": use_gzip}
+        handler = RotatingFileHandler(log, **options)
+        logging.Logger("app").addHandler(handler)
+        handler.handle(logging.makeLogRecord({"msg": "hello"}))
+        handler.close()
+
+    assert log.read_text() == "hello\nhello\n"
+
+
+def test_backups_are_called_as_concurrent_log_handler_calls_them(
+    tmp_path: Path,
+) -> None:
+    names: list[set[str]] = []
+    for kind in (ConcurrentRotatingFileHandler, RotatingFileHandler):
+        folder = tmp_path / kind.__module__
+        folder.mkdir()
+        handler = kind(folder / "app.log", "a", 100, 3, use_gzip=True)
+        for number in range(50):
+            handler.handle(logging.makeLogRecord({"msg": f"line {number}"}))
+        handler.flush()
+        # Ours are compressed in the background.
+        wait_until(lambda folder=folder: (folder / "app.log.3.gz").exists())
+        wait_until(lambda folder=folder: not (folder / "app.log.1").exists())
+        handler.close()
+        names.append({path.name for path in folder.glob("app.log*")})
+
+    assert names[0] == names[1]
 
 
 # pytest.
@@ -196,8 +309,13 @@ settings.configure(
                 "filters": ["quiet"],
                 "formatter": "verbose",
             },
+            "audit": {
+                "class": "auditring.handlers.AuditHandler",
+                "path": sys.argv[1] + ".audit",
+                "policy": 2,
+            },
         },
-        "loggers": {"django": {"handlers": ["file"], "level": "INFO"}},
+        "loggers": {"django": {"handlers": ["file", "audit"], "level": "INFO"}},
     },
 )
 django.setup()
@@ -219,6 +337,12 @@ def test_djangos_logging_is_configured_with_it(log: Path) -> None:
     assert lines[0] == "WARNING django.request Not Found: /missing"
     assert lines[1] == "ERROR django.request Internal Server Error: /fail"
     assert lines[-1] == "ZeroDivisionError: division by zero"
+    missing, failed = audit_events(log.with_name("app.log.audit"))
+    assert missing["responseStatus"]["code"] == 404
+    assert missing["objectRef"]["subresource"] == "warning"
+    assert missing["annotations"]["request"] == "<WSGIRequest: GET '/missing'>"
+    assert failed["responseStatus"]["reason"] == "ZeroDivisionError"
+    assert failed["responseStatus"]["code"] == 500
 
 
 # gunicorn.
@@ -406,3 +530,81 @@ def test_gunicorn_workers_that_are_killed_lose_nothing(
     assert killed > 1
     assert sum(map(len, answered)) > 20
     assert "Traceback" not in errors
+
+
+LOG_CONFIG = """\
+[loggers]
+keys=root, gunicorn.error, gunicorn.access
+[handlers]
+keys=file, audit
+[formatters]
+keys=plain
+[logger_root]
+level=INFO
+handlers=file
+[logger_gunicorn.error]
+level=INFO
+handlers=file
+propagate=0
+qualname=gunicorn.error
+[logger_gunicorn.access]
+level=INFO
+handlers=file, audit
+propagate=0
+qualname=gunicorn.access
+[handler_file]
+class=auditring.handlers.RotatingFileHandler
+formatter=plain
+args=("app.log", "a", 1000000, 3)
+kwargs={"compress": "gzip"}
+[handler_audit]
+class=auditring.handlers.AuditHandler
+args=("audit.log",)
+kwargs={"policy": 1}
+[formatter_plain]
+format=%(name)s %(message)s
+"""
+
+
+def test_gunicorn_is_configured_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "application.py").write_text(APPLICATION)
+    (tmp_path / "logging.ini").write_text(LOG_CONFIG)
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--log-config", "logging.ini"),
+        *("--bind", "unix:socket", "--access-logfile", "-"),
+        *("--access-logformat", "%(r)s %(s)s", "--no-control-socket"),
+        "application:application",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_until(lambda: answers_on(tmp_path / "socket", "/17"))
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+
+    lines = (tmp_path / "app.log").read_text().splitlines()
+    assert "app 17" in lines
+    assert "gunicorn.access GET /17 HTTP/1.1 200" in lines
+    assert any(line.startswith("gunicorn.error Booting worker") for line in lines)
+    (event,) = audit_events(tmp_path / "audit.log")
+    assert event["objectRef"]["name"] == "gunicorn.access"
+    message = event["annotations"]["log.auditring.io/message"]
+    assert message == "GET /17 HTTP/1.1 200"
+    assert output == b""
+
+
+def answers_on(path: Path, target: str) -> bool:
+    """Request *target* on a Unix socket; tell whether there was an answer."""
+    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.sock.settimeout(10)
+    try:
+        connection.sock.connect(str(path))
+        connection.request("GET", target)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

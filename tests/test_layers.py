@@ -83,6 +83,8 @@ PYTHON_SHELVES = [
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},
+    {"audithandleroptions", "byteslogger", "recordevent"},
+    {"audithandler"},
     {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
     {"middleware.asgi", "middleware.wsgi"},
     {"handlers", "middleware.*", "web.*"},

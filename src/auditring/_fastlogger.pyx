@@ -199,7 +199,7 @@ cdef list _reached_handlers(dict own, object level):
             if not isinstance(item, FastHandler):
                 return None
             handler = <FastHandler> item
-            if level < handler.level:
+            if not level >= handler.level:  # as callHandlers compares them
                 continue
             if not handler.takes_calls():
                 return None

@@ -113,8 +113,22 @@ cdef dict FIELDS = {
     "thread": THREAD,
     "threadName": THREAD_NAME,
 }
+
+
+cdef object _first_record():
+    """Make a record with all that formatters set, before a program makes many.
+
+    CPython has the objects of a class share a table of their attributes' names. It
+    takes new names only as long as few objects were made; one with a name beyond it
+    gets a dictionary, and that costs as much as its formatting.
+    """
+    record = logging.makeLogRecord({})
+    record.message = record.asctime = ""
+    return record
+
+
 # Attributes that every LogRecord has; another field may be in its dictionary.
-cdef object STANDARD = frozenset(logging.makeLogRecord({}).__dict__)
+cdef object STANDARD = frozenset(_first_record().__dict__) - {"message", "asctime"}
 
 PIECE = re.compile(
     r"%\((?P<field>[^()]+)\)(?P<shape>[#0+ -]*\d*(?:\.\d+)?)"

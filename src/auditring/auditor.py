@@ -74,7 +74,7 @@ class Auditor:
         """
         made = [_as_backend(place) for place in _listed(backends)]
         # sorted() keeps the order of all the others.
-        self._backends = tuple(sorted(made, key=lambda backend: backend.name != "log"))
+        self._backends = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
         self._policy = policy
         self._tally = Tally()
         self._raised = Losses("auditor", on_loss)
@@ -174,6 +174,11 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
     if isinstance(backends, Iterable):
         return list(backends)
     return [backends]
+
+
+def _is_log(backend: Backend) -> bool:
+    # A handler that writes a log may have another name.
+    return backend.name == "log" or getattr(backend, "write_line", None) is not None
 
 
 def _as_backend(place: Place) -> Backend:

@@ -16,27 +16,17 @@ from .writer import LogWriter, check_options
 if TYPE_CHECKING:
     from .formats import Compression
 
-__all__ = ["FileRights", "HandlerOptions", "HandlerSettings", "read_options"]
+__all__ = [
+    "FileRights",
+    "HandlerOptions",
+    "HandlerSettings",
+    "WriterOptions",
+    "read_options",
+]
 
 
-class HandlerOptions(TypedDict, total=False):
-    """Keyword arguments of the handlers beyond those of the standard library.
-
-    The first group is described at `LogWriter`; what stands there of defaults holds
-    here. The second group is concurrent-log-handler's:
-
-    Attributes:
-        use_gzip: True is ``compress="gzip"``.
-        owner: User and group of a file that the handler makes, by name or number.
-        chmod: Permissions of such a file.
-        umask: What is masked from the permissions of such a file.
-        newline: As `open` has it. What isn't a plain newline takes the standard
-            library's own path.
-        terminator: What ends a line.
-        unicode_error_policy: The same as `errors`, which wins.
-        lock_file_directory: The same as `state_dir`.
-        keep_file_open, debug: Accepted, of no effect.
-    """
+class WriterOptions(TypedDict, total=False):
+    """Keyword arguments of `LogWriter` that every handler has; see there."""
 
     compress: "Compression | None"
     compress_level: int | None
@@ -56,6 +46,25 @@ class HandlerOptions(TypedDict, total=False):
     wipe_on_drain: bool
     allow_network_fs: bool
     keep_for_followers: bool
+
+
+class HandlerOptions(WriterOptions, total=False):
+    """Keyword arguments of the drop-in handlers beyond the standard library's.
+
+    Those of `WriterOptions`, and concurrent-log-handler's:
+
+    Attributes:
+        use_gzip: True is ``compress="gzip"``.
+        owner: User and group of a file that the handler makes, by name or number.
+        chmod: Permissions of such a file.
+        umask: What is masked from the permissions of such a file.
+        newline: As `open` has it. What isn't a plain newline takes the standard
+            library's own path.
+        terminator: What ends a line.
+        unicode_error_policy: The same as `errors`, which wins.
+        lock_file_directory: The same as `state_dir`.
+        keep_file_open, debug: Accepted, of no effect.
+    """
 
     use_gzip: bool
     owner: tuple[int | str, int | str] | None

@@ -8,7 +8,13 @@ and compression keep nobody waiting.
 
 `flush()` waits until every line is in the file. `install()` makes the loggers fast,
 too.
+
+`AuditHandler` makes audit events of records, by a policy. `BytesLoggerFactory` is for
+structlog.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .fastlogger import install
 from .handleroptions import HandlerOptions
@@ -17,9 +23,25 @@ from .timedhandler import TimedRotatingFileHandler
 from .watchedhandler import WatchedFileHandler
 
 __all__ = [
+    "AuditHandler",
+    "BytesLoggerFactory",
     "HandlerOptions",
     "RotatingFileHandler",
     "TimedRotatingFileHandler",
     "WatchedFileHandler",
     "install",
 ]
+
+if TYPE_CHECKING:
+    from .audithandler import AuditHandler
+    from .byteslogger import BytesLoggerFactory
+
+# What not every program uses, and where it is.
+_LATER = {"AuditHandler": "audithandler", "BytesLoggerFactory": "byteslogger"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what only some programs use when they do."""
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

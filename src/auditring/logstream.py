@@ -3,6 +3,8 @@
 import contextlib
 import io
 import os
+import weakref
+from collections.abc import Callable
 
 from .writer import LogWriter
 
@@ -22,15 +24,30 @@ class LogStream(io.TextIOBase):
     mode = "a"
 
     def __init__(
-        self, writer: LogWriter, path: str, *, encoding: str, errors: str
+        self,
+        writer: LogWriter,
+        path: str,
+        *,
+        encoding: str,
+        errors: str,
+        on_close: "weakref.WeakMethod[Callable[[], None]] | None" = None,
     ) -> None:
-        """Make a stream that writes through *writer* to the live file at *path*."""
+        """Make a stream that writes through *writer* to the live file at *path*.
+
+        Args:
+            writer: Of the log.
+            path: Its live file.
+            encoding: What text becomes bytes with.
+            errors: What is done about text that can't.
+            on_close: Called when it is closed.
+        """
         self._writer = writer
         self._path = path
         self._encoding = encoding
         self._errors = errors
         self._pending = ""
         self._fd = -1
+        self._on_close = on_close
 
     @property
     def name(self) -> str:
@@ -143,6 +160,9 @@ class LogStream(io.TextIOBase):
         finally:
             self._pending = ""
             super().close()
+            on_close = self._on_close and self._on_close()
+            if on_close is not None:
+                on_close()
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1

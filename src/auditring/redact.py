@@ -161,13 +161,18 @@ def _change_messages(
 def _redact_annotations(
     annotations: Mapping[str, str], bodies: BodyRedaction
 ) -> Mapping[str, str]:
-    scrub = _scrubber(bodies)
     return {
-        key: scrub(value)
-        if key.startswith(_SAFE_ANNOTATIONS)
-        else bodies.redact_text(value)
+        key: _redact_annotation(key, value, bodies)
         for key, value in annotations.items()
     }
+
+
+def _redact_annotation(key: str, value: str, bodies: BodyRedaction) -> str:
+    if key.startswith(_SAFE_ANNOTATIONS):
+        return scrub_text(value, bodies.masked)
+    if is_secret_name(key.rpartition("/")[2]):
+        return bodies.masked(value)
+    return bodies.redact_text(value)
 
 
 def _scrubber(bodies: BodyRedaction) -> Change:

@@ -17,9 +17,11 @@ import codecs
 import contextlib
 import locale
 import logging
+import logging.handlers
 import os
 import stat
 import sys
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, ClassVar, NamedTuple, Self
 
@@ -269,8 +271,11 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Hand an error to `handleError`, from where it sees the caller's stack."""
         try:
             raise error
-        except RecursionError:  # as StreamHandler has it
-            raise
+        except RecursionError:
+            # StreamHandler lets it through; BaseRotatingHandler, around it, doesn't.
+            if not isinstance(self, logging.handlers.BaseRotatingHandler):
+                raise
+            self.handleError(record)
         except Exception:
             self.handleError(record)
 
@@ -326,6 +331,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Tell whether a ring does just what the handler would do itself."""
         return (
             self.mode in _MODES
+            and isinstance(self.terminator, str)
             and self.terminator.endswith("\n")
             and self._ring_options.newline in (None, "", "\n")
             and _is_plain_codec(_codec_name(self.encoding))
@@ -462,7 +468,13 @@ class RingHandler(FastHandler, logging.FileHandler):
             self.baseFilename,
             encoding=_codec_name(self.encoding),
             errors=self.errors or "strict",
+            on_close=weakref.WeakMethod(self._forget_way),
         )
+
+    def _forget_way(self) -> None:
+        """Find out about the way anew with the next record."""
+        self._disarm()
+        self._ring.checked = -1
 
     def flush(self) -> None:
         """Wait until every line that was emitted before is in the file.

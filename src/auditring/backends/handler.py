@@ -13,9 +13,10 @@ from ..backend import Mode, OutgoingEvent
 from ..event import Event
 from ..losses import Losses, OnLoss
 
-__all__ = ["AuditRecord", "HandlerBackend"]
+__all__ = ["LOGGER_NAME", "AuditRecord", "HandlerBackend"]
 
 LOGGER_NAME = "auditring.audit"
+"""The name of records that an event rides on, wherever they were sent."""
 
 
 class AuditRecord(logging.LogRecord):
@@ -26,15 +27,17 @@ class AuditRecord(logging.LogRecord):
 
     Attributes:
         event: The event.
+        line: How it is written.
     """
 
-    __slots__ = ("event",)
+    __slots__ = ("event", "line")
 
     def __init__(self, event: Event, line: bytes) -> None:
         """Make a record of *event*, whose *line* is the message."""
         message = line.decode(errors="replace").rstrip("\n")
         super().__init__(LOGGER_NAME, logging.INFO, "", 0, message, None, None)
         self.event = event
+        self.line = line
         if event.stage_timestamp is not None:
             microseconds = event.stage_timestamp.microseconds
             self.created = microseconds / 1e6
