@@ -29,9 +29,12 @@ ALONE = [
     "_fastlogger",
     "_lineformat",
     "_outlet",
+    "_plainrequest",
     "_rawjson",
+    "_routetable",
     "_scope",
     "_secretsigns",
+    "_sourcelist",
     "_uuid",
 ]
 

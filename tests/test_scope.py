@@ -77,7 +77,7 @@ def read_slowly(scope: dict[str, Any], routes: Routes | None = None) -> Attribut
 
 def assert_same(scope: dict[str, Any], routes: Routes | None = None) -> bool:
     """Compare the two; tell whether the scope was one to be read at once."""
-    found = read_scope(scope, USER, routes)
+    found = read_scope(scope, USER, routes and routes.table)
     if found is None:
         return False
     wanted = read_slowly(scope, routes)

@@ -2,8 +2,8 @@ from typing import Any
 
 from .attributes import Attributes
 from .identity import Identity
-from .routes import Routes
+from ._routetable import RouteTable
 
 def read_scope(
-    scope: dict[str, Any], identity: Identity, routes: Routes | None
+    scope: dict[str, Any], identity: Identity, routes: RouteTable | None
 ) -> Attributes | None: ...

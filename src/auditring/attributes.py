@@ -4,9 +4,11 @@ The policy decides by them and an event is made of them. Nothing here looks at a
 or at an answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from ._plainrequest import read_request, set_kind
 from .event import UserInfo
 from .requestheaders import Headers, read_headers
 from .requestinfo import read_request_info
@@ -112,9 +114,15 @@ class Attributes:
                 server answers 500. Both are a ValueError, and neither request is
                 audited by Kubernetes.
         """
+        # Twice, maybe: headers may be gone once they were looked at.
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        if not request_target and not cluster and not project:
+            plain = read_request(cls, method, target, pairs, user, peer, request_uri)
+            if plain is not None:
+                return plain
         url = parse_request_url(method, target)
         info = read_request_info(method, url.path, url.query)
-        header = read_headers(headers)
+        header = read_headers(pairs)
         return cls(
             is_resource_request=info.is_resource_request,
             path=info.path,
@@ -140,3 +148,6 @@ class Attributes:
             cluster=cluster,
             project=project,
         )
+
+
+set_kind(Attributes)

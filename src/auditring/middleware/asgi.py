@@ -84,7 +84,7 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
-        self._routes = routes
+        self._routes = None if routes is None else routes.table
         # A gateway's prefixes are for the reader.
         self._is_plain = role is None
         self._rules = bodies or BodyRules()
