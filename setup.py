@@ -22,6 +22,7 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 ALONE = [
+    "_attributeslots",
     "_audited",
     "_encode",
     "_exchange",

@@ -1,9 +1,9 @@
+# What the headers say, by its place in a list.
 cdef enum Header:
     FORWARDED_FOR
     REAL_IP
     USER_AGENT
     AUDIT_ID
-    HEADER_COUNT
 
 
 # Which octets a target's path and query have if they need no decoding.

@@ -5,7 +5,6 @@ from .event import UserInfo
 
 _A = TypeVar("_A")
 
-def set_kind(kind: type[object]) -> None: ...
 def read_request(
     kind: type[_A],
     method: str,

@@ -9,9 +9,36 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memchr, memcmp
 
 from ._ascii cimport ascii_text
+from ._attributeslots cimport (
+    API_GROUP,
+    API_PREFIX,
+    API_VERSION,
+    ATTRIBUTES,
+    AUDIT_ID_MEMBER,
+    CLUSTER,
+    FIELD_SELECTOR,
+    IMPERSONATED_USER,
+    IS_RESOURCE_REQUEST,
+    LABEL_SELECTOR,
+    LONG_RUNNING,
+    NAME,
+    NAMESPACE,
+    OFFSETS,
+    PARTS,
+    PATH,
+    PROJECT,
+    REQUEST_TARGET,
+    REQUEST_URI,
+    RESOURCE,
+    SOURCE_IPS,
+    SUBRESOURCE,
+    USER,
+    USER_AGENT_MEMBER,
+    VERB,
+)
 from ._headername cimport is_lower_name
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
-from ._slots cimport slot_fill, slot_offset, slot_owner
+from ._slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
 from ._uuid cimport random_uuid
 
@@ -35,48 +62,6 @@ cdef dict METHODS = {method: method.lower() for method in (*VERBS, "OPTIONS")}
 cdef frozenset LONG_SUBRESOURCES = frozenset(
     ("attach", "exec", "proxy", "log", "portforward")
 )
-
-# In the order of the members of `Attributes`.
-cdef enum Member:
-    IS_RESOURCE_REQUEST
-    PATH
-    VERB
-    API_PREFIX
-    API_GROUP
-    API_VERSION
-    NAMESPACE
-    RESOURCE
-    SUBRESOURCE
-    NAME
-    PARTS
-    FIELD_SELECTOR
-    LABEL_SELECTOR
-    LONG_RUNNING
-    USER
-    IMPERSONATED_USER
-    REQUEST_URI
-    SOURCE_IPS
-    USER_AGENT_MEMBER
-    AUDIT_ID_MEMBER
-    REQUEST_TARGET
-    CLUSTER
-    PROJECT
-    MEMBER_COUNT
-
-cdef Py_ssize_t OFFSETS[MEMBER_COUNT]
-cdef object Attributes = None
-
-
-def set_kind(kind):
-    """Take the class `Attributes`, which is made later than this module."""
-    global Attributes
-    cdef Py_ssize_t index
-    names = kind.__slots__
-    if len(names) != MEMBER_COUNT:
-        raise ImportError("Attributes have other members than expected")
-    for index in range(len(names)):
-        OFFSETS[index] = slot_offset(kind, names[index])
-    Attributes = kind
 
 
 cdef inline void _fill(object attributes, int member, object value) noexcept:
@@ -290,7 +275,7 @@ cdef str _plain_value(value):
     return ascii_text(text, size)
 
 
-cdef int _which(const char *name, Py_ssize_t size) noexcept:
+cdef Py_ssize_t _which(const char *name, Py_ssize_t size) noexcept:
     """Return the `Header` that a name stands for; -1 for none that matters."""
     if size == 10:
         return USER_AGENT if is_lower_name(name, size, b"user-agent") else -1
@@ -310,7 +295,7 @@ cdef bint read_headers(list found, headers) except -1:
     """
     cdef const char *name
     cdef Py_ssize_t size
-    cdef int which
+    cdef Py_ssize_t which
     cdef str text
     for key, value in headers:
         if type(key) is bytes:
@@ -355,7 +340,7 @@ cdef object read_plain(
     """
     if method not in METHODS:
         return None
-    attributes = slot_owner(Attributes)
+    attributes = slot_owner(ATTRIBUTES)
     _fill_path(attributes, method, path, query)
     _fill(attributes, USER, user)
     _fill(attributes, IMPERSONATED_USER, None)
@@ -363,10 +348,10 @@ cdef object read_plain(
     _fill(
         attributes,
         SOURCE_IPS,
-        source_list(_or_empty(headers[FORWARDED_FOR]), _or_empty(headers[REAL_IP]), peer),
+        source_list(_or_empty(headers[<Py_ssize_t> FORWARDED_FOR]), _or_empty(headers[<Py_ssize_t> REAL_IP]), peer),
     )
-    _fill(attributes, USER_AGENT_MEMBER, _or_empty(headers[USER_AGENT]))
-    _fill(attributes, AUDIT_ID_MEMBER, headers[AUDIT_ID] or random_uuid())
+    _fill(attributes, USER_AGENT_MEMBER, _or_empty(headers[<Py_ssize_t> USER_AGENT]))
+    _fill(attributes, AUDIT_ID_MEMBER, headers[<Py_ssize_t> AUDIT_ID] or random_uuid())
     _fill(attributes, REQUEST_TARGET, "")
     _fill(attributes, CLUSTER, "")
     _fill(attributes, PROJECT, "")
@@ -382,9 +367,9 @@ def read_request(kind, method, target, headers, user, peer, request_uri):
     cdef const char *text
     cdef const char *mark
     cdef Py_ssize_t size, path_size
-    cdef list found = [None] * HEADER_COUNT
+    cdef list found = [None, None, None, None]
     cdef str path = target, query = ""
-    if kind is not Attributes or type(method) is not str or type(peer) is not str:
+    if kind is not ATTRIBUTES or type(method) is not str or type(peer) is not str:
         return None
     if type(target) is not str or not (request_uri is None or type(request_uri) is str):
         return None

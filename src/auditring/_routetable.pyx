@@ -51,7 +51,7 @@ cdef bint _has(Path *path, Py_ssize_t at, str literal) noexcept:
 
 cdef bint _matches(
     Path *path, Py_ssize_t at, tuple literals, Py_ssize_t which
-) noexcept:
+) except -1:
     """Match the literals from *which* on; a placeholder stands between each two.
 
     It takes at least a character and as many as it can, but never a slash.

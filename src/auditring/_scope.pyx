@@ -9,7 +9,6 @@ from libc.string cimport memcmp
 from ._ascii cimport ascii_text
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
 from ._plainrequest cimport (
-    HEADER_COUNT,
     IN_PATH,
     IN_QUERY,
     is_all,
@@ -56,7 +55,7 @@ def read_scope(dict scope not None, identity, RouteTable routes):
     cdef bytes raw_path, raw_query
     cdef str path, target, found, query = ""
     cdef const char *octets
-    cdef list headers = [None] * HEADER_COUNT
+    cdef list headers = [None, None, None, None]
     given_path = scope.get("raw_path")
     if type(given_path) is not bytes:
         return None

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from ._plainrequest import read_request, set_kind
+from ._attributeslots import set_class
+from ._plainrequest import read_request
 from .event import UserInfo
 from .requestheaders import Headers, read_headers
 from .requestinfo import read_request_info
@@ -150,4 +151,4 @@ class Attributes:
         )
 
 
-set_kind(Attributes)
+set_class(Attributes)
