@@ -19,4 +19,3 @@ cdef class Outlet:
     cdef Tally tally
 
     cdef int64_t now_ns(self) except -1
-    cdef bint send(self, request) except -1

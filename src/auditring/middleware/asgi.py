@@ -105,11 +105,9 @@ class AuditMiddleware:
         scope[SCOPE_KEY] = request
         exchange: HttpExchange | _WebSocketExchange
         if kind == "http":
-            bodies = None
-            if request.wants_request_object:
-                bodies = Exchange(request, self._rules)
-                receive = _watched(receive, bodies, scope["headers"])
-            exchange = HttpExchange(request, bodies, send)
+            exchange = HttpExchange(request, self._rules, send)
+            if exchange.bodies is not None:
+                receive = _watched(receive, exchange.bodies, scope["headers"])
         else:
             exchange = _WebSocketExchange(request, send)
             request.long_running = True
