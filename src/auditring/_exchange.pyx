@@ -9,6 +9,8 @@ from libc.string cimport memcmp
 
 from ._audited cimport AuditedRequest
 from ._headername cimport is_lower_name
+from ._routetable cimport RouteTable
+from ._scope cimport read_scope
 
 from .disconnects import is_disconnect
 from .exchange import Exchange
@@ -19,6 +21,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     SERVER_ERROR = 500
+
+SCOPE_KEY = "auditring.request"
 
 cdef bytes EVENT_STREAM = b"text/event-stream"
 # A Status of Kubernetes says more than the code, and is short.
@@ -69,6 +73,10 @@ cdef class HttpExchange:
         self._send = send
         if request.wants_request_object:
             self.bodies = Exchange(request, rules)
+
+    cpdef bint receive(self) except -1:
+        """Record that the request is there; False if it must be refused."""
+        return self._request.receive()
 
     # What the application is given, made anew for each request: a builtin is cheaper.
     @cython.binding(False)
@@ -144,3 +152,35 @@ cdef class HttpExchange:
             self._request.complete()
         else:
             self._request.panic(error)
+
+
+@cython.final
+cdef class HttpOpener:
+    """Begins the HTTP requests of one application."""
+
+    cdef object _begin, _user, _rules, _read
+    cdef RouteTable _routes
+    cdef bint _is_plain
+
+    def __cinit__(self, begin, user, RouteTable routes, rules, read, bint is_plain):
+        self._begin = begin
+        self._user = user
+        self._routes = routes
+        self._rules = rules
+        self._read = read
+        self._is_plain = is_plain
+
+    def open(self, scope, send):
+        """Return the exchange of a scope, of which nothing is recorded yet.
+
+        Its request is in the scope then.
+        """
+        identity = None if self._user is None else self._user(scope)
+        attributes = None
+        if self._is_plain and type(scope) is dict:
+            attributes = read_scope(scope, identity, self._routes)
+        if attributes is None:
+            attributes = self._read(scope, identity)
+        request = self._begin(attributes)
+        scope[SCOPE_KEY] = request
+        return HttpExchange(request, self._rules, send)

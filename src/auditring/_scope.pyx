@@ -41,7 +41,7 @@ cdef inline str _path_of(dict scope, bytes raw_path):
     return ascii_text(octets, size)
 
 
-def read_scope(dict scope not None, identity, RouteTable routes):
+cpdef object read_scope(dict scope, identity, RouteTable routes):
     """Return the `Attributes` of an HTTP request's *scope*; None for an odd one.
 
     Odd are paths with escapes and the like, long headers and such that aren't ASCII:
