@@ -24,6 +24,7 @@ DIRECTIVES = {
 ALONE = [
     "_attributeslots",
     "_audited",
+    "_decide",
     "_encode",
     "_exchange",
     "_fasthandler",

@@ -37,7 +37,7 @@ PYTHON_SHELVES = [
     {"jsontext", "yamlevents", "yamlscalar", "schema"},
     {"yamltext"},
     {"rules"},
-    {"validation"},
+    {"validation", "_decide"},
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read

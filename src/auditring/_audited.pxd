@@ -36,5 +36,4 @@ cdef class AuditedRequest:
     cpdef record_response_object(self, body)
 
 
-cpdef AuditedRequest unrecorded_request(attributes)
-cpdef AuditedRequest begin_request(attributes, decision, Outlet outlet, received_ns)
+cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns)

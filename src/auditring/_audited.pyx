@@ -490,20 +490,17 @@ cdef class AuditedRequest:
             self.panic(error)
 
 
-cpdef AuditedRequest unrecorded_request(attributes):
-    """Return a request of which nothing is recorded, nor counted."""
+cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
+    """Decide on a request, for `Auditor.begin`."""
     cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
     request.attributes = attributes
     request.level = NONE
     request.audit_id = member_of(attributes, AUDIT_ID_MEMBER)
     request.annotations = NO_ANNOTATIONS
     request.stage = ""
-    return request
-
-
-cpdef AuditedRequest begin_request(attributes, decision, Outlet outlet, received_ns):
-    """Return a request that was decided on, for `Auditor.begin`."""
-    cdef AuditedRequest request = unrecorded_request(attributes)
+    if outlet.decisions is None:
+        return request
+    decision = outlet.decisions.decide(attributes)
     level = decision.level
     request._rank = _rank_of(level)
     outlet.tally._requests[request._rank] += 1

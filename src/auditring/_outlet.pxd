@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t
 
+from ._decide cimport DecisionTable
+
 
 cdef enum:
     LEVEL_COUNT = 4
@@ -13,6 +15,7 @@ cdef class Tally:
 
 
 cdef class Outlet:
+    cdef public DecisionTable decisions
     cdef tuple ways  # of each backend: process, write_line, lose
     cdef object redact, clock_ns, losses
     cdef bint adds_latency

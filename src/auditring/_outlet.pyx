@@ -30,7 +30,11 @@ cdef class Tally:
 
 @cython.final
 cdef class Outlet:
-    """Where the events of an auditor go, and how."""
+    """Where the events of an auditor go, and how.
+
+    Attributes:
+        decisions: What decides which they are; None for none at all.
+    """
 
     def __cinit__(
         self,
