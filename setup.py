@@ -26,6 +26,7 @@ ALONE = [
     "_audited",
     "_decide",
     "_encode",
+    "_environheaders",
     "_exchange",
     "_fasthandler",
     "_fastlogger",

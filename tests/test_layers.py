@@ -19,7 +19,7 @@ PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
     {"_line", "_version", "errors"},
     {"_ascii", "_headername", "_slots", "coerce"},
-    {"_attributeslots", "_routetable", "_uuid"},
+    {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},

@@ -340,16 +340,17 @@ cdef object read_plain(
     """
     if method not in METHODS:
         return None
+    sources = source_list(
+        _or_empty(headers[<Py_ssize_t> FORWARDED_FOR]),
+        _or_empty(headers[<Py_ssize_t> REAL_IP]),
+        peer,
+    )
     attributes = slot_owner(ATTRIBUTES)
     _fill_path(attributes, method, path, query)
     _fill(attributes, USER, user)
     _fill(attributes, IMPERSONATED_USER, None)
     _fill(attributes, REQUEST_URI, request_uri)
-    _fill(
-        attributes,
-        SOURCE_IPS,
-        source_list(_or_empty(headers[<Py_ssize_t> FORWARDED_FOR]), _or_empty(headers[<Py_ssize_t> REAL_IP]), peer),
-    )
+    _fill(attributes, SOURCE_IPS, sources)
     _fill(attributes, USER_AGENT_MEMBER, _or_empty(headers[<Py_ssize_t> USER_AGENT]))
     _fill(attributes, AUDIT_ID_MEMBER, headers[<Py_ssize_t> AUDIT_ID] or random_uuid())
     _fill(attributes, REQUEST_TARGET, "")

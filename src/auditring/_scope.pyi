@@ -1,8 +1,8 @@
 from typing import Any
 
+from ._routetable import RouteTable
 from .attributes import Attributes
 from .identity import Identity
-from ._routetable import RouteTable
 
 def read_scope(
     scope: dict[str, Any], identity: Identity, routes: RouteTable | None

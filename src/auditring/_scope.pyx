@@ -55,6 +55,7 @@ cpdef object read_scope(dict scope, identity, RouteTable routes):
     cdef bytes raw_path, raw_query
     cdef str path, target, found, query = ""
     cdef const char *octets
+    cdef Py_ssize_t size
     cdef list headers = [None, None, None, None]
     given_path = scope.get("raw_path")
     if type(given_path) is not bytes:
@@ -76,8 +77,9 @@ cpdef object read_scope(dict scope, identity, RouteTable routes):
         found = routes.find(path)
         if found is not None:
             path = found
+            size = PyUnicode_GET_LENGTH(path)
             octets = ascii_of(path)
-            if octets == NULL or not is_all(octets, PyUnicode_GET_LENGTH(path), IN_PATH):
+            if octets == NULL or not is_all(octets, size, IN_PATH):
                 return None
     client = scope.get("client")
     try:

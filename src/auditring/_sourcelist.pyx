@@ -3,6 +3,8 @@
 `sourceips` reads all others, and what it said of them is remembered.
 """
 
+from libc.string cimport memchr
+
 from ._ascii cimport ascii_text
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
 
@@ -56,17 +58,37 @@ cdef list _ipv4_list(str joined):
     return found
 
 
+cdef str _nearest(str peer):
+    """Return the address of a *peer* with or without a port; None for another form."""
+    cdef const char *text = ascii_of(peer)
+    cdef const char *colon
+    cdef Py_ssize_t index, size = PyUnicode_GET_LENGTH(peer)
+    if text == NULL:
+        return None
+    if _is_ipv4(text, size):
+        return peer
+    colon = <const char *> memchr(text, b":", <size_t> size)
+    if colon == NULL or not _is_ipv4(text, colon - text):
+        return None
+    # A port is digits; what else may stand there is for others to judge.
+    for index in range(colon + 1 - text, size):
+        if not b"0" <= text[index] <= b"9":
+            return None
+    return ascii_text(text, colon - text)
+
+
 cdef tuple source_list(str forwarded_for, str real_ip, str peer):
     """Return what `sourceips.source_ips` returns."""
-    cdef const char *peer_text = ascii_of(peer)
+    cdef str nearest
     cdef list found
-    if peer_text != NULL and PyUnicode_GET_LENGTH(real_ip) == 0:
-        if _is_ipv4(peer_text, PyUnicode_GET_LENGTH(peer)):
+    if PyUnicode_GET_LENGTH(real_ip) == 0:
+        nearest = _nearest(peer)
+        if nearest is not None:
             if PyUnicode_GET_LENGTH(forwarded_for) == 0:
-                return (peer,)
+                return (nearest,)
             found = _ipv4_list(forwarded_for)
             if found is not None:
-                if found[len(found) - 1] != peer:
-                    found.append(peer)
+                if found[len(found) - 1] != nearest:
+                    found.append(nearest)
                 return tuple(found)
     return remembered_sources(forwarded_for, real_ip, peer)
