@@ -115,8 +115,8 @@ class Attributes:
                 server answers 500. Both are a ValueError, and neither request is
                 audited by Kubernetes.
         """
-        # Twice, maybe: headers may be gone once they were looked at.
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        # A list, as some may be looked at twice and an iterator's are gone then.
+        pairs = headers if type(headers) is list else _pairs(headers)
         if not request_target and not cluster and not project:
             plain = read_request(cls, method, target, pairs, user, peer, request_uri)
             if plain is not None:
@@ -149,6 +149,10 @@ class Attributes:
             cluster=cluster,
             project=project,
         )
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 set_class(Attributes)
