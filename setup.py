@@ -22,16 +22,22 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 ALONE = [
+    "_attributeslots",
     "_audited",
+    "_decide",
     "_encode",
+    "_environheaders",
     "_exchange",
     "_fasthandler",
     "_fastlogger",
     "_lineformat",
     "_outlet",
+    "_plainrequest",
     "_rawjson",
+    "_routetable",
     "_scope",
     "_secretsigns",
+    "_sourcelist",
     "_uuid",
 ]
 

@@ -18,7 +18,8 @@ CSRC = ROOT / "csrc"
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
     {"_line", "_version", "errors"},
-    {"_headername", "_uuid", "coerce"},
+    {"_ascii", "_headername", "_slots", "coerce"},
+    {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -28,14 +29,15 @@ PYTHON_SHELVES = [
     {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
     {"impersonation", "labelselector"},
     {"listoptions", "requestheaders"},
-    {"requestinfo"},
+    {"_sourcelist", "requestinfo"},
+    {"_plainrequest"},
     {"attributes", "targets"},
     # 3: what a policy says
     {"nodes"},
     {"jsontext", "yamlevents", "yamlscalar", "schema"},
     {"yamltext"},
     {"rules"},
-    {"validation"},
+    {"validation", "_decide"},
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
@@ -78,8 +80,8 @@ PYTHON_SHELVES = [
     {"metrics"},
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
     {"bodies", "requestreader"},
-    {"exchange", "watchedstream"},
-    {"_exchange", "_scope"},
+    {"_scope", "exchange", "watchedstream"},
+    {"_exchange"},
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
     {"_fastlogger", "ringhandler"},

@@ -1,4 +1,8 @@
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditring.routes import Routes
 
@@ -39,6 +43,27 @@ ROUTES = Routes(
 )
 def test_a_path_stands_for_what_the_table_says(path: str, target: str | None) -> None:
     assert ROUTES.find(path) == target
+
+
+@given(
+    st.lists(st.sampled_from(["a", "b-", "{x}", "{y}", "\u00e9", "/"]), max_size=6),
+    st.text(alphabet="ab-/\u00e9", max_size=8),
+)
+def test_a_name_takes_what_a_greedy_expression_would(
+    pieces: list[str], rest: str
+) -> None:
+    route, path = "/" + "".join(pieces), "/" + rest
+    names = re.findall(r"\{(.)\}", route)
+    if len(set(names)) < len(names):
+        return
+    expression = re.sub(r"\\\{(.)\\\}", r"(?P<\1>[^/]+)", re.escape(route.rstrip("/")))
+    target = "".join(f"/<{{{name}}}>" for name in names) or "/"
+
+    found = Routes({route: target}).find(path)
+
+    match = re.fullmatch(expression + "/?", path)
+    wanted = match and target.format(**match.groupdict())
+    assert found == wanted
 
 
 def test_an_empty_table_has_nothing() -> None:

@@ -23,6 +23,9 @@ cdef class AuditedRequest:
     cdef bytes _line
 
     cdef bint _emit(self, stage) except -1
+    cdef bint _send(self) except -1
+    cdef bint _write(self, write_line, lose) except -1
+    cdef bytes _as_line(self)
     cdef int _set_status(self, status) except -1
     cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1
@@ -31,3 +34,6 @@ cdef class AuditedRequest:
     cpdef complete(self)
     cpdef panic(self, value)
     cpdef record_response_object(self, body)
+
+
+cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns)

@@ -9,12 +9,8 @@ from .event import Event, Level, UserInfo
 from .status import Status
 
 def panic_message(value: object) -> str: ...
-def unrecorded_request(attributes: Attributes) -> AuditedRequest: ...
 def begin_request(
-    attributes: Attributes,
-    decision: Decision,
-    outlet: Outlet,
-    received_ns: int | None,
+    attributes: Attributes, outlet: Outlet, received_ns: int | None
 ) -> AuditedRequest: ...
 
 @final

@@ -7,6 +7,13 @@ the cases of tests/conformance_kinds/stage.py hold it to that.
 cimport cython
 from libc.stdint cimport int64_t
 
+from ._attributeslots cimport (
+    AUDIT_ID_MEMBER,
+    LONG_RUNNING,
+    REQUEST_TARGET,
+    member_of,
+)
+from ._encode cimport write_stage
 from ._outlet cimport Outlet
 
 from dataclasses import replace
@@ -19,7 +26,7 @@ from .errors import RefusedError
 from .event import AuthenticationMetadata, Level, ObjectReference, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
-from .stageevent import stage_event, stage_line
+from .stageevent import stage_event
 from .status import STATUS, Status
 from .typedjson import MismatchError
 
@@ -89,6 +96,7 @@ def panic_message(value):
 
 
 @cython.final
+@cython.freelist(16)
 cdef class AuditedRequest:
     """A request from its arrival to its end, as an `Auditor` begins it.
 
@@ -126,7 +134,32 @@ cdef class AuditedRequest:
         else:
             self._stage_ns = self._outlet.now_ns()
         self._outlet.tally._events[self._rank] += 1
-        return self._outlet.send(self)
+        return self._send()
+
+    cdef bint _send(self) except -1:
+        """Hand the event to every backend; False if one refuses it."""
+        cdef bint is_taken = True
+        for process, write_line, lose in self._outlet.ways:
+            try:
+                if write_line is None:
+                    if not process((self,)):
+                        is_taken = False
+                elif not self._write(write_line, lose):
+                    is_taken = False
+            except Exception as error:
+                # A backend that breaks its promise; the others have a right to theirs.
+                self._outlet.losses.note(error, ())
+        return is_taken
+
+    cdef bint _write(self, write_line, lose) except -1:
+        """Go the short way of a `LineBackend`."""
+        try:
+            if write_line(self._as_line()):
+                return True
+            error = None
+        except Exception as raised:  # whatever it is, the request isn't at fault
+            error = raised
+        return lose(self.event, error)
 
     @property
     def event(self):
@@ -160,10 +193,13 @@ cdef class AuditedRequest:
     @property
     def line(self):
         """That event as a line of JSON; made once for all backends."""
+        return self._as_line()
+
+    cdef bytes _as_line(self):
         if self._line is not None:
             return self._line
         if self._is_plain and self._outlet.redact is None:
-            self._line = stage_line(
+            self._line = write_stage(
                 self.attributes,
                 self.level,
                 self.stage,
@@ -454,20 +490,17 @@ cdef class AuditedRequest:
             self.panic(error)
 
 
-def unrecorded_request(attributes):
-    """Return a request of which nothing is recorded, nor counted."""
+cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
+    """Decide on a request, for `Auditor.begin`."""
     cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
     request.attributes = attributes
     request.level = NONE
-    request.audit_id = attributes.audit_id
+    request.audit_id = member_of(attributes, AUDIT_ID_MEMBER)
     request.annotations = NO_ANNOTATIONS
     request.stage = ""
-    return request
-
-
-def begin_request(attributes, decision, Outlet outlet not None, received_ns):
-    """Return a request that was decided on, for `Auditor.begin`."""
-    cdef AuditedRequest request = unrecorded_request(attributes)
+    if outlet.decisions is None:
+        return request
+    decision = outlet.decisions.decide(attributes)
     level = decision.level
     request._rank = _rank_of(level)
     outlet.tally._requests[request._rank] += 1
@@ -479,8 +512,8 @@ def begin_request(attributes, decision, Outlet outlet not None, received_ns):
     request._omit_stages = decision.omit_stages
     request._is_plain = True
     request.is_enabled = True
-    request.long_running = attributes.long_running
-    if attributes.request_target:
+    request.long_running = member_of(attributes, LONG_RUNNING)
+    if member_of(attributes, REQUEST_TARGET):
         for key, name in TARGET_NOTES:
             value = getattr(attributes, name)
             if value:

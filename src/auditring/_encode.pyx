@@ -21,6 +21,26 @@ cdef extern from "Python.h":
     Py_ssize_t PyUnicode_GET_LENGTH(object string)
     const char *PyUnicode_DATA(object string)
 
+from ._attributeslots cimport (
+    API_GROUP,
+    API_VERSION,
+    AUDIT_ID_MEMBER,
+    IS_RESOURCE_REQUEST,
+    NAME,
+    NAMESPACE,
+    REQUEST_URI,
+    RESOURCE,
+    SOURCE_IPS,
+    SUBRESOURCE,
+    USER,
+    USER_AGENT_MEMBER,
+    VERB,
+    member_of,
+)
+from ._slots cimport slot_offset, slot_value
+
+from .event import UserInfo
+
 cdef enum:
     INITIAL_BYTES = 2048
     ESCAPED_MAX_BYTES = 6  # of one byte: \u003c
@@ -197,6 +217,13 @@ cdef int _put_utf8(Text *text, const char *data, Py_ssize_t size) except -1:
             memcpy(out, &word, 8)
             out += 8
             at += 8
+        if size - at < 8 <= size:
+            # The last eight bytes as a word again: the first of them are there by now.
+            memcpy(&word, source + size - 8, 8)
+            if not _has_special(word):
+                memcpy(out - (8 - (size - at)), &word, 8)
+                out += size - at
+                break
         end = at + 8 if size - at > 8 else size
         while at < end and KIND[source[at]] == PLAIN:
             out[0] = source[at]
@@ -292,16 +319,32 @@ def _bytes_of(string):
     return _bytes_of_string(string)
 
 
+cdef Py_ssize_t USERNAME = slot_offset(UserInfo, "username")
+cdef Py_ssize_t UID = slot_offset(UserInfo, "uid")
+cdef Py_ssize_t GROUPS = slot_offset(UserInfo, "groups")
+cdef Py_ssize_t EXTRA = slot_offset(UserInfo, "extra")
+
+
 cdef int _put_user(Text *text, user) except -1:
+    if type(user) is UserInfo:
+        return _put_user_of(
+            text,
+            slot_value(user, USERNAME),
+            slot_value(user, UID),
+            slot_value(user, GROUPS),
+            slot_value(user, EXTRA),
+        )
+    return _put_user_of(text, user.username, user.uid, user.groups, user.extra)
+
+
+cdef int _put_user_of(Text *text, username, uid, groups, extra) except -1:
     _put(text, b"{", 1)
-    _put_if(text, b'"username":', user.username)
-    _put_if(text, b'"uid":', user.uid)
-    groups = user.groups
+    _put_if(text, b'"username":', username)
+    _put_if(text, b'"uid":', uid)
     if groups:
         _put_bytes(text, b'"groups":')
         _put_strings(text, groups)
         _put(text, b",", 1)
-    extra = user.extra
     if extra:
         _put_bytes(text, b'"extra":{')
         for key in _sorted_keys(extra):
@@ -502,31 +545,31 @@ cdef int _put_stage(
     Text *text, attributes, level, stage, int64_t received_us, int64_t stage_us, code
 ) except -1:
     _put_member(text, b'"level":', level)
-    _put_member(text, b',"auditID":', attributes.audit_id)
+    _put_member(text, b',"auditID":', member_of(attributes, AUDIT_ID_MEMBER))
     _put_member(text, b',"stage":', stage)
-    _put_member(text, b',"requestURI":', attributes.request_uri)
-    _put_member(text, b',"verb":', attributes.verb)
-    user = attributes.user
+    _put_member(text, b',"requestURI":', member_of(attributes, REQUEST_URI))
+    _put_member(text, b',"verb":', member_of(attributes, VERB))
+    user = member_of(attributes, USER)
     if user is None:
         _put_bytes(text, b',"user":{}')
     else:
         _put_bytes(text, b',"user":')
         _put_user(text, user)
-    source_ips = attributes.source_ips
+    source_ips = member_of(attributes, SOURCE_IPS)
     if source_ips:
         _put_bytes(text, b',"sourceIPs":')
         _put_strings(text, source_ips)
-    user_agent = attributes.user_agent
+    user_agent = member_of(attributes, USER_AGENT_MEMBER)
     if user_agent:
         _put_member(text, b',"userAgent":', user_agent)
-    if attributes.is_resource_request:
+    if member_of(attributes, IS_RESOURCE_REQUEST):
         _put_bytes(text, b',"objectRef":{')
-        _put_if(text, b'"resource":', attributes.resource)
-        _put_if(text, b'"namespace":', attributes.namespace)
-        _put_if(text, b'"name":', attributes.name)
-        _put_if(text, b'"apiGroup":', attributes.api_group)
-        _put_if(text, b'"apiVersion":', attributes.api_version)
-        _put_if(text, b'"subresource":', attributes.subresource)
+        _put_if(text, b'"resource":', member_of(attributes, RESOURCE))
+        _put_if(text, b'"namespace":', member_of(attributes, NAMESPACE))
+        _put_if(text, b'"name":', member_of(attributes, NAME))
+        _put_if(text, b'"apiGroup":', member_of(attributes, API_GROUP))
+        _put_if(text, b'"apiVersion":', member_of(attributes, API_VERSION))
+        _put_if(text, b'"subresource":', member_of(attributes, SUBRESOURCE))
         _close(text, b"}")
     if code is not None:
         _put_bytes(text, b',"responseStatus":{"metadata":{},')
@@ -554,6 +597,14 @@ def stage_line(
         OverflowError: A time isn't of 64 bits.
         TypeError: Something that should be a string isn't one.
     """
+    return write_stage(
+        attributes, level, stage, received_ns, stage_ns, code, annotations
+    )
+
+
+cdef bytes write_stage(
+    attributes, level, stage, int64_t received_ns, int64_t stage_ns, code, annotations
+):
     cdef Text text
     _start(&text)
     try:

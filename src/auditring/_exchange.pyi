@@ -1,17 +1,42 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Self, final
 
+from ._routetable import RouteTable
+from .attributes import Attributes
 from .auditor import AuditedRequest
+from .bodies import BodyRules
 from .exchange import Exchange
+from .identity import Identity
+
+SCOPE_KEY: str
 
 @final
 class HttpExchange:
+    bodies: Exchange | None
     def __new__(
         cls,
         request: AuditedRequest,
-        bodies: Exchange | None,
+        rules: BodyRules,
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> Self: ...
+    def receive(self) -> bool: ...
     def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]: ...
     def finish(self) -> None: ...
     def fail(self, error: BaseException) -> None: ...
+
+@final
+class HttpOpener:
+    def __new__(
+        cls,
+        begin: Callable[[Attributes], AuditedRequest],
+        user: Callable[[MutableMapping[str, Any]], Identity] | None,
+        routes: RouteTable | None,
+        rules: BodyRules,
+        read: Callable[[MutableMapping[str, Any], Identity], Attributes],
+        is_plain: bool,
+    ) -> Self: ...
+    def open(
+        self,
+        scope: MutableMapping[str, Any],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> HttpExchange: ...

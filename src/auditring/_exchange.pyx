@@ -9,8 +9,11 @@ from libc.string cimport memcmp
 
 from ._audited cimport AuditedRequest
 from ._headername cimport is_lower_name
+from ._routetable cimport RouteTable
+from ._scope cimport read_scope
 
 from .disconnects import is_disconnect
+from .exchange import Exchange
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
@@ -18,6 +21,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     SERVER_ERROR = 500
+
+SCOPE_KEY = "auditring.request"
 
 cdef bytes EVENT_STREAM = b"text/event-stream"
 # A Status of Kubernetes says more than the code, and is short.
@@ -50,19 +55,31 @@ cdef bytes _octets(str text):
 
 
 @cython.final
+@cython.freelist(16)
 cdef class HttpExchange:
-    """An HTTP request and its answer, as ASGI has them; one task at a time."""
+    """An HTTP request and its answer, as ASGI has them; one task at a time.
 
+    Attributes:
+        bodies: An `exchange.Exchange`; None if no body is wanted.
+    """
+
+    cdef readonly object bodies
     cdef AuditedRequest _request
-    cdef object _bodies  # an exchange.Exchange; None if no body is wanted
     cdef object _send
     cdef int _code  # 0 before the answer begins
 
-    def __cinit__(self, AuditedRequest request not None, bodies, send):
+    def __cinit__(self, AuditedRequest request not None, rules, send):
         self._request = request
-        self._bodies = bodies
         self._send = send
+        if request.wants_request_object:
+            self.bodies = Exchange(request, rules)
 
+    cpdef bint receive(self) except -1:
+        """Record that the request is there; False if it must be refused."""
+        return self._request.receive()
+
+    # What the application is given, made anew for each request: a builtin is cheaper.
+    @cython.binding(False)
     def send(self, message):
         """Pass on a message of the application, having recorded what it means."""
         cdef dict members = message if type(message) is dict else dict(message)
@@ -71,8 +88,8 @@ cdef class HttpExchange:
             members = self._start(members)
         elif kind == "http.response.body":
             body = members.get("body", b"")
-            if self._bodies is not None:
-                self._bodies.pass_on(body)
+            if self.bodies is not None:
+                self.bodies.pass_on(body)
             if not members.get("more_body", False):
                 self._end(body)
         elif kind == "http.response.pathsend":
@@ -82,11 +99,13 @@ cdef class HttpExchange:
     cdef dict _start(self, dict members):
         """Record that headers go out; return the message with an Audit-ID."""
         cdef bint has_id = False
-        cdef list headers = list(members.get("headers", ()))
         cdef AuditedRequest request = self._request
         code = members["status"]
+        headers = members.get("headers", ())
+        if type(headers) is not list:
+            headers = list(headers)
         content_type = content_encoding = b""
-        for pair in headers:
+        for pair in <list> headers:
             name = pair[0]
             if _is_name(name, 8, b"audit-id"):
                 has_id = True
@@ -95,10 +114,10 @@ cdef class HttpExchange:
             elif _is_name(name, 16, b"content-encoding"):
                 content_encoding = pair[1]
         if not has_id:
-            headers.append((b"audit-id", _octets(request.audit_id)))
+            headers = <list> headers + [(b"audit-id", _octets(request.audit_id))]
         self._code = code
-        if self._bodies is not None:
-            self._bodies.start(
+        if self.bodies is not None:
+            self.bodies.start(
                 code, content_type.decode("latin-1"), content_encoding.decode("latin-1")
             )
         elif request.is_enabled:
@@ -120,16 +139,48 @@ cdef class HttpExchange:
 
     cpdef finish(self):
         """Record that the answer is given, if that isn't done by now."""
-        if self._bodies is None:
+        if self.bodies is None:
             self._request.complete()
         else:
-            self._bodies.finish()
+            self.bodies.finish()
 
     def fail(self, error):
         """Record that *error* came out of the application."""
-        if self._bodies is not None:
-            self._bodies.fail(error)
+        if self.bodies is not None:
+            self.bodies.fail(error)
         elif is_disconnect(error):
             self._request.complete()
         else:
             self._request.panic(error)
+
+
+@cython.final
+cdef class HttpOpener:
+    """Begins the HTTP requests of one application."""
+
+    cdef object _begin, _user, _rules, _read
+    cdef RouteTable _routes
+    cdef bint _is_plain
+
+    def __cinit__(self, begin, user, RouteTable routes, rules, read, bint is_plain):
+        self._begin = begin
+        self._user = user
+        self._routes = routes
+        self._rules = rules
+        self._read = read
+        self._is_plain = is_plain
+
+    def open(self, scope, send):
+        """Return the exchange of a scope, of which nothing is recorded yet.
+
+        Its request is in the scope then.
+        """
+        identity = None if self._user is None else self._user(scope)
+        attributes = None
+        if self._is_plain and type(scope) is dict:
+            attributes = read_scope(scope, identity, self._routes)
+        if attributes is None:
+            attributes = self._read(scope, identity)
+        request = self._begin(attributes)
+        scope[SCOPE_KEY] = request
+        return HttpExchange(request, self._rules, send)

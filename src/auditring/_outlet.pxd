@@ -1,5 +1,7 @@
 from libc.stdint cimport int64_t
 
+from ._decide cimport DecisionTable
+
 
 cdef enum:
     LEVEL_COUNT = 4
@@ -13,10 +15,10 @@ cdef class Tally:
 
 
 cdef class Outlet:
+    cdef public DecisionTable decisions
     cdef tuple ways  # of each backend: process, write_line, lose
     cdef object redact, clock_ns, losses
     cdef bint adds_latency
     cdef Tally tally
 
     cdef int64_t now_ns(self) except -1
-    cdef bint send(self, request) except -1

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 from typing import Self, final
 
+from ._decide import DecisionTable
 from .backend import Backend
 from .event import Event, Level
 from .losses import Losses
@@ -16,6 +17,7 @@ class Tally:
 
 @final
 class Outlet:
+    decisions: DecisionTable | None
     def __new__(
         cls,
         backends: tuple[Backend, ...],

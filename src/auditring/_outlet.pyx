@@ -30,7 +30,11 @@ cdef class Tally:
 
 @cython.final
 cdef class Outlet:
-    """Where the events of an auditor go, and how."""
+    """Where the events of an auditor go, and how.
+
+    Attributes:
+        decisions: What decides which they are; None for none at all.
+    """
 
     def __cinit__(
         self,
@@ -55,33 +59,7 @@ cdef class Outlet:
         clock_gettime(CLOCK_REALTIME, &now)
         return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
 
-    cdef bint send(self, request) except -1:
-        """Hand the event of *request* to every backend; False if one refuses it."""
-        cdef bint is_taken = True
-        for process, write_line, lose in self.ways:
-            try:
-                if write_line is None:
-                    if not process((request,)):
-                        is_taken = False
-                elif not _write(request, write_line, lose):
-                    is_taken = False
-            except Exception as error:
-                # A backend that breaks its promise; the others have a right to theirs.
-                self.losses.note(error, ())
-        return is_taken
-
 
 cdef tuple _way_to(backend):
     write_line = getattr(backend, "write_line", None)
     return (backend.process, write_line, None if write_line is None else backend.lose)
-
-
-cdef bint _write(request, write_line, lose) except -1:
-    """Go the short way of a `LineBackend`."""
-    try:
-        if write_line(request.line):
-            return True
-        error = None
-    except Exception as raised:  # whatever it is, the request isn't at fault
-        error = raised
-    return lose(request.event, error)

@@ -1,9 +1,9 @@
 from typing import Any
 
+from ._routetable import RouteTable
 from .attributes import Attributes
 from .identity import Identity
-from .routes import Routes
 
 def read_scope(
-    scope: dict[str, Any], identity: Identity, routes: Routes | None
+    scope: dict[str, Any], identity: Identity, routes: RouteTable | None
 ) -> Attributes | None: ...

@@ -6,10 +6,9 @@ request's way. A child of a fork throws away what its parent may use.
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-import os
+from ._ascii cimport ascii_text
 
-cdef extern from "Python.h":
-    object PyUnicode_DecodeASCII(const char *data, Py_ssize_t size, const char *errors)
+import os
 
 cdef enum:
     POOL_BYTES = 4096
@@ -29,7 +28,7 @@ def _forget_pool():
 os.register_at_fork(after_in_child=_forget_pool)
 
 
-def random_uuid():
+cpdef str random_uuid():
     """Return a random version-4 UUID."""
     global pool, pool_used
     cdef char text[36]
@@ -54,4 +53,4 @@ def random_uuid():
         text[at] = DIGITS[octets[index] >> 4]
         text[at + 1] = DIGITS[octets[index] & 15]
         at += 2
-    return PyUnicode_DecodeASCII(text, 36, NULL)
+    return ascii_text(text, 36)

@@ -4,9 +4,12 @@ The policy decides by them and an event is made of them. Nothing here looks at a
 or at an answer.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+from ._attributeslots import set_class
+from ._plainrequest import read_request
 from .event import UserInfo
 from .requestheaders import Headers, read_headers
 from .requestinfo import read_request_info
@@ -112,9 +115,15 @@ class Attributes:
                 server answers 500. Both are a ValueError, and neither request is
                 audited by Kubernetes.
         """
+        # A list, as some may be looked at twice and an iterator's are gone then.
+        pairs = headers if type(headers) is list else _pairs(headers)
+        if not request_target and not cluster and not project:
+            plain = read_request(cls, method, target, pairs, user, peer, request_uri)
+            if plain is not None:
+                return plain
         url = parse_request_url(method, target)
         info = read_request_info(method, url.path, url.query)
-        header = read_headers(headers)
+        header = read_headers(pairs)
         return cls(
             is_resource_request=info.is_resource_request,
             path=info.path,
@@ -140,3 +149,10 @@ class Attributes:
             cluster=cluster,
             project=project,
         )
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
+
+
+set_class(Attributes)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from ._audited import AuditedRequest, begin_request, unrecorded_request
+from ._audited import AuditedRequest, begin_request
 from ._outlet import Outlet, Tally
 from .attributes import Attributes
 from .backend import Backend
@@ -75,7 +75,6 @@ class Auditor:
         made = [_as_backend(place) for place in _listed(backends)]
         # sorted() keeps the order of all the others.
         self._backends = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
-        self._policy = policy
         self._tally = Tally()
         self._raised = Losses("auditor", on_loss)
         self._outlet = Outlet(
@@ -86,6 +85,7 @@ class Auditor:
             clock_ns,
             latencies,
         )
+        self.reload(policy)
 
     @property
     def policy(self) -> Policy | None:
@@ -103,6 +103,10 @@ class Auditor:
         A request that was begun keeps its decision in all its stages.
         """
         self._policy = policy
+        if policy is None or not self._backends:
+            self._outlet.decisions = None
+        else:
+            self._outlet.decisions = policy.index
 
     def begin(
         self, attributes: Attributes, received_ns: int | None = None
@@ -117,11 +121,7 @@ class Auditor:
             What the request's handler calls as things happen. As a context, it does
             so itself for the stages of a call without streaming.
         """
-        policy = self._policy
-        if policy is None or not self._backends:
-            return unrecorded_request(attributes)
-        decision = policy.evaluate(attributes)
-        return begin_request(attributes, decision, self._outlet, received_ns)
+        return begin_request(attributes, self._outlet, received_ns)
 
     def record_failure(
         self, attributes: Attributes, status: Status, body: bytes | None = None

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
+from ._decide import DecisionTable
 from .attributes import Attributes
 from .event import Level, Stage
 from .rules import GroupResources, Rule, RuleSet
@@ -80,7 +81,7 @@ class Candidate(NamedTuple):
 Candidates = tuple[Candidate, ...] | Decision
 
 
-class DecisionIndex:
+class DecisionIndex(DecisionTable):
     """Candidates by kind of request, worked out when the first of a kind comes.
 
     Any thread may ask: two that ask for the same kind at once do the same work twice.
@@ -105,8 +106,6 @@ class DecisionIndex:
         )
         omits = rule_set.omit_managed_fields
         self._default = Decision(Level.NONE, everywhere, omits, -1)
-        self.of_resource: dict[tuple[str, str, str, str], Candidates] = {}
-        self.of_path: dict[str, Candidates] = {}
 
     def add_resource(self, kind: tuple[str, str, str, str]) -> Candidates:
         """Work out requests of a verb, API group, resource and subresource."""

@@ -37,9 +37,10 @@ class Policy:
         rule_set: What it says.
         warnings: What its text said in vain: fields that nobody knows, keys that were
             there twice.
+        index: What decides by it.
     """
 
-    __slots__ = ("_index", "rule_set", "warnings")
+    __slots__ = ("index", "rule_set", "warnings")
 
     def __init__(
         self, rule_set: RuleSet, warnings: tuple[PolicyProblem, ...] = ()
@@ -47,7 +48,7 @@ class Policy:
         """Take rules that are known to be valid."""
         self.rule_set = rule_set
         self.warnings = warnings
-        self._index = DecisionIndex(rule_set)
+        self.index = DecisionIndex(rule_set)
 
     @classmethod
     def from_yaml(
@@ -100,33 +101,8 @@ class Policy:
 
     def evaluate(self, attributes: Attributes) -> Decision:
         """Decide on a request; source: Kubernetes v1.36, pkg/audit/policy."""
-        index = self._index
-        if attributes.is_resource_request:
-            kind = (
-                attributes.verb,
-                attributes.api_group,
-                attributes.resource,
-                attributes.subresource,
-            )
-            candidates = index.of_resource.get(kind) or index.add_resource(kind)
-        else:
-            verb = attributes.verb
-            candidates = index.of_path.get(verb) or index.add_path(verb)
-        if type(candidates) is Decision:
-            return candidates
-        user = attributes.user
-        for decision, users, groups, namespaces, names, place in candidates:
-            if users is not None and (user is None or user.username not in users):
-                continue
-            if groups is not None and (user is None or groups.isdisjoint(user.groups)):
-                continue
-            if namespaces is not None and attributes.namespace not in namespaces:
-                continue
-            if names is not None and attributes.name not in names:
-                continue
-            if place is None or place.holds(attributes):
-                return decision
-        raise AssertionError("the last candidate matches everything")
+        decision: Decision = self.index.decide(attributes)
+        return decision
 
 
 def preset_text(name: int | str) -> str:

@@ -16,13 +16,13 @@ Paths that aren't in the table are taken as they are.
 import re
 from collections.abc import Mapping
 
+from ._routetable import RouteTable
 from .errors import RequestError
 from .requestinfo import read_request_info
 
 __all__ = ["Routes"]
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_ANY_SEGMENT = "([^/]+)"
 
 
 class Routes:
@@ -43,17 +43,15 @@ class Routes:
         Raises:
             ValueError: A path isn't one; the text names it.
         """
-        # Each a text for the % operator, and the groups that go there.
-        self._templates: list[tuple[str, tuple[int, ...]]] = []
-        patterns: list[str] = []
-        group = 0
+        self.table = RouteTable()
         for path, target in table.items():
             names = _check(path, target)
-            indexes = {name: group + place for place, name in enumerate(names, 1)}
-            self._templates.append(_template(target, indexes))
-            patterns.append(f"{_pattern(path)}(?P<r{len(patterns)}>)")
-            group += len(names) + 1
-        self._pattern = re.compile("|".join(patterns))
+            pieces = _PLACEHOLDER.split(target)
+            self.table.add(
+                _PLACEHOLDER.split(path.rstrip("/"))[::2],
+                pieces[::2],
+                [names.index(name) for name in pieces[1::2]],
+            )
 
     def find(self, path: str) -> str | None:
         """Return what *path* stands for, None if it isn't in the table.
@@ -61,11 +59,7 @@ class Routes:
         Args:
             path: Still percent-encoded, without a query.
         """
-        match = self._pattern.fullmatch(path)
-        if match is None or match.lastgroup is None:
-            return None
-        text, groups = self._templates[int(match.lastgroup[1:])]
-        return text % match.group(*groups) if groups else text
+        return self.table.find(path)
 
 
 def _check(path: str, target: str) -> list[str]:
@@ -88,23 +82,3 @@ def _check(path: str, target: str) -> list[str]:
     except RequestError as error:
         raise ValueError(f"routes: {target!r}: {error}") from error
     return names
-
-
-def _pattern(path: str) -> str:
-    pieces = _PLACEHOLDER.split(path.rstrip("/"))
-    return (
-        "".join(
-            _ANY_SEGMENT if place % 2 else re.escape(piece)
-            for place, piece in enumerate(pieces)
-        )
-        + "/?"
-    )
-
-
-def _template(target: str, indexes: Mapping[str, int]) -> tuple[str, tuple[int, ...]]:
-    pieces = _PLACEHOLDER.split(target)
-    names = pieces[1::2]
-    if not names:
-        return target, ()
-    text = "%s".join(piece.replace("%", "%%") for piece in pieces[::2])
-    return text, tuple(indexes[name] for name in names)

@@ -4,9 +4,11 @@ In an environ a character stands for a byte; here text is UTF-8 again, and bytes
 aren't are surrogate escapes. Source: PEP 3333.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
+
+from ._environheaders import headers_of
 
 __all__ = ["headers_of", "peer_of", "target_of"]
 
@@ -14,8 +16,6 @@ Environ = Mapping[str, Any]
 
 # The request line's target, where the server keeps it: gunicorn, uWSGI and Werkzeug.
 _RAW_TARGETS = ("RAW_URI", "REQUEST_URI")
-
-_HEADER_PREFIX = "HTTP_"
 
 
 def target_of(environ: Environ) -> str:
@@ -28,13 +28,6 @@ def target_of(environ: Environ) -> str:
     encoded = quote(path.encode("latin-1", "replace")) or "/"
     query = environ.get("QUERY_STRING", "")
     return f"{encoded}?{_text(query)}" if query else encoded
-
-
-def headers_of(environ: Environ) -> Iterator[tuple[str, str]]:
-    """Yield the request's headers; their names have lost their case."""
-    for name, value in environ.items():
-        if name.startswith(_HEADER_PREFIX):
-            yield name[len(_HEADER_PREFIX) :].replace("_", "-"), _text(value)
 
 
 def peer_of(environ: Environ) -> str:

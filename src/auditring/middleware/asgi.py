@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
-from .._exchange import HttpExchange
-from .._scope import read_scope
+from .._exchange import SCOPE_KEY, HttpExchange, HttpOpener
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
@@ -29,8 +28,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 RawHeaders = Iterable[tuple[bytes, bytes]]
-
-SCOPE_KEY = "auditring.request"
 
 FORBIDDEN = 403
 SWITCHING_PROTOCOLS = 101
@@ -85,10 +82,15 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
-        self._routes = routes
-        # A gateway's prefixes are for the reader.
-        self._is_plain = role is None
-        self._rules = bodies or BodyRules()
+        self._open = HttpOpener(
+            auditor.begin,
+            user,
+            None if routes is None else routes.table,
+            bodies or BodyRules(),
+            self._read,
+            # A gateway's prefixes are for the reader.
+            is_plain=role is None,
+        ).open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI wants it."""
@@ -96,26 +98,15 @@ class AuditMiddleware:
         if kind not in ("http", "websocket") or SCOPE_KEY in scope:
             await self._app(scope, receive, send)
             return
-        identity = None if self._user is None else self._user(scope)
-        attributes = None
-        if self._is_plain and type(scope) is dict and kind == "http":
-            attributes = read_scope(scope, identity, self._routes)
-        if attributes is None:
-            attributes = self._read(scope, identity)
-        request = self._auditor.begin(attributes)
-        scope[SCOPE_KEY] = request
         exchange: HttpExchange | _WebSocketExchange
         if kind == "http":
-            bodies = None
-            if request.wants_request_object:
-                bodies = Exchange(request, self._rules)
-                receive = _watched(receive, bodies, scope["headers"])
-            exchange = HttpExchange(request, bodies, send)
+            exchange = self._open(scope, send)
+            if exchange.bodies is not None:
+                receive = _watched(receive, exchange.bodies, scope["headers"])
         else:
-            exchange = _WebSocketExchange(request, send)
-            request.long_running = True
-        if not request.receive():
-            await _reject(kind, request, send)
+            exchange = self._open_websocket(scope, send)
+        if not exchange.receive():
+            await _reject(kind, scope[SCOPE_KEY], send)
             return
         try:
             await self._app(scope, receive, exchange.send)
@@ -123,6 +114,13 @@ class AuditMiddleware:
             exchange.fail(error)
             raise
         exchange.finish()
+
+    def _open_websocket(self, scope: Scope, send: Send) -> "_WebSocketExchange":
+        identity = None if self._user is None else self._user(scope)
+        request = self._auditor.begin(self._read(scope, identity))
+        scope[SCOPE_KEY] = request
+        request.long_running = True
+        return _WebSocketExchange(request, send)
 
     def _read(self, scope: Scope, identity: Identity) -> Attributes:
         client = scope.get("client")
@@ -200,6 +198,10 @@ class _WebSocketExchange:
     def __init__(self, request: AuditedRequest, send: Send) -> None:
         self._request = request
         self._send = send
+
+    def receive(self) -> bool:
+        """Record that the request is there; False if it must be refused."""
+        return self._request.receive()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on a message of the application, having recorded what it means."""

@@ -128,7 +128,7 @@ class WsgiExchange:
         self._start_response = start_response
         self._exchange: Exchange | None = None
         self._code = 0
-        self._headers: HeaderList = []
+        self._said: dict[str, str] = {}
         self._bytes_left: int | None = None
 
     def begin(self, identity: Identity) -> bool:
@@ -188,11 +188,13 @@ class WsgiExchange:
         self, status: str, headers: HeaderList, exc_info: ErrorInfo = None, /
     ) -> Write:
         """Begin the response, as the application wants it."""
-        headers = self._with_audit_id(headers)
+        said = _said(headers)
+        if "audit-id" not in said:
+            headers = self._with_audit_id(headers)
         write = self._start_response(status, headers, exc_info)
         self._code = int(status[:3])
-        self._headers = headers
-        self._bytes_left = _number(_value(headers, "content-length"))
+        self._said = said
+        self._bytes_left = _number(said.get("content-length", ""))
 
         def write_and_note(data: bytes) -> object:
             self.pass_on(data)
@@ -201,33 +203,34 @@ class WsgiExchange:
         return write_and_note
 
     def _with_audit_id(self, headers: HeaderList) -> HeaderList:
-        if any(name.lower() == "audit-id" for name, _ in headers):
-            return headers
         octets = self.request.audit_id.encode("utf-8", "surrogateescape")
         return [*headers, ("Audit-ID", octets.decode("latin-1"))]
 
     def pass_on(self, chunk: bytes) -> None:
         """Take note of bytes of the answer that go out now."""
-        self._start()
-        self.exchange.pass_on(chunk)
+        exchange = self.exchange
+        if not exchange.request.has_started:
+            self._start()
+        exchange.pass_on(chunk)
         if self._bytes_left is not None:
             self._bytes_left -= len(chunk)
             if self._bytes_left <= 0:
-                self.exchange.finish()
+                exchange.finish()
 
     def _start(self) -> None:
         """Take note that headers go out; not before, since an error changes them."""
         if self._code:
             self.exchange.start(
                 self._code,
-                _value(self._headers, "content-type"),
-                _value(self._headers, "content-encoding"),
+                self._said.get("content-type", ""),
+                self._said.get("content-encoding", ""),
             )
 
     def finish(self, *, is_whole: bool = True) -> None:
         """Record that the answer is given, if that isn't done by now."""
-        self._start()
-        self.exchange.finish(is_whole=is_whole)
+        if not self.request.is_over:
+            self._start()
+            self.exchange.finish(is_whole=is_whole)
 
     def fail(self, error: BaseException) -> None:
         """Record that *error* came out of the application."""
@@ -279,5 +282,9 @@ def _number(text: str) -> int | None:
     return int(text) if text.isdecimal() else None
 
 
-def _value(headers: HeaderList, wanted: str) -> str:
-    return next((value for name, value in headers if name.lower() == wanted), "")
+def _said(headers: HeaderList) -> dict[str, str]:
+    """Return the headers by their names in lower case; the first of a name counts."""
+    said: dict[str, str] = {}
+    for name, value in headers:
+        said.setdefault(name.lower(), value)
+    return said

@@ -1,0 +1,4 @@
+cdef class DecisionTable:
+    cdef public dict of_resource, of_path
+
+    cpdef object decide(self, attributes)

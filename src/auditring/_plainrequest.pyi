@@ -1,0 +1,16 @@
+from collections.abc import Iterable
+from typing import TypeVar
+
+from .event import UserInfo
+
+_A = TypeVar("_A")
+
+def read_request(
+    kind: type[_A],
+    method: str,
+    target: str,
+    headers: Iterable[tuple[str, str]],
+    user: UserInfo | None,
+    peer: str,
+    request_uri: str | None,
+) -> _A | None: ...

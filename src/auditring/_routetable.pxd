@@ -1,0 +1,4 @@
+cdef class RouteTable:
+    cdef list _routes
+
+    cpdef str find(self, str path)

@@ -1,0 +1,1 @@
+cdef tuple source_list(str forwarded_for, str real_ip, str peer)

@@ -1,0 +1,1 @@
+cpdef str random_uuid()
