@@ -16,6 +16,7 @@ class Tally:
 
 @final
 class Outlet:
+    __weakref__: object
     def __new__(
         cls,
         backends: tuple[Backend, ...],

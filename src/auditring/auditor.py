@@ -1,9 +1,11 @@
 """Audit requests: decide which, and hand their events to where they go."""
 
 import logging
-from collections.abc import Callable, Iterable
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from ._audited import AuditedRequest, begin_request, unrecorded_request
 from ._outlet import Outlet, Tally
@@ -15,6 +17,7 @@ from .event import Level
 from .losses import Losses, OnLoss
 from .policy import Policy
 from .redact import Redactor
+from .reloads import ReloadCounts
 from .status import Status
 from .writer import LogWriter
 
@@ -72,37 +75,109 @@ class Auditor:
                 Backends have such a callback of their own.
             clock_ns: Nanoseconds since the epoch; None for the system's clock.
         """
-        made = [_as_backend(place) for place in _listed(backends)]
-        # sorted() keeps the order of all the others.
-        self._backends = tuple(sorted(made, key=lambda backend: backend.name != "log"))
-        self._policy = policy
         self._tally = Tally()
         self._raised = Losses("auditor", on_loss)
-        self._outlet = Outlet(
-            self._backends,
-            self._tally,
-            self._raised,
-            None if redactor is None else redactor.redact,
-            clock_ns,
-            latencies,
+        self._clock_ns = clock_ns
+        self._course = self._lay(policy, backends, redactor, latencies)
+        # Guards what follows; no request comes by it.
+        self._lock = threading.RLock()
+        self._left: list[_Left] = []
+        self._lost_before: dict[str, Losses] = {}
+
+    def _lay(
+        self,
+        policy: Policy | None,
+        backends: "Place | Iterable[Place]",
+        redactor: Redactor | None,
+        latencies: bool,
+    ) -> "_Course":
+        made = [_as_backend(place) for place in _listed(backends)]
+        # sorted() keeps the order of all the others.
+        ordered = tuple(sorted(made, key=lambda backend: backend.name != "log"))
+        redact = None if redactor is None else redactor.redact
+        outlet = Outlet(
+            ordered, self._tally, self._raised, redact, self._clock_ns, latencies
         )
+        return _Course(policy, ordered, outlet)
 
     @property
     def policy(self) -> Policy | None:
         """What is recorded; see `reload`."""
-        return self._policy
+        return self._course.policy
 
     @property
     def backends(self) -> tuple[Backend, ...]:
         """Where events go, in the order that they do."""
-        return self._backends
+        return self._course.backends
+
+    @property
+    def logs(self) -> Mapping[str, LogWriter]:
+        """Logs that the auditor opened itself, by name, for `metrics`."""
+        return {}
+
+    @property
+    def reloads(self) -> ReloadCounts | None:
+        """How often its configuration was loaded again; None without one."""
+        return None
 
     def reload(self, policy: Policy | None) -> None:
         """Decide by another policy from now on.
 
         A request that was begun keeps its decision in all its stages.
         """
-        self._policy = policy
+        with self._lock:
+            self._course = self._course._replace(policy=policy)
+
+    def replace(
+        self,
+        policy: Policy | None,
+        backends: "Place | Iterable[Place]",
+        *,
+        redactor: Redactor | None = None,
+        latencies: bool = False,
+    ) -> None:
+        """Decide by another policy and go to other backends, all of it at once.
+
+        A request that was begun goes on as it was begun, to its end. A backend that
+        isn't used any more is closed when the last of them is over, by a later call of
+        this or of `sweep`. For the arguments see `Auditor`.
+        """
+        course = self._lay(policy, backends, redactor, latencies)
+        with self._lock:
+            left = _Left(self._course.backends, weakref.ref(self._course.outlet))
+            self._left.append(left)
+            self._course = course
+        self.sweep()
+
+    def sweep(self) -> int:
+        """Close the backends that no request needs any more; may wait for them.
+
+        Returns:
+            How many earlier ways are still gone by requests that began before.
+        """
+        with self._lock:
+            over = [each for each in self._left if each.outlet() is None]
+            self._left = [each for each in self._left if each not in over]
+            in_use = self._used()
+        unused = {backend: None for each in over for backend in each.backends}
+        for backend in unused.keys() - in_use.keys():
+            backend.close()
+            self._carry(backend)
+        return len(self._left)
+
+    def _used(self) -> dict[Backend, None]:
+        """Return every backend that a request may still call, in order."""
+        left = [backend for each in self._left for backend in each.backends]
+        return dict.fromkeys([*self._course.backends, *left])
+
+    def _carry(self, backend: Backend) -> None:
+        """Keep the count of what a backend lost, so that it never goes back."""
+        with self._lock:
+            for losses in backend.losses():
+                before = self._lost_before.setdefault(
+                    losses.plugin, Losses(losses.plugin)
+                )
+                before.add(losses)
 
     def begin(
         self, attributes: Attributes, received_ns: int | None = None
@@ -117,11 +192,12 @@ class Auditor:
             What the request's handler calls as things happen. As a context, it does
             so itself for the stages of a call without streaming.
         """
-        policy = self._policy
-        if policy is None or not self._backends:
+        # Read once: policy and outlet of one request are of one configuration.
+        policy, backends, outlet = self._course
+        if policy is None or not backends:
             return unrecorded_request(attributes)
         decision = policy.evaluate(attributes)
-        return begin_request(attributes, decision, self._outlet, received_ns)
+        return begin_request(attributes, decision, outlet, received_ns)
 
     def record_failure(
         self, attributes: Attributes, status: Status, body: bytes | None = None
@@ -153,17 +229,40 @@ class Auditor:
 
     def losses(self) -> list[Losses]:
         """Return what each plugin lost, with the reasons."""
-        lost = [losses for backend in self._backends for losses in backend.losses()]
-        return [self._raised, *lost]
+        with self._lock:
+            used = self._used()
+            before = list(self._lost_before.values())
+        lost = [losses for backend in used for losses in backend.losses()]
+        return [self._raised, *lost, *before]
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every event is where it belongs; False if time ran out."""
-        return all([backend.flush(timeout) for backend in self._backends])
+        with self._lock:
+            used = self._used()
+        return all([backend.flush(timeout) for backend in used])
 
     def close(self) -> None:
         """Flush and close the backends; what was open before, stays open."""
-        for backend in self._backends:
+        with self._lock:
+            used = self._used()
+        for backend in used:
             backend.close()
+
+
+class _Course(NamedTuple):
+    """What a request is decided by and where its events go, from begin to end."""
+
+    policy: Policy | None
+    backends: tuple[Backend, ...]
+    outlet: Outlet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Left:
+    """A course that no more requests take; its outlet lives as long as one is on it."""
+
+    backends: tuple[Backend, ...]
+    outlet: "weakref.ref[Outlet]"
 
 
 Place = Backend | logging.Handler | LogWriter
