@@ -84,7 +84,7 @@ PYTHON_SHELVES = [
     {"environment", "configpolicy", "configrules"},
     {"flags"},
     {"configloading", "configwatch"},
-    {"configassembly", "configreference", "configschema"},
+    {"configassembly", "configreference", "configschema", "configshown"},
     {"configuredauditor"},
     {"config"},
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},

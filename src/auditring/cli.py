@@ -22,6 +22,7 @@ from ._version import __version__
 from .backups import list_backups
 from .cli_follow import sidecar, tail
 from .complaints import Refusal, complain, refusing
+from .configcommands import config
 from .errors import AuditringError
 from .feed import Feed, Signals
 from .policycommands import policy
@@ -52,6 +53,7 @@ def main() -> None:
     """
 
 
+main.add_command(config)
 main.add_command(policy)
 main.add_command(sidecar)
 main.add_command(tail)

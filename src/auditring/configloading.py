@@ -117,6 +117,7 @@ def parse_config(
     *,
     name: str = "<text>",
     environ: Mapping[str, str] | None = None,
+    flags: Sequence[str] = (),
     is_check: bool = False,
 ) -> Config:
     """Load a configuration from a text; errors call it *name*. See `load_config`.
@@ -126,7 +127,7 @@ def parse_config(
     """
     variables = os.environ if environ is None else environ
     loading = _Loading(read_config_text(text, name), None, True)
-    return loading.finish(variables, (), is_check)
+    return loading.finish(variables, flags, is_check)
 
 
 class _Loading:

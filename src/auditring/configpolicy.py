@@ -3,7 +3,6 @@
 Source of what takes precedence: `load_config` has the table.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from .errors import ConfigProblem, PolicyError, PolicyProblem
 from .event import Stage
 from .nodes import Mapping
 from .policy import Policy
-from .policyfile import read_policy, read_rules
+from .policyfile import problems_of, read_policy, read_rules
 from .rules import Rule, RuleSet
 from .targets import RequestTarget
 
@@ -87,24 +86,15 @@ def _read_block(
     if node is None or not node.entries:
         return _NOTHING
     origin = origins["policy"]
-    errors: dict[PolicyProblem, None] = {}
-    rules = _NOTHING
-    for strict in (True, False):
-        try:
-            rules, _ = read_rules(node, strict=strict)
-        except PolicyError as error:
-            errors |= dict.fromkeys(error.problems)
-    reading.problems += _config_problems(errors, origin)
-    return rules
+    problems = problems_of(node)
+    reading.problems += [_config_problem(problem, origin) for problem in problems]
+    return _NOTHING if problems else read_rules(node)[0]
 
 
-def _config_problems(
-    problems: dict[PolicyProblem, None], origin: Origin
-) -> Iterator[ConfigProblem]:
-    for each in problems:
-        line = (each.line or None) if origin.kind == "file" else None
-        key = f"policy.{each.field}" if each.field else "policy"
-        yield ConfigProblem(origin.place, line, key, each.message)
+def _config_problem(problem: PolicyProblem, origin: Origin) -> ConfigProblem:
+    line = (problem.line or None) if origin.kind == "file" else None
+    key = f"policy.{problem.field}" if problem.field else "policy"
+    return ConfigProblem(origin.place, line, key, problem.message)
 
 
 def _use_file(

@@ -120,7 +120,8 @@ class _Rules:
     def _stream(self) -> Iterator[ConfigProblem]:
         for key in _OF_ROTATION:
             is_off = value_at(self.settings, KEYS[key]) in (None, 0)
-            if key in self.origins and not is_off:
+            origin = self.origins.get(key)
+            if origin is not None and origin.kind != "default" and not is_off:
                 told = f"{self._shown(key)} is ignored: standard output isn't rotated"
                 yield self._warning(key, told)
         if self.settings.durability != "process":

@@ -32,7 +32,7 @@ from .schema import (
 )
 from .validation import validate
 
-__all__ = ["Dialect", "read_policy", "read_rules", "read_text"]
+__all__ = ["Dialect", "problems_of", "read_policy", "read_rules", "read_text"]
 
 Dialect = Literal["any", "kubernetes", "loft"]
 
@@ -171,7 +171,7 @@ def read_rules(
         PolicyError: No policy can be made of it.
     """
     findings = Findings()
-    document = _decode(node, dialect, findings, strict=strict)
+    document = _decode(node, dialect, findings)
     warnings = tuple(_warnings(findings))
     if strict and warnings:
         raise PolicyError("strict", warnings)
@@ -209,32 +209,57 @@ def _parse_bytes(data: bytes) -> Node:
         raise TextError(f"YAML: not {error.encoding}", line) from None
 
 
-def _decode(
-    node: Node, dialect: Dialect, findings: Findings, *, strict: bool
-) -> Mapping[str, Any]:
+def problems_of(node: Node, *, dialect: Dialect = "any") -> list[PolicyProblem]:
+    """Return all that is wrong with a policy at once, what is only warned of included.
+
+    `read_rules` stops where Kubernetes does: what is of a wrong type keeps it from
+    validating the rest.
+    """
+    findings = Findings()
+    try:
+        document = _read_onto(_type_of(node, dialect), node, findings)
+    except PolicyError as error:
+        return list(error.problems)
+    wrong = _type_problems(findings)
+    known = {problem.field for problem in wrong}
+    errors = [e for e in validate(document, findings.lines) if e.field not in known]
+    found = [*wrong, *_warnings(findings), *errors]
+    return sorted(found, key=lambda problem: problem.line or 0)
+
+
+def _decode(node: Node, dialect: Dialect, findings: Findings) -> Mapping[str, Any]:
     """Return all members of the policy; a list is a tuple, or None if it is absent."""
+    document = _read_onto(_type_of(node, dialect), node, findings)
+    if findings.wrong:
+        raise PolicyError("decode", _type_problems(findings))
+    return document
+
+
+def _type_of(node: Node, dialect: Dialect) -> Struct:
+    """Return what the document is, by what it says of itself."""
     versions = _Versions(node)
     if dialect == "loft" or (dialect == "any" and versions.are_absent):
-        return _read_onto(_LOFT_POLICY, node, findings, strict=strict)
+        return _LOFT_POLICY
     versions.check()
     if not versions.version:
-        _read_onto(_INTERNAL_POLICY, node, Findings(), strict=False)
+        findings = Findings()
+        _read_onto(_INTERNAL_POLICY, node, findings)
+        if findings.wrong:
+            raise PolicyError("decode", _type_problems(findings))
         problem = PolicyProblem("apiVersion", "Required", f"say {_VERSION}", node.line)
         raise PolicyError("version", [problem])
-    type_ = _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
-    return _read_onto(type_, node, findings, strict=strict)
+    return _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
 
 
-def _read_onto(
-    type_: Struct, node: Node, findings: Findings, *, strict: bool
-) -> Mapping[str, Any]:
+def _type_problems(findings: Findings) -> list[PolicyProblem]:
+    return [
+        PolicyProblem(path, "Type", what, line)
+        for path, line, what in sorted(findings.wrong, key=lambda each: each[1])
+    ]
+
+
+def _read_onto(type_: Struct, node: Node, findings: Findings) -> Mapping[str, Any]:
     value = type_.read(node, type_.zero(), "", findings)
-    if findings.wrong:
-        problems = [
-            PolicyProblem(path, "Type", what, line)
-            for path, line, what in sorted(findings.wrong, key=lambda each: each[1])
-        ]
-        raise PolicyError("decode", problems + _warnings(findings) * strict)
     document: dict[str, Any] = type_.finish(value)
     for rule in document.get("rules") or ():
         rule.setdefault("requestTargets", None)
