@@ -276,6 +276,8 @@ def _same_policy(before: Policy | None, after: Policy | None) -> bool:
 
 def _with_values(settings: Settings, old: Settings, keys: list[Key]) -> Settings:
     """Return *settings* with the old values of some *keys*."""
+    if not keys:
+        return settings
     values = {key.path: value_at(settings, key) for key in KEYS.values()}
     return settings_of(values | {key.path: value_at(old, key) for key in keys})
 

@@ -291,11 +291,10 @@ class LogWriter(Writer):
         newest = Writer()
         newest._open(self._log_path, {**checked, "adopt_settings": False})
         newest._close(0)
-        if self._mill_thread is not None:
-            self._mill_thread.stop()
-            self._mill_thread = self._watch = None
-        warn, critical = (self._given[name] for name in _SPACE)
-        self._start_mill(checked, warn, critical)
+        # One that runs asks for the settings at each pass.
+        if self._mill_thread is None:
+            warn, critical = (self._given[name] for name in _SPACE)
+            self._start_mill(checked, warn, critical)
 
     # Ending.
 
