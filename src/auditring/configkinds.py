@@ -5,6 +5,7 @@ megabytes, days and hours, and with a unit where that isn't enough.
 """
 
 import math
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -469,6 +470,14 @@ class _Age:
         }
 
 
+def _is_speakable(text: str) -> bool:
+    """Tell whether the system's calls take it as a name; others raise for it."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Text:
     """A text; an empty one is as none, which Go writes for none."""
@@ -478,8 +487,7 @@ class _Text:
 
     def read(self, node: Node) -> str | None:
         value = _string(node)
-        # A NUL is in no file's name; the system calls would raise.
-        if value is None or "\0" in value:
+        if value is None or not _is_speakable(value):
             raise _unexpected(self.what, node)
         return value or None
 
@@ -510,7 +518,7 @@ class _Endpoint:
             return None
         if value is None:
             raise _unexpected(self.what, node)
-        if not _ENDPOINT.fullmatch(value) or "\0" in value:
+        if not _ENDPOINT.fullmatch(value) or not _is_speakable(value):
             told = f"expected {self.what}, got {str(self.dump(value))!r}"
             raise Mismatch(told, node.line)
         return value
@@ -532,7 +540,7 @@ class _Group:
         name = _string(node)
         if number is not None and 0 <= number < 2**32 - 1:
             return number
-        if not name or "\0" in name:
+        if not name or not _is_speakable(name):
             raise _unexpected(self.what, node)
         return name
 

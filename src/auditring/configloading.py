@@ -161,7 +161,7 @@ class _Loading:
         broken = broken_rules(settings, origins)
         self._note(policy.problems)
         self._note(each for each in broken if each.key not in self._failed)
-        if not self._failed & {"policy", "policyFile", "level"}:
+        if not self._failed & {"enabled", "policy", "policyFile", "level"}:
             self._note(_silence(settings, origins, policy))
         warnings = self._judge(settings, origins)
         return Config(

@@ -45,8 +45,8 @@ class _MaskRule:
         members: dict[str, Any] = {}
         for name, line, value in node.entries:
             if name not in _MEMBERS:
-                error = Mismatch(unknown(name, _MEMBERS), line, f".{name}")
-                found = [*found, error]
+                told = unknown(name, _MEMBERS, "key", shown(value))
+                found = [*found, Mismatch(told, line, f".{name}")]
                 continue
             kind, argument = _MEMBERS[name]
             try:

@@ -62,7 +62,8 @@ def read_policy_of(
         reading.policy = Policy(_of_level(settings, level, block))
         reading.origin = f"level {level}"
     elif block.omit_stages or block.omit_managed_fields:
-        told = "needs rules, or a level that it is added to"
+        omitted = ", ".join(block.omit_stages) or "managedFields"
+        told = f"omits {omitted}, but of nothing: there are no rules and no level"
         reading.problems.append(_problem(origins, "policy", told))
     if reading.policy is not None:
         rules = _as_compat(reading.policy.rule_set, settings)
@@ -105,7 +106,7 @@ def _use_file(
     reading: PolicyReading,
 ) -> None:
     if block.rules or settings.level is not None:
-        other = "policy.rules" if block.rules else "level"
+        other = "policy.rules" if block.rules else f"level {settings.level}"
         told = f"{str(file)!r}, but there is {other} as well"
         reading.problems.append(_problem(origins, "policyFile", told))
     try:

@@ -16,7 +16,7 @@ from .nodes import Mapping as NodeMapping
 from .nodes import Node, Scalar, TextError
 from .policyfile import read_text
 from .pythonnode import node_of
-from .schema import name_of_kind
+from .schema import name_of_kind, shown
 from .suggestion import unknown
 
 __all__ = ["Origin", "Reading", "Setting", "read_config_text", "read_mapping"]
@@ -165,10 +165,10 @@ def _note_misplaced(
 ) -> None:
     """Refuse keys beside the block that belong into it, having lost indentation."""
     _note_repeated(node, "", origin, reading)
-    for name, line, _ in node.entries:
+    for name, line, value in node.entries:
         if name in _TREE and name != block:
-            error = Mismatch("belongs into the block audit, below it", line)
-            reading.blame(origin, error, name)
+            told = f"belongs below audit, got {shown(value)} beside it"
+            reading.blame(origin, Mismatch(told, line), name)
 
 
 def _read_block(
@@ -180,7 +180,7 @@ def _read_block(
         branch = tree.get(name)
         where = Origin(origin.kind, origin.place, line or None)
         if branch is None:
-            error = Mismatch(_unknown_key(name, tree), line)
+            error = Mismatch(_unknown_key(name, value, tree), line)
             reading.blame(origin, error, reading.prefix + at)
         elif isinstance(value, Scalar) and value.value is None:
             continue  # the same as if it weren't there
@@ -193,8 +193,8 @@ def _read_block(
             reading.blame(where, Mismatch(what, value.line), reading.prefix + at)
 
 
-def _unknown_key(name: str, tree: _Tree) -> str:
-    told = unknown(name, tree)
+def _unknown_key(name: str, value: Node, tree: _Tree) -> str:
+    told = unknown(name, tree, "key", shown(value))
     elsewhere = [path for path in KEYS if path.rpartition(".")[2] == name]
     if elsewhere and "did you mean" not in told:
         return f"{told}; did you mean {elsewhere[0]}?"
@@ -205,10 +205,11 @@ def _note_repeated(
     node: NodeMapping, path: str, origin: Origin, reading: Reading
 ) -> None:
     repeated = list(node.repeated)
-    seen: set[str] = set()
-    for name, line, _ in node.entries:
-        if name in seen:
+    last: dict[str, Node] = {}
+    for name, line, value in node.entries:
+        if name in last:
             repeated.append((name, line))
-        seen.add(name)
+        last[name] = value
     for name, line in repeated:
-        reading.blame(origin, Mismatch("is there already", line), path + name)
+        told = f"is there already; the last one says {shown(last[name])}"
+        reading.blame(origin, Mismatch(told, line), path + name)

@@ -13,7 +13,6 @@ from .configkinds import Mismatch
 from .configtext import Origin, Reading
 from .errors import ConfigProblem
 from .nodes import Node, Scalar, TextError
-from .policyfile import read_text
 from .suggestion import unknown
 
 __all__ = ["CONFIG_VARIABLE", "read_environment", "take_text"]
@@ -36,7 +35,7 @@ def read_environment(environ: Mapping[str, str]) -> Reading:
             continue
         key = _VARIABLES.get(name)
         if key is None:
-            message = unknown(name, _VARIABLES, "setting")
+            message = unknown(name, _VARIABLES, "setting", repr(text))
             problem = ConfigProblem(name, None, "", message, "warning")
             reading.problems.append(problem)
             continue
@@ -58,4 +57,7 @@ def take_text(reading: Reading, key: Key, text: str, origin: Origin) -> None:
 def _node_of_text(key: Key, text: str) -> Node:
     if key.kind.is_text:
         return Scalar(1, text)
-    return read_text(text)
+    # PyYAML is loaded where there is something to read. JSON is YAML, too.
+    from .yamltext import read_yaml
+
+    return read_yaml(text)

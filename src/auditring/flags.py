@@ -196,7 +196,9 @@ def _split(arguments: Sequence[str], found: FlagReading) -> dict[str, str]:
             continue
         flag = FLAGS.get(name)
         if flag is None:
-            error = Mismatch(unknown(written, FLAGS, "flag"), 0)
+            error = Mismatch(
+                unknown(written, FLAGS, "flag", repr(value) if equals else ""), 0
+            )
             found.reading.blame(Origin("flag", written), error, "")
             continue
         if not equals and flag.type == "bool":

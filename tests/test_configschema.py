@@ -1,0 +1,54 @@
+"""The schema and the reference in the repository are those that the table makes."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auditring.config import KEYS
+from auditring.configreference import config_reference
+from auditring.configschema import config_schema
+from auditring.flags import FLAGS
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "schema" / "auditring-config.schema.json"
+REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
+
+
+def test_the_schema_in_the_repository_is_the_present_one() -> None:
+    written = json.loads(SCHEMA.read_text(encoding="utf-8"))
+
+    # auditring config schema >schema/auditring-config.schema.json
+    assert written == config_schema()
+
+
+def test_the_reference_in_the_repository_is_the_present_one() -> None:
+    # auditring config reference >docs/reference/configuration.md
+    assert REFERENCE.read_text(encoding="utf-8") == config_reference()
+
+
+def test_the_reference_has_every_key_variable_and_flag() -> None:
+    text = REFERENCE.read_text(encoding="utf-8")
+
+    names = [*KEYS, *(key.variable for key in KEYS.values()), *FLAGS]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("path", KEYS)
+def test_the_schema_has_every_key(path: str) -> None:
+    place: Any = config_schema()["$defs"]["audit"]
+    for name in path.split("."):
+        place = place["properties"][name]
+
+    assert place["description"]
+    default = KEYS[path].kind.dump(KEYS[path].default)
+    assert place.get("default") == default
+
+
+def test_patterns_of_the_schema_are_javascripts_too() -> None:
+    patterns = re.findall(r'"pattern": "(.*?)"', json.dumps(config_schema()))
+
+    assert patterns
+    assert [each for each in patterns if "(?P" in each or r"\A" in each] == []
