@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from configs import load
+from jsonschema import Draft202012Validator
 
 from auditring.config import KEYS
+from auditring.configkinds import plain
 from auditring.configreference import config_reference
 from auditring.configschema import config_schema
 from auditring.flags import FLAGS
+from auditring.policyfile import read_text
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema" / "auditring-config.schema.json"
@@ -45,6 +49,43 @@ def test_the_schema_has_every_key(path: str) -> None:
     assert place["description"]
     default = KEYS[path].kind.dump(KEYS[path].default)
     assert place.get("default") == default
+
+
+CORPUS = ROOT / "tests" / "data" / "config_mistakes"
+MISTAKES = [
+    each
+    for each in map(json.loads, (CORPUS / "expected.jsonl").read_text().splitlines())
+    # The size of what has a unit an editor can't know, nor what files and others say.
+    if re.search(r"no such (key|field)|, got (the|a|an) ", each["told"])
+    and each["file"] not in ("ring-too-small.yaml", "lost-indentation.yaml")
+]
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda each: each["file"])
+def test_an_editor_finds_the_same_mistakes(mistake: dict[str, Any]) -> None:
+    document = plain(read_text((CORPUS / mistake["file"]).read_bytes()))
+
+    assert not Draft202012Validator(config_schema()).is_valid(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"audit": {"enabled": True, "path": "-", "level": 1, "compress": "zstd"}},
+        {"path": "a.log", "maxSize": "5Mi", "maxAge": "36h", "policy": {"rules": []}},
+        {"audit": {"masks": {"rules": [{"kinds": ["A"], "paths": ["$.b"]}]}}, "ui": 1},
+        {
+            key.path: key.kind.dump(key.default)
+            for key in KEYS.values()
+            if "." not in key.path
+        },
+    ],
+)
+def test_the_schema_takes_what_is_taken(document: dict[str, object]) -> None:
+    Draft202012Validator.check_schema(config_schema())
+
+    Draft202012Validator(config_schema()).validate(document)
+    load(document)
 
 
 def test_patterns_of_the_schema_are_javascripts_too() -> None:

@@ -345,10 +345,13 @@ class Megabytes:
 
     def schema(self) -> dict[str, object]:
         """See `Kind`."""
-        taken: list[dict[str, object]] = [
-            {"type": "integer", "minimum": 0},
-            {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"},
-        ]
+        number: dict[str, object] = {
+            "type": "integer",
+            "minimum": int(self.zero is None),
+        }
+        if self.high < _SIZE_MAX:
+            number["maximum"] = self.high // MIB
+        taken = [number, {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"}]
         return {"anyOf": taken + [{"const": "none"}] * (self.none >= 0)}
 
 
@@ -527,7 +530,7 @@ class _Endpoint:
         return None if value is None else _CREDENTIALS.sub("***@", value)
 
     def schema(self) -> dict[str, object]:
-        return {"type": "string"}
+        return {"type": "string", "pattern": f"^({_ENDPOINT.pattern})?$"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -561,7 +564,7 @@ class _FileMode:
     def read(self, node: Node) -> int:
         text = _string(node)
         bits = _integer(node)
-        if text is not None and re.fullmatch(r"(0o?)?[0-7]{1,4}", text):
+        if text is not None and re.fullmatch(r"(0o?)?[0-7]{1,3}", text):
             bits = int(text.replace("o", ""), 8)
         # 640 without its zero is more than all the bits, and so found out.
         if bits is None or not 0 <= bits <= 0o777:
@@ -575,7 +578,7 @@ class _FileMode:
         return {
             "anyOf": [
                 {"type": "integer", "minimum": 0, "maximum": 0o777},
-                {"type": "string", "pattern": "^(0o?)?[0-7]{1,4}$"},
+                {"type": "string", "pattern": "^(0o?)?[0-7]{1,3}$"},
             ]
         }
 

@@ -43,8 +43,16 @@ class _State:
 class FileStates:
     """The contents of files, read anew only where that may be another one."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        read: Callable[[Path], bytes] = Path.read_bytes,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Begin without files; *read* and *clock_ns* are for tests."""
         self._states: dict[Path, _State] = {}
+        self._read = read
+        self._clock_ns = clock_ns
 
     def look(self, files: Sequence[Path]) -> tuple[bytes | None, ...]:
         """Return a digest of each file; None for one that can't be read."""
@@ -56,11 +64,11 @@ class FileStates:
         try:
             status = os.stat(file)  # of what a link leads to
             identity = tuple(getattr(status, name) for name in _IDENTITY)
-            is_recent = time.time_ns() - status.st_ctime_ns < RECENT_NS
+            is_recent = self._clock_ns() - status.st_ctime_ns < RECENT_NS
             is_same = before is not None and before.identity == identity
             if before is not None and is_same and not before.is_recent:
                 return before
-            digest = hashlib.sha256(file.read_bytes()).digest()
+            digest = hashlib.sha256(self._read(file)).digest()
         except OSError:
             return _State((), True, None)
         return _State(identity, is_recent, digest)
