@@ -122,7 +122,7 @@ def test_a_variable_names_the_file(tmp_path: Path) -> None:
     config = load_config(environ={"AUDITRING_CONFIG": str(file)})
 
     assert config.settings.enabled
-    assert config.source == str(file)
+    assert config.source == file
 
 
 def test_a_file_that_is_not_there_is_an_os_error(tmp_path: Path) -> None:

@@ -2,65 +2,22 @@
 
 import json
 import logging
-import os
-import signal
 from collections.abc import Iterator
-from itertools import cycle
 from pathlib import Path
 
 import pytest
-from configs import enabled, load, wait_until
-from reload_storm import (
-    BROKEN,
-    MARKS,
-    TEXTS,
-    Begin,
-    JudgedTwice,
-    account_of,
-    begin_once,
-    storm,
-)
+from configs import enabled
+from configsite import TEXT, Site, level_of, request_of
 
 from auditring import follow
 from auditring.attributes import Attributes
+from auditring.auditor import Auditor
+from auditring.backends.log import LogBackend
 from auditring.config import ConfiguredAuditor, open_auditor
-from auditring.event import Level, UserInfo
+from auditring.decisions import Decision
+from auditring.event import Level
 from auditring.metrics import exposition
 from auditring.policy import Policy
-
-TEXT = """\
-audit:
-  enabled: true
-  path: {path}
-  level: {level}
-"""
-
-
-def request_of(method: str = "GET") -> Attributes:
-    target = "/api/v1/namespaces/shop/configmaps/prices"
-    return Attributes.from_request(method, target, user=UserInfo("alice"))
-
-
-class Site:
-    """A configuration file with its log."""
-
-    def __init__(self, folder: Path) -> None:
-        self.file = folder / "audit.yaml"
-        self.log = folder / "audit.log"
-        self.write()
-
-    def write(self, level: object = 2, more: str = "") -> None:
-        text = TEXT.format(path=self.log, level=level)
-        self.replace(text + more)
-
-    def replace(self, text: str) -> None:
-        """Put a whole new file in the place of the one there."""
-        new = self.file.with_suffix(".new")
-        new.write_text(text)
-        new.replace(self.file)
-
-    def open(self, **options: float) -> ConfiguredAuditor:
-        return open_auditor(self.file, environ={}, **options)
 
 
 @pytest.fixture
@@ -73,10 +30,6 @@ def auditor(site: Site) -> Iterator[ConfiguredAuditor]:
     with_log = site.open()
     yield with_log
     with_log.close()
-
-
-def level_of(auditor: ConfiguredAuditor, method: str = "GET") -> Level:
-    return auditor.begin(request_of(method)).level
 
 
 # Opening.
@@ -183,7 +136,8 @@ def test_a_broken_file_keeps_what_was_there_and_says_so(
     assert str(auditor.last_error).splitlines() == [
         f"{site.file}:4: audit.level: expected an integer from 1 to 4,"
         " got the number 9",
-        f"{site.file}:5: audit.maxsize: no such key; did you mean maxSize?",
+        f"{site.file}:5: audit.maxsize: no such key, got the number 3; did you"
+        " mean maxSize?",
     ]
     assert caplog.records[-1].levelno == logging.ERROR
     assert "audit.level" in caplog.records[-1].getMessage()
@@ -373,190 +327,6 @@ def test_what_a_backend_lost_is_counted_after_it_is_gone(
     assert lost == auditor.counts().lost["truncate"] == 1
 
 
-# Storms.
-
-
-def run_storm(folder: Path, changes: int, begin: Begin) -> None:
-    """Check that every request is of one configuration, while it changes often."""
-    file, log = folder / "audit.yaml", folder / "audit.log"
-    texts = {name: text.format(path=log) for name, text in TEXTS.items()}
-    file.write_text(texts["all stages, no bodies"])
-    auditor = open_auditor(file, environ={})
-    outcomes: list[str] = []
-
-    def change() -> None:
-        for number, text in zip(range(changes), cycle(texts.values()), strict=False):
-            file.write_text(text)
-            outcomes.append(auditor.refresh())
-            if number % 10 == 0:
-                file.write_text(BROKEN.format(path=log))
-                outcomes.append(auditor.refresh())
-
-    made = storm(auditor, 3, change, begin)
-    counts = auditor.counts()
-    auditor.close()
-    account = account_of(log, made)
-
-    assert not account.mixed, f"{len(account.mixed)} are mixed: {account.mixed[:3]}"
-    assert account.unknown == 0
-    assert outcomes.count("refused") == -(-changes // 10)
-    assert outcomes.count("applied") >= changes - 1
-    assert set(account.by_configuration) == {*TEXTS}
-    assert set(counts.lost.values()) <= {0}
-    # Those that bear no marks are those that were never decided on.
-    decided = sum(counts.requests.values())
-    assert account.by_configuration["nothing"] == len(made) - decided
-    expected = sum(
-        len(marks) * account.by_configuration[name] for marks, name in MARKS.items()
-    )
-    assert sum(counts.events.values()) == expected
-
-
-def test_no_request_is_lost_doubled_or_mixed_while_the_configuration_changes(
-    tmp_path: Path,
-) -> None:
-    run_storm(tmp_path, 300, begin_once)
-
-
-def test_the_storm_finds_requests_that_are_judged_twice(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="are mixed"):
-        run_storm(tmp_path, 30, JudgedTwice)
-
-
-# Watching.
-
-
-def swap_link(folder: Path, text: str, name: str) -> None:
-    """Give a ConfigMap's folder another content, as a kubelet does."""
-    (folder / name).mkdir()
-    (folder / name / "audit.yaml").write_text(text)
-    (folder / "..new").symlink_to(name)
-    os.replace(folder / "..new", folder / "..data")
-
-
-def test_a_file_that_is_replaced_is_noticed(site: Site) -> None:
-    auditor = site.open(watch=0.01)
-
-    site.write(level=4)
-
-    wait_until(lambda: level_of(auditor) is Level.REQUEST_RESPONSE)
-    auditor.close()
-
-
-def test_a_file_that_is_written_in_place_is_noticed(site: Site) -> None:
-    auditor = site.open(watch=0.01)
-
-    for level, wanted in ((3, Level.REQUEST), (4, Level.REQUEST_RESPONSE)):
-        site.file.write_text(TEXT.format(path=site.log, level=level))
-        wait_until(lambda wanted=wanted: level_of(auditor) is wanted)
-    auditor.close()
-
-
-def test_a_configmap_that_is_swapped_is_noticed(tmp_path: Path) -> None:
-    log = tmp_path / "audit.log"
-    folder = tmp_path / "mount"
-    folder.mkdir()
-    swap_link(folder, TEXT.format(path=log, level=2), "..2026_1")
-    (folder / "audit.yaml").symlink_to("..data/audit.yaml")
-    auditor = open_auditor(folder / "audit.yaml", environ={}, watch=0.01)
-
-    swap_link(folder, TEXT.format(path=log, level=4), "..2026_2")
-
-    wait_until(lambda: level_of(auditor) is Level.REQUEST_RESPONSE)
-    auditor.close()
-
-
-def test_a_broken_file_is_told_by_the_watch_and_taken_once_it_is_right(
-    site: Site,
-) -> None:
-    auditor = site.open(watch=0.01)
-    site.write(level=9)
-    wait_until(lambda: auditor.last_error is not None)
-
-    site.write(level=4)
-
-    wait_until(lambda: level_of(auditor) is Level.REQUEST_RESPONSE)
-    assert auditor.last_error is None
-    auditor.close()
-
-
-def test_a_change_between_opening_and_watching_is_noticed(site: Site) -> None:
-    auditor = site.open()
-    site.write(level=4)
-
-    auditor.watch(0.01)
-
-    wait_until(lambda: level_of(auditor) is Level.REQUEST_RESPONSE)
-    auditor.close()
-
-
-def test_a_signal_has_it_loaded_again(site: Site) -> None:
-    called: list[int] = []
-    before = signal.signal(signal.SIGHUP, lambda number, frame: called.append(number))
-    try:
-        auditor = site.open()
-        auditor.reload_on(signal.SIGHUP)
-        site.write(level=4)
-
-        signal.raise_signal(signal.SIGHUP)
-
-        wait_until(lambda: level_of(auditor) is Level.REQUEST_RESPONSE)
-        auditor.close()
-    finally:
-        signal.signal(signal.SIGHUP, before)
-    assert called == [signal.SIGHUP]
-
-
-def test_watching_ends_with_the_auditor(site: Site) -> None:
-    auditor = site.open(watch=0.01)
-
-    auditor.close()
-    site.write(level=4)
-
-    assert auditor.refresh() == "applied"  # by hand only
-    assert auditor._watch is not None
-    assert auditor._watch._thread is None
-
-
-@pytest.mark.parametrize("interval", [0, -1.0])
-def test_an_interval_that_is_none_is_refused(
-    auditor: ConfiguredAuditor, interval: float
-) -> None:
-    with pytest.raises(ValueError, match=f"interval_s: .* got {interval!r}"):
-        auditor.watch(interval)
-
-
-def test_a_forked_child_follows_the_configuration_too(site: Site) -> None:
-    import subprocess
-    import sys
-
-    program = f"""\
-import os, threading, time
-from auditring.config import open_auditor
-from auditring import Attributes, UserInfo, Level
-auditor = open_auditor({str(site.file)!r}, environ={{}}, watch=0.01)
-ask = Attributes.from_request("GET", "/api/v1/pods", user=UserInfo("alice"))
-pid = os.fork()
-if pid == 0:
-    with open({str(site.file)!r}) as file:
-        text = file.read()
-    with open({str(site.file)!r}, "w") as file:
-        file.write(text.replace("level: 2", "level: 4"))
-    end = time.monotonic() + 20
-    while auditor.begin(ask).level is not Level.REQUEST_RESPONSE:
-        if time.monotonic() > end:
-            os._exit(1)
-        time.sleep(0.01)
-    os._exit(0)
-raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-"""
-    warned = ["-W", "ignore::DeprecationWarning"]
-
-    done = subprocess.run([sys.executable, *warned, "-c", program], timeout=60)
-
-    assert done.returncode == 0
-
-
 # What Auditor.replace promises by itself.
 
 
@@ -577,5 +347,36 @@ def test_events_of_a_request_go_where_it_began(
     ]
 
 
-def test_loading_a_config_twice_gives_the_same(tmp_path: Path) -> None:
-    assert load(enabled(tmp_path)).settings == load(enabled(tmp_path)).settings
+class Interrupted(Policy):
+    """A policy that everything is replaced behind while it decides."""
+
+    auditor: Auditor
+
+    def evaluate(self, attributes: Attributes) -> Decision:
+        decision = super().evaluate(attributes)
+        self.auditor.replace(Policy.preset(4), ())
+        return decision
+
+
+def test_policy_and_backends_of_a_request_are_of_one_configuration(
+    auditor: ConfiguredAuditor, site: Site
+) -> None:
+    assert auditor.writer is not None
+    policy = Interrupted(Policy.preset(2).rule_set)
+    policy.auditor = auditor
+    auditor.replace(policy, LogBackend(auditor.writer))
+
+    request = auditor.begin(request_of())
+    request.complete()
+
+    assert auditor.backends == ()
+    auditor.writer.flush()
+    assert len(site.log.read_bytes().splitlines()) == 1
+
+
+def test_a_closed_auditor_is_not_loaded_again(site: Site) -> None:
+    auditor = site.open()
+    auditor.close()
+    site.write(level=4, more="  maxSize: 7\n")
+
+    assert auditor.refresh() == "unchanged"

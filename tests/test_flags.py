@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from configs import texts_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditring.config import KEYS, Config, ConfigError, load_config
 from auditring.configkeys import value_at
@@ -258,3 +260,20 @@ def test_flags_of_kubernetes_keep_loft_defaults_beside_a_file() -> None:
 
     assert (settings.max_age, settings.max_backups) == (None, 0)
     assert settings.compress == "gzip"
+
+
+@given(
+    st.lists(
+        st.sampled_from([*FLAGS, "--audit-x", "--", "-x", "file"])
+        | st.builds("{}={}".format, st.sampled_from([*FLAGS]), st.text(max_size=5))
+        | st.text(max_size=5)
+    )
+)
+def test_any_command_line_is_loaded_or_refused(arguments: list[str]) -> None:
+    try:
+        config: Config | ConfigError = load(*arguments)
+    except ConfigError as error:
+        config = error
+
+    problems = config.warnings if isinstance(config, Config) else config.problems
+    assert all(str(each).isprintable() for each in problems)

@@ -78,6 +78,7 @@ PYTHON_SHELVES = [
     {"metrics"},
     {"suggestion"},
     {"configkinds"},
+    {"confignames", "configsizes", "configtimes"},
     {"configmasks", "pythonnode"},
     {"configkeys"},
     {"configtext"},

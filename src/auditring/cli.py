@@ -1,6 +1,7 @@
-"""The command line: ``auditring write``, ``recover``, ``policy`` and ``demo``.
+"""The command line: ``auditring write``, ``recover`` and ``demo``.
 
-Those that read a log stand in cli_follow.py.
+Those that read a log stand in cli_follow.py, ``policy`` and ``config`` in
+policycommands.py and configcommands.py.
 
 Exit status: 0 all is well; 1 a problem was found, it is told on standard error; 2 the
 command was used wrongly or can't work in its environment.

@@ -48,7 +48,7 @@ def open_auditor(
     Args:
         source: As for `load_config`, or what that returned.
         environ: See `load_config`.
-        flags: See `load_config`.
+        flags: See `load_config`; a `Config` has its own.
         watch: How often its files are looked after, in seconds; None for never.
 
     Raises:

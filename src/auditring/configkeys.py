@@ -19,25 +19,18 @@ from .backends.log import Form
 from .configkinds import (
     BOOLEAN,
     COMPRESSION,
-    DAYS,
-    DURATION,
-    ENDPOINT,
-    FILE_MODE,
-    GROUP,
-    HOURS,
     LEVEL,
-    MIB,
-    PATH,
     POLICY,
-    ByteSize,
     Choice,
     Integer,
     Kind,
     ListOf,
-    Megabytes,
     Rate,
 )
 from .configmasks import MASK_RULE
+from .confignames import ENDPOINT, FILE_MODE, GROUP, PATH
+from .configsizes import MIB, ByteSize, Megabytes
+from .configtimes import DAYS, DURATION, HOURS
 from .eventsize import MAX_EVENT_BYTES, MIN_EVENT_BYTES
 from .formats import Compression
 from .redactionrules import RedactionRule

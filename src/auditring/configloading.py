@@ -107,9 +107,10 @@ def load_config(
         file = Path(source)
         reading = read_config_text(file.read_bytes(), str(file))
     loading = _Loading(reading, file, source is not None)
-    return replace(
-        loading.finish(variables, flags, is_check), source=source, flags=tuple(flags)
-    )
+    config = loading.finish(variables, flags, is_check)
+    # A program may go to another directory before it is loaded again.
+    found = source if file is None else file.absolute()
+    return replace(config, source=found, flags=tuple(flags))
 
 
 def parse_config(
@@ -138,7 +139,7 @@ class _Loading:
         self._file = file
         self._has_source = has_source
         self._is_readable = bool(reading.settings) or not reading.problems
-        self._files = [] if file is None else [file]
+        self._files = [] if file is None else [file.absolute()]
         self._problems: list[ConfigProblem] = []
         # Keys whose values are wrong: it's said, and that they're missing isn't.
         self._failed: set[str] = set()
@@ -208,7 +209,7 @@ class _Loading:
     def _watch(self, name: str, origin: Origin) -> None:
         path = self._beside(name, origin)
         if path is not None:
-            self._files.append(path)
+            self._files.append(path.absolute())
 
     def _read_mask_key(
         self, settings: Settings, origins: Mapping[str, Origin]
@@ -217,7 +218,7 @@ class _Loading:
         path = self._beside(name, origins.get("masks.keyFile"))
         if path is None:
             return None
-        self._files.append(path)
+        self._files.append(path.absolute())
         origin = origins["masks.keyFile"]
         try:
             key = path.read_bytes().rstrip(b"\r\n")

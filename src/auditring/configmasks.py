@@ -5,13 +5,13 @@ from typing import Any
 
 from .configkinds import (
     BOOLEAN,
-    TEXT,
     Kind,
     ListOf,
     Mismatch,
     collect,
     raise_all,
 )
+from .confignames import TEXT
 from .nodes import Mapping, Node
 from .redactionrules import RedactionRule
 from .schema import shown

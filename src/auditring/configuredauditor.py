@@ -67,6 +67,7 @@ class ConfiguredAuditor(Auditor):
         self._config_lock = threading.RLock()
         self._counts = ReloadCounts(good_at_s=time.time())
         self._watch: ConfigWatch | None = None
+        self._is_closed = False
         self.last_error: ConfigError | OSError | None = None
         self.held_back: tuple[ConfigProblem, ...] = ()
         self._writer = open_log(config)
@@ -115,10 +116,13 @@ class ConfiguredAuditor(Auditor):
         """Load the configuration again from where it came, and apply it.
 
         Never raises for what is wrong with it: that is told in the log of the program,
-        logger ``auditring.config``, in `last_error` and in the metrics.
+        logger ``auditring.config``, in `last_error` and in the metrics. Does nothing
+        once the auditor is closed.
         """
         with self._config_lock:
             held_back = self.held_back
+            if self._is_closed:
+                return "unchanged"
             try:
                 config = self._load()
                 is_other = self.apply(config)
@@ -251,6 +255,8 @@ class ConfiguredAuditor(Auditor):
         """Stop watching, flush and close the backends and the log."""
         if self._watch is not None:
             self._watch.end()
+        with self._config_lock:
+            self._is_closed = True
         super().close()
         if self._writer is not None:
             self._writer.close()

@@ -69,7 +69,7 @@ class FileStates:
             if before is not None and is_same and not before.is_recent:
                 return before
             digest = hashlib.sha256(self._read(file)).digest()
-        except OSError:
+        except (OSError, ValueError):  # or a name that no file can have
             return _State((), True, None)
         return _State(identity, is_recent, digest)
 
@@ -89,8 +89,8 @@ class ConfigWatch:
         """Prepare a thread; it isn't running yet.
 
         Args:
-            on_change: Called in the thread; returns ``refused`` to be called again
-                after a while.
+            on_change: Called in the thread; called again after a while if it doesn't
+                return ``applied`` or ``unchanged``.
             files: Says which files to look after.
             on_look: Called each time that the thread looks.
         """
@@ -144,16 +144,16 @@ class ConfigWatch:
             if call == "end":
                 return
             now = self._states.look(self._files())
-            is_due = time.monotonic() >= retry_at_s
-            if call != "load" and now != seen and not is_due:
+            is_due = call == "load" or time.monotonic() >= retry_at_s
+            if now != seen and not is_due:
                 settled = self._settle(now)
                 if settled is None:
                     return
                 now = settled
-            if call == "load" or now != seen or is_due:
+            if now != seen or is_due:
                 retry_at_s = self._change()
             seen = now
-            self._on_look()
+            self._guard(self._on_look)
 
     def _wait(self, seconds: float | None, retry_at_s: float) -> str:
         left_s = retry_at_s - time.monotonic()
@@ -175,12 +175,17 @@ class ConfigWatch:
 
     def _change(self) -> float:
         """Call, and return when to do so again in any case."""
+        outcome = self._guard(self._on_change)
+        is_good = outcome in ("applied", "unchanged")
+        return float("inf") if is_good else time.monotonic() + RETRY_S
+
+    def _guard(self, call: Callable[[], object]) -> object:
+        """Call, and tell what goes wrong: the thread goes on in any case."""
         try:
-            outcome = self._on_change()
+            return call()
         except Exception:
-            _logger.exception("the configuration could not be loaded again")
-            outcome = "refused"
-        return time.monotonic() + RETRY_S if outcome == "refused" else float("inf")
+            _logger.exception("the configuration could not be followed")
+            return None
 
     def begin_anew(self) -> None:
         """In a forked child, where the thread is gone: start another if there was."""

@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from .configkeys import KEYS
-from .configkinds import MIB, Mismatch
+from .configkinds import Mismatch
+from .configsizes import MIB
 from .configtext import Origin, Reading, Setting
 from .environment import take_text
 from .suggestion import unknown
