@@ -198,6 +198,15 @@ def test_a_configuration_that_does_not_say_enabled_warns() -> None:
     ]
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n", "audit:\n", "{}", "audit: {}"])
+def test_an_empty_configuration_warns(text: str) -> None:
+    config = parse_config(text, environ={})
+
+    assert texts_of(config.warnings) == [
+        "warning: nothing is recorded, as nothing is set"
+    ]
+
+
 def test_nothing_is_recorded_without_level_and_rules() -> None:
     config = load({"enabled": True, "path": "a.log"})
 

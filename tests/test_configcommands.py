@@ -114,6 +114,7 @@ def test_check_takes_flags_with_a_file_and_without(folder: Path) -> None:
         ["check", "."],
         ["check", "good.yaml", "bad.yaml"],
         ["check", "--loud"],
+        ["check"],
         ["show", "nowhere.yaml"],
     ],
 )

@@ -59,7 +59,9 @@ def check(
     Nothing is opened or written. Exit status: 1 if it can't be used as it is. What has
     no effect is marked as a warning.
     """
-    problems, _ = _load(arguments, is_alone)
+    problems, loaded = _load(arguments, is_alone)
+    if not arguments and loaded is not None and not loaded.origins:
+        raise click.UsageError("Missing argument 'FILE'.")
     if form == "json":
         click.echo(json.dumps([_document(each) for each in problems], indent=1))
     else:

@@ -164,6 +164,10 @@ class _Loading:
         self._note(each for each in broken if each.key not in self._failed)
         if not self._failed & {"enabled", "policy", "policyFile", "level"}:
             self._note(_silence(settings, origins, policy))
+        if self._has_source and not origins and not self._problems:
+            told = "nothing is recorded, as nothing is set"
+            place = "" if self._file is None else str(self._file)
+            self._note([ConfigProblem(place, None, "", told, "warning")])
         warnings = self._judge(settings, origins)
         return Config(
             settings=settings,

@@ -131,8 +131,10 @@ class ConfigWatch:
     def end(self) -> None:
         """Stop the thread and wait for it."""
         thread, self._thread = self._thread, None
-        if thread is not None and thread is not threading.current_thread():
-            self._calls.put("end")
+        if thread is None:
+            return
+        self._calls.put("end")
+        if thread is not threading.current_thread():
             thread.join()
 
     def _work(self) -> None:
