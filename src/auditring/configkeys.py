@@ -109,7 +109,7 @@ class BatchKeys:
     )
     max_size: int = _key(Integer(1), 1, "Events of a batch.")
     max_wait: float = _key(
-        DURATION, 0.0, "How long a batch is waited for that isn't full."
+        DURATION, 0.0, "How long a batch waits to be full; 0 not at all."
     )
     throttle_enable: bool = _key(BOOLEAN, False, "Whether batches are throttled.")
     throttle_qps: float | None = _key(
@@ -212,8 +212,8 @@ class Settings:
     level: int | None = _key(
         LEVEL,
         None,
-        "A preset policy: 1 changes only, 2 all without bodies of reads, 3 request"
-        " bodies, 4 response bodies as well. Ignored if there are rules.",
+        "Loft's audit level: 1 changes, with the bodies of what is created; 2 reads as"
+        " well; 3 all request bodies; 4 response bodies. Ignored if there are rules.",
         loft=True,
     )
     policy: nodes.Mapping | None = _key(
