@@ -1,9 +1,13 @@
 """Which files are seen to have changed, and when they are read."""
 
 import os
+import threading
 from pathlib import Path
 
-from auditring.configwatch import RECENT_NS, FileStates
+import pytest
+from configs import wait_until
+
+from auditring.configwatch import RECENT_NS, ConfigWatch, FileStates
 
 
 def test_content_counts_and_not_the_time(tmp_path: Path) -> None:
@@ -68,3 +72,62 @@ def test_a_link_that_leads_elsewhere_is_seen(tmp_path: Path) -> None:
     os.replace(tmp_path / "new", tmp_path / "link")
 
     assert states.look([tmp_path / "link" / "a"]) != before
+
+
+def test_a_file_is_taken_once_it_holds_still(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    written = iter(["w", "wh", "who", "whole"])
+    taken: list[str] = []
+
+    def look() -> list[Path]:
+        text = next(written, None)
+        if text is not None:
+            file.write_text(text)
+        return [file]
+
+    def take() -> str:
+        taken.append(file.read_text())
+        return "applied"
+
+    watch = ConfigWatch(take, look, lambda: None)
+    watch.begin(0.01)
+    wait_until(lambda: taken != [])
+    watch.end()
+
+    assert taken == ["whole"]
+
+
+def test_what_raises_is_logged_and_does_not_end_the_watch(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls: list[str] = []
+
+    def take() -> str:
+        calls.append("called")
+        raise ZeroDivisionError
+
+    watch = ConfigWatch(take, list, lambda: None)
+    watch.begin(None)
+    for number in (1, 2):
+        watch.wake()
+        wait_until(lambda number=number: len(calls) == number)
+    watch.end()
+
+    assert "could not be followed" in caplog.text
+
+
+def test_a_watch_may_be_ended_from_inside() -> None:
+    ended: list[bool] = []
+
+    def take() -> str:
+        watch.end()
+        ended.append(True)
+        return "applied"
+
+    watch = ConfigWatch(take, list, lambda: None)
+    watch.begin(None)
+    watch.wake()
+
+    wait_until(lambda: ended != [])
+    names = "auditring-config"
+    wait_until(lambda: all(t.name != names for t in threading.enumerate()))
