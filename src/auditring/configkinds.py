@@ -3,6 +3,7 @@
 Those with units stand in configsizes.py and configtimes.py, names in confignames.py.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +29,13 @@ __all__ = [
     "plain",
     "raise_all",
     "string",
+    "told",
     "unexpected",
 ]
 
 _INTEGER_MAX = 2**62
+# Of a value in a message.
+_TOLD_CHARS = 120
 
 
 class Mismatch(Exception):
@@ -54,7 +58,18 @@ class Mismatch(Exception):
 
 def unexpected(expected: str, node: Node) -> Mismatch:
     """Say that *node* isn't what was *expected*."""
-    return Mismatch(f"expected {expected}, got {shown(node)}", node.line)
+    return Mismatch(f"expected {expected}, got {told(node)}", node.line)
+
+
+def told(node: Node) -> str:
+    """Say what *node* is, with its value, cut if it is long."""
+    if isinstance(node, Scalar):
+        text = shown(node)
+    else:
+        value = json.dumps(plain(node), ensure_ascii=False)
+        # An address somewhere in it may have a password.
+        text = shown(node) if "://" in value else f"{shown(node)} {value}"
+    return text if len(text) <= _TOLD_CHARS else f"{text[:_TOLD_CHARS]}..."
 
 
 def collect(found: Sequence[Mismatch], at: str, error: Mismatch) -> list[Mismatch]:

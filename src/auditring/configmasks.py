@@ -10,11 +10,11 @@ from .configkinds import (
     Mismatch,
     collect,
     raise_all,
+    told,
 )
 from .confignames import TEXT
 from .nodes import Mapping, Node
 from .redactionrules import RedactionRule
-from .schema import shown
 from .suggestion import unknown
 
 __all__ = ["MASK_RULE"]
@@ -40,13 +40,13 @@ class _MaskRule:
 
     def read(self, node: Node) -> RedactionRule:
         if not isinstance(node, Mapping):
-            raise Mismatch(f"expected {self.what}, got {shown(node)}", node.line)
+            raise Mismatch(f"expected {self.what}, got {told(node)}", node.line)
         found: list[Mismatch] = []
         members: dict[str, Any] = {}
         for name, line, value in node.entries:
             if name not in _MEMBERS:
-                told = unknown(name, _MEMBERS, "key", shown(value))
-                found = [*found, Mismatch(told, line, f".{name}")]
+                what = unknown(name, _MEMBERS, "key", told(value))
+                found = [*found, Mismatch(what, line, f".{name}")]
                 continue
             kind, argument = _MEMBERS[name]
             try:

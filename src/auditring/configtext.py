@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .configkeys import KEYS, Key
-from .configkinds import Mismatch
+from .configkinds import Mismatch, told
 from .errors import ConfigProblem
 from .nodes import Mapping as NodeMapping
 from .nodes import Node, Scalar, TextError
 from .policyfile import read_text
 from .pythonnode import node_of
-from .schema import name_of_kind, shown
 from .suggestion import unknown
 
 __all__ = ["Origin", "Reading", "Setting", "read_config_text", "read_mapping"]
@@ -130,7 +129,7 @@ def _read_document(node: Node, origin: Origin) -> Reading:
     if isinstance(node, Scalar) and node.value is None:
         return reading
     if not isinstance(node, NodeMapping):
-        what = f"expected an object of keys, got {name_of_kind(node)}"
+        what = f"expected an object of keys, got {told(node)}"
         reading.blame(origin, Mismatch(what, node.line), "")
         return reading
     for above in (("config", "audit"), ("audit",)):
@@ -142,7 +141,7 @@ def _read_document(node: Node, origin: Origin) -> Reading:
         if isinstance(block, NodeMapping):
             _read_block(block, _TREE, "", origin, reading)
         elif not (isinstance(block, Scalar) and block.value is None):
-            what = f"expected an object of keys, got {name_of_kind(block)}"
+            what = f"expected an object of keys, got {told(block)}"
             reading.blame(origin, Mismatch(what, block.line), ".".join(above))
         return reading
     _read_block(node, _TREE, "", origin, reading)
@@ -167,8 +166,8 @@ def _note_misplaced(
     _note_repeated(node, "", origin, reading)
     for name, line, value in node.entries:
         if name in _TREE and name != block:
-            told = f"belongs below audit, got {shown(value)} beside it"
-            reading.blame(origin, Mismatch(told, line), name)
+            what = f"belongs below audit, got {told(value)} beside it"
+            reading.blame(origin, Mismatch(what, line), name)
 
 
 def _read_block(
@@ -189,16 +188,16 @@ def _read_block(
         elif isinstance(value, NodeMapping):
             _read_block(value, branch, f"{at}.", origin, reading)
         else:
-            what = f"expected an object of keys, got {name_of_kind(value)}"
+            what = f"expected an object of keys, got {told(value)}"
             reading.blame(where, Mismatch(what, value.line), reading.prefix + at)
 
 
 def _unknown_key(name: str, value: Node, tree: _Tree) -> str:
-    told = unknown(name, tree, "key", shown(value))
+    what = unknown(name, tree, "key", told(value))
     elsewhere = [path for path in KEYS if path.rpartition(".")[2] == name]
-    if elsewhere and "did you mean" not in told:
-        return f"{told}; did you mean {elsewhere[0]}?"
-    return told
+    if elsewhere and "did you mean" not in what:
+        return f"{what}; did you mean {elsewhere[0]}?"
+    return what
 
 
 def _note_repeated(
@@ -211,5 +210,5 @@ def _note_repeated(
             repeated.append((name, line))
         last[name] = value
     for name, line in repeated:
-        told = f"is there already; the last one says {shown(last[name])}"
-        reading.blame(origin, Mismatch(told, line), path + name)
+        what = f"is there already; the last one says {told(last[name])}"
+        reading.blame(origin, Mismatch(what, line), path + name)
