@@ -212,8 +212,9 @@ def test_other_arguments_are_left_to_others() -> None:
 )
 def test_a_wrong_flag_is_told_by_its_name_and_value(flag: str, told: str) -> None:
     name = flag.partition("=")[0]
+    batch = ["--audit-log-mode=batch"] if "-batch-" in flag else []
 
-    assert refused(LOG, flag) == [f"{name}: {told}"]
+    assert refused(LOG, *batch, flag) == [f"{name}: {told}"]
 
 
 def test_an_unknown_flag_is_told_with_the_one_that_may_be_meant() -> None:
@@ -230,6 +231,10 @@ def test_a_flag_without_its_value_is_told() -> None:
 
 def test_what_is_wrong_for_a_webhook_that_is_not_asked_for_does_not_matter() -> None:
     assert load(LOG, "--audit-webhook-batch-max-size=0", "--audit-webhook-mode=x")
+
+
+def test_what_is_wrong_for_batches_that_are_not_made_does_not_matter() -> None:
+    assert load(LOG, "--audit-log-batch-buffer-size=0").settings.mode == "blocking"
 
 
 def test_a_value_of_another_type_matters_in_any_case() -> None:

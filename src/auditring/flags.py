@@ -153,8 +153,8 @@ class FlagReading:
 def read_flags(arguments: Sequence[str], used: Collection[str] = ()) -> FlagReading:
     """Read the ``--audit-*`` flags among *arguments*; the last of a name counts.
 
-    What is wrong with a flag for a backend that isn't used doesn't matter, as in
-    kube-apiserver, unless its value is of another type.
+    What is wrong with a flag for a backend that isn't used, or for batches that aren't
+    made, doesn't matter, as in kube-apiserver, unless its value is of another type.
 
     Args:
         arguments: Of a command line, without its first word.
@@ -176,9 +176,18 @@ def read_flags(arguments: Sequence[str], used: Collection[str] = ()) -> FlagRead
         _take(reading, flag, text)
         found.reading.settings |= reading.settings
         found.reading.failed |= reading.failed
-        if is_used[flag.backend] or not _has_type(flag.type, text):
+        is_judged = is_used[flag.backend] and _makes_batches(flag, given, used)
+        if is_judged or not _has_type(flag.type, text):
             found.reading.problems += reading.problems
     return found
+
+
+def _makes_batches(flag: Flag, given: Mapping[str, str], used: Collection[str]) -> bool:
+    """Tell whether batches are made, if *flag* is for them."""
+    mode = f"--audit-{flag.backend}-mode"
+    if "batch." not in flag.key or FLAGS[mode].key in used:
+        return True
+    return given.get(mode, FLAGS[mode].default) == "batch"
 
 
 def _split(arguments: Sequence[str], found: FlagReading) -> dict[str, str]:
