@@ -68,6 +68,19 @@ def test_a_configmap_that_is_swapped_is_noticed(tmp_path: Path) -> None:
     auditor.close()
 
 
+def test_the_policy_of_flags_is_noticed(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    text = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: {}\n"
+    policy.write_text(text.format("Metadata"))
+    flags = [f"--audit-policy-file={policy}", f"--audit-log-path={tmp_path}/audit.log"]
+    auditor = open_auditor(environ={}, flags=flags, watch=0.01)
+
+    policy.write_text(text.format("Request"))
+
+    wait_until(lambda: level_of(auditor) is Level.REQUEST)
+    auditor.close()
+
+
 def test_a_broken_file_is_told_by_the_watch_and_taken_once_it_is_right(
     site: Site,
 ) -> None:
