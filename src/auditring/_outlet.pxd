@@ -16,6 +16,7 @@ cdef class Tally:
 
 cdef class Outlet:
     cdef public DecisionTable decisions
+    cdef object __weakref__  # who goes this way still, an auditor has to know
     cdef tuple ways  # of each backend: process, write_line, lose
     cdef object redact, clock_ns, losses
     cdef bint adds_latency

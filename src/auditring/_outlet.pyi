@@ -18,6 +18,7 @@ class Tally:
 @final
 class Outlet:
     decisions: DecisionTable | None
+    __weakref__: object
     def __new__(
         cls,
         backends: tuple[Backend, ...],

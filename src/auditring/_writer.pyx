@@ -145,6 +145,10 @@ cdef class Writer:
         self.path = "-" if path is None else path
         self._is_stream = path is None
         self._waits_for_disk = options["durability"] == 2
+        self._adjust(options)
+
+    def _adjust(self, options):
+        """Take what is this writer's own and may change while it's open."""
         self._on_full = options["on_full"]
         self._drops_on_timeout = options["drops_on_timeout"]
         self._block_ns = (

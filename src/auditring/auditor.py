@@ -1,11 +1,14 @@
 """Audit requests: decide which, and hand their events to where they go."""
 
 import logging
-from collections.abc import Callable, Iterable
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from ._audited import AuditedRequest, begin_request
+from ._decide import DecisionTable
 from ._outlet import Outlet, Tally
 from .attributes import Attributes
 from .backend import Backend
@@ -15,6 +18,7 @@ from .event import Level
 from .losses import Losses, OnLoss
 from .policy import Policy
 from .redact import Redactor
+from .reloads import ReloadCounts
 from .status import Status
 from .writer import LogWriter
 
@@ -72,41 +76,112 @@ class Auditor:
                 Backends have such a callback of their own.
             clock_ns: Nanoseconds since the epoch; None for the system's clock.
         """
-        made = [_as_backend(place) for place in _listed(backends)]
-        # sorted() keeps the order of all the others.
-        self._backends = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
         self._tally = Tally()
         self._raised = Losses("auditor", on_loss)
-        self._outlet = Outlet(
-            self._backends,
-            self._tally,
-            self._raised,
-            None if redactor is None else redactor.redact,
-            clock_ns,
-            latencies,
+        self._clock_ns = clock_ns
+        self._course = self._lay(policy, backends, redactor, latencies)
+        # Guards what follows; no request comes by it.
+        self._lock = threading.RLock()
+        self._left: list[_Left] = []
+        self._lost_before: dict[str, Losses] = {}
+
+    def _lay(
+        self,
+        policy: Policy | None,
+        backends: "Place | Iterable[Place]",
+        redactor: Redactor | None,
+        latencies: bool,
+    ) -> "_Course":
+        made = [_as_backend(place) for place in _listed(backends)]
+        # sorted() keeps the order of all the others.
+        ordered = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
+        redact = None if redactor is None else redactor.redact
+        outlet = Outlet(
+            ordered, self._tally, self._raised, redact, self._clock_ns, latencies
         )
-        self.reload(policy)
+        outlet.decisions = _decisions_of(policy, ordered)
+        return _Course(policy, ordered, outlet)
 
     @property
     def policy(self) -> Policy | None:
         """What is recorded; see `reload`."""
-        return self._policy
+        return self._course.policy
 
     @property
     def backends(self) -> tuple[Backend, ...]:
         """Where events go, in the order that they do."""
-        return self._backends
+        return self._course.backends
+
+    @property
+    def logs(self) -> Mapping[str, LogWriter]:
+        """Logs that the auditor opened itself, by name, for `metrics`."""
+        return {}
+
+    @property
+    def reloads(self) -> ReloadCounts | None:
+        """How often its configuration was loaded again; None without one."""
+        return None
 
     def reload(self, policy: Policy | None) -> None:
         """Decide by another policy from now on.
 
         A request that was begun keeps its decision in all its stages.
         """
-        self._policy = policy
-        if policy is None or not self._backends:
-            self._outlet.decisions = None
-        else:
-            self._outlet.decisions = policy.index
+        with self._lock:
+            course = self._course
+            course.outlet.decisions = _decisions_of(policy, course.backends)
+            self._course = course._replace(policy=policy)
+
+    def replace(
+        self,
+        policy: Policy | None,
+        backends: "Place | Iterable[Place]",
+        *,
+        redactor: Redactor | None = None,
+        latencies: bool = False,
+    ) -> None:
+        """Decide by another policy and go to other backends, all of it at once.
+
+        A request that was begun goes on as it was begun, to its end. A backend that
+        isn't used any more is closed when the last of them is over, by a later call of
+        this or of `sweep`. For the arguments see `Auditor`.
+        """
+        course = self._lay(policy, backends, redactor, latencies)
+        with self._lock:
+            left = _Left(self._course.backends, weakref.ref(self._course.outlet))
+            self._left.append(left)
+            self._course = course
+        self.sweep()
+
+    def sweep(self) -> int:
+        """Close the backends that no request needs any more; may wait for them.
+
+        Returns:
+            How many earlier ways are still gone by requests that began before.
+        """
+        with self._lock:
+            over = [each for each in self._left if each.outlet() is None]
+            self._left = [each for each in self._left if each not in over]
+            in_use = self._used()
+        unused = {backend: None for each in over for backend in each.backends}
+        for backend in unused.keys() - in_use.keys():
+            backend.close()
+            self._carry(backend)
+        return len(self._left)
+
+    def _used(self) -> dict[Backend, None]:
+        """Return every backend that a request may still call, in order."""
+        left = [backend for each in self._left for backend in each.backends]
+        return dict.fromkeys([*self._course.backends, *left])
+
+    def _carry(self, backend: Backend) -> None:
+        """Keep the count of what a backend lost, so that it never goes back."""
+        with self._lock:
+            for losses in backend.losses():
+                before = self._lost_before.setdefault(
+                    losses.plugin, Losses(losses.plugin)
+                )
+                before.add(losses)
 
     def begin(
         self, attributes: Attributes, received_ns: int | None = None
@@ -121,7 +196,8 @@ class Auditor:
             What the request's handler calls as things happen. As a context, it does
             so itself for the stages of a call without streaming.
         """
-        return begin_request(attributes, self._outlet, received_ns)
+        # Read once: what decides and where events go are of one configuration.
+        return begin_request(attributes, self._course.outlet, received_ns)
 
     def record_failure(
         self, attributes: Attributes, status: Status, body: bytes | None = None
@@ -153,17 +229,40 @@ class Auditor:
 
     def losses(self) -> list[Losses]:
         """Return what each plugin lost, with the reasons."""
-        lost = [losses for backend in self._backends for losses in backend.losses()]
-        return [self._raised, *lost]
+        with self._lock:
+            used = self._used()
+            before = list(self._lost_before.values())
+        lost = [losses for backend in used for losses in backend.losses()]
+        return [self._raised, *lost, *before]
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until every event is where it belongs; False if time ran out."""
-        return all([backend.flush(timeout) for backend in self._backends])
+        with self._lock:
+            used = self._used()
+        return all([backend.flush(timeout) for backend in used])
 
     def close(self) -> None:
         """Flush and close the backends; what was open before, stays open."""
-        for backend in self._backends:
+        with self._lock:
+            used = self._used()
+        for backend in used:
             backend.close()
+
+
+class _Course(NamedTuple):
+    """What a request is decided by and where its events go, from begin to end."""
+
+    policy: Policy | None
+    backends: tuple[Backend, ...]
+    outlet: Outlet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Left:
+    """A course that no more requests take; its outlet lives as long as one is on it."""
+
+    backends: tuple[Backend, ...]
+    outlet: "weakref.ref[Outlet]"
 
 
 Place = Backend | logging.Handler | LogWriter
@@ -174,6 +273,12 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
     if isinstance(backends, Iterable):
         return list(backends)
     return [backends]
+
+
+def _decisions_of(
+    policy: Policy | None, backends: tuple[Backend, ...]
+) -> DecisionTable | None:
+    return None if policy is None or not backends else policy.index
 
 
 def _is_log(backend: Backend) -> bool:

@@ -1,6 +1,7 @@
-"""The command line: ``auditring write``, ``recover``, ``policy`` and ``demo``.
+"""The command line: ``auditring write``, ``recover`` and ``demo``.
 
-Those that read a log stand in cli_follow.py.
+Those that read a log stand in cli_follow.py, ``policy`` and ``config`` in
+policycommands.py and configcommands.py.
 
 Exit status: 0 all is well; 1 a problem was found, it is told on standard error; 2 the
 command was used wrongly or can't work in its environment.
@@ -22,6 +23,7 @@ from ._version import __version__
 from .backups import list_backups
 from .cli_follow import sidecar, tail
 from .complaints import Refusal, complain, refusing
+from .configcommands import config
 from .errors import AuditringError
 from .feed import Feed, Signals
 from .policycommands import policy
@@ -52,6 +54,7 @@ def main() -> None:
     """
 
 
+main.add_command(config)
 main.add_command(policy)
 main.add_command(sidecar)
 main.add_command(tail)

@@ -6,6 +6,7 @@
     └── AuditringError
         ├── RingFullError
         ├── ClosedError            also a ValueError
+        ├── ConfigError            also a ValueError
         ├── CursorError            also a ValueError
         ├── EventError             also a ValueError
         ├── PolicyError            also a ValueError
@@ -26,6 +27,8 @@ __all__ = [
     "AuditringError",
     "BadRequestError",
     "ClosedError",
+    "ConfigError",
+    "ConfigProblem",
     "CursorError",
     "EventError",
     "PolicyError",
@@ -56,6 +59,51 @@ class ClosedError(AuditringError, ValueError):
     A ValueError too, as with Python's own closed files. Calling `close()` again is
     no error.
     """
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing that is wrong with a configuration.
+
+    Attributes:
+        place: The file, or the variable or flag that says it; empty for a mapping.
+        line: Its line, from 1; None if none can be named.
+        key: Its path, such as ``batch.maxWait``; empty for the whole.
+        message: What is wrong, with the value.
+        severity: An ``error``, or a ``warning`` of something that has no effect.
+    """
+
+    place: str
+    line: int | None
+    key: str
+    message: str
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        """Say it in one line, whatever the names and values hold."""
+        place = self.place if self.line is None else f"{self.place}:{self.line}"
+        mark = "" if self.severity == "error" else "warning: "
+        parts = (place, self.key, self.message)
+        text = mark + ": ".join(part for part in parts[1:] if part)
+        text = f"{place}: {text}" if place else text
+        # What a file holds must not steer the terminal that it is shown on.
+        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+class ConfigError(AuditringError, ValueError):
+    """No configuration can be made of what was given, or it asks for too much.
+
+    Occurs when a configuration is loaded and when an auditor is opened from it; never
+    later: a running auditor keeps what it has.
+
+    Attributes:
+        problems: Everything that is wrong, and the warnings, in the order of the lines.
+    """
+
+    def __init__(self, problems: Iterable[ConfigProblem]) -> None:
+        """Take what is wrong; the message has a line for each of it."""
+        self.problems = tuple(problems)
+        super().__init__("\n".join(dict.fromkeys(str(each) for each in self.problems)))
 
 
 class CursorError(AuditringError, ValueError):

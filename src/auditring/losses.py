@@ -46,6 +46,12 @@ class Losses:
         if self._on_loss is not None:
             self._on_loss(self.plugin, error, events)
 
+    def add(self, other: "Losses") -> None:
+        """Count what *other* lost, which is gone."""
+        with self._lock:
+            self.events += other.events
+            self.last_error = other.last_error or self.last_error
+
 
 def print_loss(plugin: str, error: Exception, events: Sequence[Event]) -> None:
     """Print lost events to standard error in the legacy text, as Kubernetes does."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ._version import __version__
 from .auditor import Auditor
+from .reloads import ReloadCounts
 from .stats import Stats
 from .writer import LogWriter
 
@@ -122,8 +123,8 @@ def families(
 
     Args:
         auditor: Whose requests and events.
-        logs: Open logs by the name that the label ``log`` gives them. One that is
-            closed is left out.
+        logs: Open logs by the name that the label ``log`` gives them, besides those
+            that the auditor opened itself. One that is closed is left out.
     """
     found = [
         Family(
@@ -135,7 +136,10 @@ def families(
     ]
     if auditor is not None:
         found += _auditor_families(auditor)
-    stats = {name: log.stats() for name, log in (logs or {}).items() if not log.closed}
+        if auditor.reloads is not None:
+            found += _reload_families(auditor.reloads)
+    known = {**(auditor.logs if auditor is not None else {}), **(logs or {})}
+    stats = {name: log.stats() for name, log in known.items() if not log.closed}
     if stats:
         found += _log_families(stats)
     return found
@@ -176,6 +180,29 @@ def _auditor_families(auditor: Auditor) -> Iterator[Family]:
         "auditring_annotation_conflicts",
         "Annotations that already had another value.",
         [({}, counts.annotation_conflicts)],
+    )
+
+
+def _reload_families(reloads: ReloadCounts) -> Iterator[Family]:
+    yield _total(
+        "auditring_config_reloads",
+        "Times that the configuration was loaded again, by what became of it.",
+        [
+            ({"result": result}, getattr(reloads, result))
+            for result in ("applied", "unchanged", "refused")
+        ],
+    )
+    yield Family(
+        "auditring_config_last_reload_successful",
+        "gauge",
+        "Whether the last one wasn't refused.",
+        (({}, float(reloads.is_good)),),
+    )
+    yield Family(
+        "auditring_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When the configuration was last found good.",
+        (({}, reloads.good_at_s),),
     )
 
 

@@ -32,7 +32,7 @@ from .schema import (
 )
 from .validation import validate
 
-__all__ = ["Dialect", "read_policy"]
+__all__ = ["Dialect", "problems_of", "read_policy", "read_rules", "read_text"]
 
 Dialect = Literal["any", "kubernetes", "loft"]
 
@@ -150,7 +150,26 @@ def read_policy(
     Raises:
         PolicyError: No policy can be made of it.
     """
-    node = _read_text(text)
+    try:
+        node = read_text(text)
+    except TextError as error:
+        problem = PolicyProblem("", "Syntax", error.reason, error.line)
+        raise PolicyError("decode", [problem]) from None
+    rules, warnings = read_rules(node, dialect=dialect, strict=strict)
+    if not rules.rules:
+        reason = "a policy needs at least one rule"
+        raise PolicyError("empty", [PolicyProblem("rules", "Empty", reason, node.line)])
+    return rules, warnings
+
+
+def read_rules(
+    node: Node, *, dialect: Dialect = "any", strict: bool = False
+) -> tuple[RuleSet, tuple[PolicyProblem, ...]]:
+    """Return what `read_policy` does of a text that was read; rules may be missing.
+
+    Raises:
+        PolicyError: No policy can be made of it.
+    """
     findings = Findings()
     document = _decode(node, dialect, findings)
     warnings = tuple(_warnings(findings))
@@ -159,21 +178,15 @@ def read_policy(
     errors = validate(document, findings.lines)
     if errors:
         raise PolicyError("validation", errors)
-    if not document["rules"]:
-        reason = "a policy needs at least one rule"
-        raise PolicyError("empty", [PolicyProblem("rules", "Empty", reason, node.line)])
     return _rule_set(document, findings.lines), warnings
 
 
-def _read_text(text: str | bytes) -> Node:
-    try:
-        return _parse(text)
-    except TextError as error:
-        problem = PolicyProblem("", "Syntax", error.reason, error.line)
-        raise PolicyError("decode", [problem]) from None
+def read_text(text: str | bytes) -> Node:
+    """Read YAML or JSON, by what it begins with; bytes are UTF-8 or UTF-16.
 
-
-def _parse(text: str | bytes) -> Node:
+    Raises:
+        TextError: It is neither.
+    """
     if isinstance(text, bytes):
         return _parse_bytes(text)
     if text.lstrip(_SPACES).startswith("{"):
@@ -187,37 +200,66 @@ def _parse(text: str | bytes) -> Node:
 def _parse_bytes(data: bytes) -> Node:
     is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
-        return _parse(data.decode("utf-16" if is_utf16 else "utf-8"))
+        return read_text(data.decode("utf-16" if is_utf16 else "utf-8"))
     except UnicodeDecodeError as error:
         text = data.decode(errors="replace")
         if text.lstrip(_SPACES).startswith("{"):
-            return _parse(text)
+            return read_text(text)
         line = data.count(b"\n", 0, error.start) + 1
         raise TextError(f"YAML: not {error.encoding}", line) from None
 
 
+def problems_of(node: Node, *, dialect: Dialect = "any") -> list[PolicyProblem]:
+    """Return all that is wrong with a policy at once, what is only warned of included.
+
+    `read_rules` stops where Kubernetes does: what is of a wrong type keeps it from
+    validating the rest.
+    """
+    findings = Findings()
+    try:
+        document = _read_onto(_type_of(node, dialect), node, findings)
+    except PolicyError as error:
+        return list(error.problems)
+    wrong = _type_problems(findings)
+    known = {problem.field for problem in wrong}
+    errors = [e for e in validate(document, findings.lines) if e.field not in known]
+    found = [*wrong, *_warnings(findings), *errors]
+    return sorted(found, key=lambda problem: problem.line or 0)
+
+
 def _decode(node: Node, dialect: Dialect, findings: Findings) -> Mapping[str, Any]:
     """Return all members of the policy; a list is a tuple, or None if it is absent."""
+    document = _read_onto(_type_of(node, dialect), node, findings)
+    if findings.wrong:
+        raise PolicyError("decode", _type_problems(findings))
+    return document
+
+
+def _type_of(node: Node, dialect: Dialect) -> Struct:
+    """Return what the document is, by what it says of itself."""
     versions = _Versions(node)
     if dialect == "loft" or (dialect == "any" and versions.are_absent):
-        return _read_onto(_LOFT_POLICY, node, findings)
+        return _LOFT_POLICY
     versions.check()
     if not versions.version:
-        _read_onto(_INTERNAL_POLICY, node, Findings())
+        findings = Findings()
+        _read_onto(_INTERNAL_POLICY, node, findings)
+        if findings.wrong:
+            raise PolicyError("decode", _type_problems(findings))
         problem = PolicyProblem("apiVersion", "Required", f"say {_VERSION}", node.line)
         raise PolicyError("version", [problem])
-    type_ = _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
-    return _read_onto(type_, node, findings)
+    return _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
+
+
+def _type_problems(findings: Findings) -> list[PolicyProblem]:
+    return [
+        PolicyProblem(path, "Type", what, line)
+        for path, line, what in sorted(findings.wrong, key=lambda each: each[1])
+    ]
 
 
 def _read_onto(type_: Struct, node: Node, findings: Findings) -> Mapping[str, Any]:
     value = type_.read(node, type_.zero(), "", findings)
-    if findings.wrong:
-        problems = [
-            PolicyProblem(path, "Type", what, line)
-            for path, line, what in sorted(findings.wrong, key=lambda each: each[1])
-        ]
-        raise PolicyError("decode", problems)
     document: dict[str, Any] = type_.finish(value)
     for rule in document.get("rules") or ():
         rule.setdefault("requestTargets", None)
@@ -312,7 +354,7 @@ def _rule_set(document: Mapping[str, Any], lines: Mapping[str, int]) -> RuleSet:
     return RuleSet(
         rules=tuple(
             _rule(each, lines.get(f"rules[{index}]"))
-            for index, each in enumerate(document["rules"])
+            for index, each in enumerate(document["rules"] or ())
         ),
         omit_stages=_stages(document["omitStages"]),
         omit_managed_fields=document["omitManagedFields"],

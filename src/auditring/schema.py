@@ -29,6 +29,7 @@ __all__ = [
     "Struct",
     "Type",
     "name_of_kind",
+    "shown",
 ]
 
 
@@ -50,7 +51,7 @@ class Findings:
 
     def expect(self, what: str, node: Node, path: str) -> None:
         """Note that *node* isn't *what* it should be."""
-        self.wrong.append((path, node.line, f"expected {what}, got {_shown(node)}"))
+        self.wrong.append((path, node.line, f"expected {what}, got {shown(node)}"))
 
 
 class Type(Protocol):
@@ -82,7 +83,8 @@ def name_of_kind(node: Node) -> str:
     return "a number" if isinstance(node.value, Number) else "a string"
 
 
-def _shown(node: Node) -> str:
+def shown(node: Node) -> str:
+    """Say what *node* is, with its value if it has a short one."""
     if not isinstance(node, Scalar) or node.value is None:
         return name_of_kind(node)
     if isinstance(node.value, bool):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from . import _writer
 from ._writer import Writer
+from .errors import ClosedError
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -141,7 +142,8 @@ class LogWriter(Writer):
             ValueError, TypeError: A wrong option; the text names it and its value.
             OSError: The log can't be opened.
         """
-        options = check_options(locals())
+        given = locals()
+        options = check_options(given)
         resolved = None if _is_stream(path, durability) else _resolve(path)
         self._log_path = resolved
         self._mill_thread: MillThread | None = None
@@ -149,6 +151,7 @@ class LogWriter(Writer):
         self._close_lock = threading.RLock()
         self._is_ending = False
         self._on_error = on_error
+        self._given = {name: given[name] for name in _OPTIONS}
         self._open(resolved, options)
         if resolved is not None:
             self._start_mill(options, space_warn_bytes, space_critical_bytes)
@@ -247,6 +250,52 @@ class LogWriter(Writer):
             space=self._watch.state if self._watch is not None else "ok",
         )
 
+    # Changing.
+
+    def reconfigure(self, **options: Any) -> None:  # noqa: ANN401  # as __init__ has them
+        """Change options of the open log, as if it were opened anew with them.
+
+        What all writers of a log share changes for all of them. Nothing that is being
+        written is held up or lost.
+
+        Args:
+            options: Those of the class, but for `ring_bytes`, `durability`,
+                `state_dir`, `allow_network_fs`, `space_warn_bytes` and
+                `space_critical_bytes`, which stay as they are while a log is open. What
+                isn't named stays, too.
+
+        Raises:
+            ValueError, TypeError: A wrong option; the text names it and its value.
+            ClosedError: The writer is closed.
+            OSError: The log can't be opened any more.
+        """
+        for name, value in options.items():
+            if name not in _OPTIONS:
+                raise TypeError(f"{name}: no such option, got {value!r}")
+            if name in LASTING and value != self._given[name]:
+                raise ValueError(f"{name}: can't change, got {value!r}")
+        given = {**self._given, **options}
+        checked = check_options(given)
+        with self._close_lock:
+            if self.closed:
+                raise ClosedError(f"{self.path}: reconfigure after close()")
+            if self._log_path is not None:
+                self._share(checked)
+            self._adjust(checked)
+            self._given = given
+            self._on_error = given["on_error"]
+
+    def _share(self, checked: dict[str, Any]) -> None:
+        """Let the log have what all its writers share: the newest opener's counts."""
+        assert self._log_path is not None
+        newest = Writer()
+        newest._open(self._log_path, {**checked, "adopt_settings": False})
+        newest._close(0)
+        # One that runs asks for the settings at each pass.
+        if self._mill_thread is None:
+            warn, critical = (self._given[name] for name in _SPACE)
+            self._start_mill(checked, warn, critical)
+
     # Ending.
 
     def close(self, timeout: float = CLOSE_LIMIT_S) -> None:
@@ -323,6 +372,11 @@ class LogWriter(Writer):
 
         signal.signal(signal_number, handle)
 
+
+_OPTIONS: Final = tuple(LogWriter.__init__.__kwdefaults__ or {})
+_SPACE: Final = ("space_warn_bytes", "space_critical_bytes")
+# What stays as it is while a log is open.
+LASTING: Final = ("ring_bytes", "durability", "state_dir", "allow_network_fs", *_SPACE)
 
 _open_writers: "weakref.WeakSet[LogWriter]" = weakref.WeakSet()
 

@@ -46,6 +46,12 @@ class Memory:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.calls) >= calls, 20)
 
+    def wait_until_idle(self, seconds: float) -> None:
+        """Wait until there was no call for so long."""
+        with self._changed:
+            while self._changed.wait(seconds):
+                pass
+
     def flush(self, timeout: float | None = None) -> bool:
         return True
 

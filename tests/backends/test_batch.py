@@ -44,6 +44,22 @@ def test_a_batch_goes_out_when_its_time_is_up() -> None:
     batch.close()
 
 
+def test_a_batch_that_may_not_wait_has_what_there_is_and_idles_without() -> None:
+    settings = BatchSettings(max_events=100, max_wait_s=0, qps=None)
+    memory = Memory()
+    batch = Batch(memory, settings)
+    batch.process([outgoing(1)])
+    memory.wait_for(1)
+
+    before_s = time.process_time()
+    memory.wait_until_idle(0.3)
+    used_s = time.process_time() - before_s
+
+    assert memory.calls == [[1]]
+    assert used_s < 0.1  # of 0.3: its thread waits for events, and doesn't spin
+    batch.close()
+
+
 def test_a_flush_does_not_wait_for_a_full_batch() -> None:
     memory = Memory()
     batch = Batch(memory, BY_THREE)

@@ -33,7 +33,7 @@ class BatchSettings:
         buffer_events: Events that may wait.
         max_events: Events of a batch.
         max_wait_s: Seconds after which a batch is sent even if it isn't full, counted
-            from when it was begun; None waits until it is.
+            from when it was begun; 0 sends what there is, None waits until it's full.
         qps: Batches a second, on average; None for any number.
         burst: Batches that may be sent at once after a pause.
         is_concurrent: Whether each batch is sent in a thread of its own, so that a
@@ -178,7 +178,9 @@ class Batch:
         settings = self._settings
         with self._condition:
             while True:
-                self._condition.wait_for(lambda: self._is_ready(), settings.max_wait_s)
+                # With 0, one event is enough; until there is one, nothing is to do.
+                limit_s = settings.max_wait_s or None
+                self._condition.wait_for(lambda: self._is_ready(), limit_s)
                 if self._waiting or self._is_closed:
                     break
             size = min(len(self._waiting), settings.max_events)
@@ -189,7 +191,9 @@ class Batch:
             return batch
 
     def _is_ready(self) -> bool:
-        is_full = len(self._waiting) >= self._settings.max_events
+        settings = self._settings
+        wanted = settings.max_events if settings.max_wait_s != 0 else 1
+        is_full = len(self._waiting) >= wanted
         return is_full or self._is_closed or (self._is_flushing and bool(self._waiting))
 
     def _send(self, batch: list[KeptEvent]) -> None:

@@ -1,0 +1,160 @@
+"""The commands ``auditring config ...``: ask a configuration before it has to work."""
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from .complaints import refusing
+from .errors import ConfigError, ConfigProblem
+
+if TYPE_CHECKING:
+    from .configloading import Config
+
+__all__ = ["config"]
+
+_form = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print: to be read, or as JSON.",
+)
+_no_environment = click.option(
+    "--no-env",
+    "is_alone",
+    is_flag=True,
+    help="Don't look at the environment variables AUDITRING_...",
+)
+# kube-apiserver's flags come along as they are.
+_WITH_FLAGS = {"ignore_unknown_options": True}
+_arguments = click.argument(
+    "arguments", metavar="[FILE] [--audit-...]", nargs=-1, type=click.UNPROCESSED
+)
+
+
+@click.group()
+def config() -> None:
+    """Check a configuration, and see what it comes to.
+
+    FILE is YAML or JSON: Loft's audit block with this package's keys; "-" is standard
+    input. Environment variables and the --audit-... flags of kube-apiserver count as
+    they do when a program starts.
+    """
+
+
+@config.command(context_settings=_WITH_FLAGS)
+@_arguments
+@_no_environment
+@_form
+def check(
+    arguments: tuple[str, ...], is_alone: bool, form: Literal["text", "json"]
+) -> None:
+    """Tell everything that is wrong with a configuration, with its line.
+
+    Nothing is opened or written. Exit status: 1 if it can't be used as it is. What has
+    no effect is marked as a warning.
+    """
+    problems, loaded = _load(arguments, is_alone)
+    if not arguments and loaded is not None and not loaded.origins:
+        raise click.UsageError("Missing argument 'FILE'.")
+    if form == "json":
+        click.echo(json.dumps([_document(each) for each in problems], indent=1))
+    else:
+        for problem in problems:
+            click.echo(str(problem))
+    sys.exit(any(problem.severity == "error" for problem in problems))
+
+
+@config.command(context_settings=_WITH_FLAGS)
+@_arguments
+@_no_environment
+@_form
+def show(
+    arguments: tuple[str, ...], is_alone: bool, form: Literal["text", "json"]
+) -> None:
+    """Print what holds: every key with its value, and where that comes from.
+
+    A database's password is not shown. Exit status: 1 if the configuration can't be
+    used; what is wrong with it is told on standard error.
+    """
+    from .configshown import shown_document, shown_text
+
+    problems, loaded = _load(arguments, is_alone)
+    for problem in problems:
+        click.echo(str(problem), err=True)
+    if loaded is None:
+        sys.exit(1)
+    if form == "json":
+        click.echo(json.dumps(shown_document(loaded), indent=1))
+    else:
+        click.echo(shown_text(loaded))
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of a configuration, for editors."""
+    from .configschema import config_schema
+
+    click.echo(json.dumps(config_schema(), indent=2))
+
+
+@config.command()
+def reference() -> None:
+    """Print all keys, variables and flags as Markdown."""
+    from .configreference import config_reference
+
+    click.echo(config_reference(), nl=False)
+
+
+def _load(
+    arguments: tuple[str, ...], is_alone: bool
+) -> "tuple[tuple[ConfigProblem, ...], Config | None]":
+    """Return what is wrong, and the configuration if it can be used."""
+    from .configloading import load_config, parse_config
+    from .flags import read_flags
+
+    files = read_flags(arguments).rest
+    _refuse_others(files)
+    environ: dict[str, str] | None = {} if is_alone else None
+    with refusing(files[0] if files else "the configuration"):
+        try:
+            if files == ["-"]:
+                loaded = parse_config(
+                    sys.stdin.buffer.read(),
+                    name="-",
+                    environ=environ,
+                    flags=arguments,
+                    is_check=True,
+                )
+            else:
+                file = Path(files[0]) if files else None
+                loaded = load_config(
+                    file, environ=environ, flags=arguments, is_check=True
+                )
+        except ConfigError as error:
+            return error.problems, None
+    return loaded.warnings, loaded
+
+
+def _refuse_others(arguments: Iterable[str]) -> None:
+    given = list(arguments)
+    options = [each for each in given if each.startswith("-") and each != "-"]
+    if options:
+        raise click.UsageError(f"No such option: {options[0]}")
+    if len(given) > 1:
+        raise click.UsageError(f"Got unexpected extra argument ({given[1]})")
+
+
+def _document(problem: ConfigProblem) -> dict[str, Any]:
+    return {
+        "file": problem.place,
+        "line": problem.line,
+        "severity": problem.severity,
+        "key": problem.key,
+        "message": problem.message,
+    }

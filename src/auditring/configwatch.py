@@ -1,0 +1,196 @@
+"""Look after files in a thread: tell when one of them says something else.
+
+A file may be written in place, replaced, or be reached through a symbolic link that is
+swapped, as those of a Kubernetes ConfigMap are. What counts is its content, and that
+only once it holds still: a half-written file isn't looked at.
+"""
+
+import hashlib
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["ConfigWatch", "FileStates"]
+
+_logger = logging.getLogger("auditring.config")
+
+# How long content has to hold still.
+SETTLE_S = 0.1
+# A file that was changed so recently may change again within the same time stamp.
+RECENT_NS = 2_000_000_000
+# How soon what was refused is tried again, whatever the files say: what was missing
+# may be a file that nobody looks after yet.
+RETRY_S = 10.0
+
+
+_IDENTITY = ("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What a file was when it was last read; a digest of None: it couldn't be."""
+
+    identity: tuple[int, ...]
+    is_recent: bool
+    digest: bytes | None
+
+
+class FileStates:
+    """The contents of files, read anew only where that may be another one."""
+
+    def __init__(
+        self,
+        *,
+        read: Callable[[Path], bytes] = Path.read_bytes,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Begin without files; *read* and *clock_ns* are for tests."""
+        self._states: dict[Path, _State] = {}
+        self._read = read
+        self._clock_ns = clock_ns
+
+    def look(self, files: Sequence[Path]) -> tuple[bytes | None, ...]:
+        """Return a digest of each file; None for one that can't be read."""
+        self._states = {file: self._state_of(file) for file in files}
+        return tuple(self._states[file].digest for file in files)
+
+    def _state_of(self, file: Path) -> _State:
+        before = self._states.get(file)
+        try:
+            status = os.stat(file)  # of what a link leads to
+            identity = tuple(getattr(status, name) for name in _IDENTITY)
+            is_recent = self._clock_ns() - status.st_ctime_ns < RECENT_NS
+            is_same = before is not None and before.identity == identity
+            if before is not None and is_same and not before.is_recent:
+                return before
+            digest = hashlib.sha256(self._read(file)).digest()
+        except (OSError, ValueError):  # or a name that no file can have
+            return _State((), True, None)
+        return _State(identity, is_recent, digest)
+
+
+class ConfigWatch:
+    """A thread that calls when files have changed, or when it is woken.
+
+    Thread-safety: any thread; `wake` from signal handlers, too.
+    """
+
+    def __init__(
+        self,
+        on_change: Callable[[], str],
+        files: Callable[[], Sequence[Path]],
+        on_look: Callable[[], object],
+    ) -> None:
+        """Prepare a thread; it isn't running yet.
+
+        Args:
+            on_change: Called in the thread; called again after a while if it doesn't
+                return ``applied`` or ``unchanged``.
+            files: Says which files to look after.
+            on_look: Called each time that the thread looks.
+        """
+        self._on_change = on_change
+        self._files = files
+        self._on_look = on_look
+        self._interval_s: float | None = None
+        self._thread: threading.Thread | None = None
+        self._states = FileStates()
+        # A signal handler may put something into it whatever it interrupts.
+        self._calls: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def begin(self, interval_s: float | None) -> None:
+        """Look every so many seconds from now on; None: only when woken.
+
+        Raises:
+            ValueError: It isn't more than 0.
+        """
+        if interval_s is not None and not interval_s > 0:
+            raise ValueError(f"interval_s: expected more than 0, got {interval_s!r}")
+        self._interval_s = interval_s
+        if self._thread is None:
+            self._start()
+        else:
+            self._calls.put("look")
+
+    def _start(self) -> None:
+        self._calls = queue.SimpleQueue()
+        self._thread = threading.Thread(
+            target=self._work, name="auditring-config", daemon=True
+        )
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Have everything loaded again at once; also from a signal handler."""
+        self._calls.put("load")
+
+    def end(self) -> None:
+        """Stop the thread and wait for it."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        self._calls.put("end")
+        if thread is not threading.current_thread():
+            thread.join()
+
+    def _work(self) -> None:
+        # What changed before this thread began counts as changed, too.
+        seen: tuple[bytes | None, ...] | None = None
+        retry_at_s = float("inf")
+        while True:
+            call = self._wait(self._interval_s, retry_at_s)
+            if call == "end":
+                return
+            now = self._states.look(self._files())
+            is_due = call == "load" or time.monotonic() >= retry_at_s
+            if now != seen and not is_due:
+                settled = self._settle(now)
+                if settled is None:
+                    return
+                now = settled
+            if now != seen or is_due:
+                retry_at_s = self._change()
+            seen = now
+            self._guard(self._on_look)
+
+    def _wait(self, seconds: float | None, retry_at_s: float) -> str:
+        left_s = retry_at_s - time.monotonic()
+        if seconds is None or left_s < seconds:
+            seconds = None if left_s == float("inf") else max(left_s, 0.01)
+        try:
+            return self._calls.get(timeout=seconds)
+        except queue.Empty:
+            return "look"
+
+    def _settle(self, now: tuple[bytes | None, ...]) -> tuple[bytes | None, ...] | None:
+        """Return the contents once they hold still; None: the thread is to end."""
+        while True:
+            if self._wait(SETTLE_S, float("inf")) == "end":
+                return None
+            before, now = now, self._states.look(self._files())
+            if now == before:
+                return now
+
+    def _change(self) -> float:
+        """Call, and return when to do so again in any case."""
+        outcome = self._guard(self._on_change)
+        is_good = outcome in ("applied", "unchanged")
+        return float("inf") if is_good else time.monotonic() + RETRY_S
+
+    def _guard(self, call: Callable[[], object]) -> object:
+        """Call, and tell what goes wrong: the thread goes on in any case."""
+        try:
+            return call()
+        except Exception:
+            _logger.exception("the configuration could not be followed")
+            return None
+
+    def begin_anew(self) -> None:
+        """In a forked child, where the thread is gone: start another if there was."""
+        if self._thread is not None:
+            self._states = FileStates()
+            self._start()

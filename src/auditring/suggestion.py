@@ -1,0 +1,29 @@
+"""What to say of a name that nobody knows: which one may be meant."""
+
+from collections.abc import Iterable
+
+__all__ = ["unknown"]
+
+
+def unknown(name: str, known: Iterable[str], what: str, got: str = "") -> str:
+    """Return what is said of an unknown *name*, given those that are *known*.
+
+    Args:
+        name: What nobody knows.
+        known: What it might be.
+        what: Of what it is the name.
+        got: What it was given as its value, in words.
+    """
+    if "://" in got:
+        got = "an address"  # which may have a password in it
+    import difflib  # Here, as most texts have no such name.
+
+    plain = {_plain(each): each for each in known}
+    meant = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
+    hint = f"; did you mean {plain[meant[0]]}?" if meant else ""
+    return f"no such {what}{f', got {got}' if got else ''}{hint}"
+
+
+def _plain(name: str) -> str:
+    """Return *name* without what people get wrong first: case and separators."""
+    return name.casefold().replace("-", "").replace("_", "")
