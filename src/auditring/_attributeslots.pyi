@@ -1,1 +1,3 @@
 def set_class(kind: type[object]) -> None: ...
+
+__pyx_capi__: dict[str, object]

@@ -62,3 +62,5 @@ class AuditedRequest:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
+
+__pyx_capi__: dict[str, object]

@@ -1,7 +1,10 @@
 from typing import Any
 
+from typing_extensions import disjoint_base
+
 from .attributes import Attributes
 
+@disjoint_base
 class DecisionTable:
     of_resource: dict[tuple[str, str, str, str], Any]
     of_path: dict[str, Any]

@@ -19,3 +19,5 @@ def stage_line(
     code: int | None = None,
     annotations: Mapping[str, str] | None = None,
 ) -> bytes: ...
+
+__pyx_capi__: dict[str, object]

@@ -14,3 +14,5 @@ def read_request(
     peer: str,
     request_uri: str | None,
 ) -> _A | None: ...
+
+__pyx_capi__: dict[str, object]

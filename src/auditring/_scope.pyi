@@ -7,3 +7,5 @@ from .identity import Identity
 def read_scope(
     scope: dict[str, Any], identity: Identity, routes: RouteTable | None
 ) -> Attributes | None: ...
+
+__pyx_capi__: dict[str, object]

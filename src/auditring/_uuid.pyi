@@ -1,1 +1,3 @@
 def random_uuid() -> str: ...
+
+__pyx_capi__: dict[str, object]
