@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,12 +10,10 @@ import pytest
 from configs import enabled
 from configsite import TEXT, Site, level_of, request_of
 
-from auditring import follow
-from auditring.attributes import Attributes
+from auditring import LogWriter, follow
 from auditring.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.config import ConfiguredAuditor, open_auditor
-from auditring.decisions import Decision
 from auditring.event import Level
 from auditring.metrics import exposition
 from auditring.policy import Policy
@@ -347,31 +346,21 @@ def test_events_of_a_request_go_where_it_began(
     ]
 
 
-class Interrupted(Policy):
-    """A policy that everything is replaced behind while it decides."""
-
-    auditor: Auditor
-
-    def evaluate(self, attributes: Attributes) -> Decision:
-        decision = super().evaluate(attributes)
-        self.auditor.replace(Policy.preset(4), ())
-        return decision
-
-
-def test_policy_and_backends_of_a_request_are_of_one_configuration(
-    auditor: ConfiguredAuditor, site: Site
+def test_a_request_whose_beginning_is_interrupted_goes_where_it_began(
+    tmp_path: Path,
 ) -> None:
-    assert auditor.writer is not None
-    policy = Interrupted(Policy.preset(2).rule_set)
-    policy.auditor = auditor
-    auditor.replace(policy, LogBackend(auditor.writer))
+    def replace_all() -> int:
+        auditor.replace(Policy.preset(4), ())
+        return time.time_ns()
 
-    request = auditor.begin(request_of())
-    request.complete()
+    path = tmp_path / "audit.log"
+    with LogWriter(path) as log:
+        auditor = Auditor(Policy.preset(2), LogBackend(log), clock_ns=replace_all)
+        auditor.begin(request_of()).complete()
 
-    assert auditor.backends == ()
-    auditor.writer.flush()
-    assert len(site.log.read_bytes().splitlines()) == 1
+        assert auditor.backends == ()
+        log.flush()
+        assert len(path.read_bytes().splitlines()) == 1
 
 
 def test_a_closed_auditor_is_not_loaded_again(site: Site) -> None:

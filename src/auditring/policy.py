@@ -7,7 +7,7 @@ ask it.
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Self
+from typing import Self, final
 
 from .attributes import Attributes
 from .decisions import Decision, DecisionIndex
@@ -30,6 +30,7 @@ PRESETS = (
 _LEVELS = range(1, 5)
 
 
+@final
 class Policy:
     """Rules, of which the first that matches a request decides on it.
 
