@@ -246,12 +246,19 @@ def test_a_policy_may_be_exchanged(log: Path, opener: Opener) -> None:
 
 def test_secrets_are_masked(log: Path, opener: Opener) -> None:
     handler = opener(redactor=Redactor())
+    logger = logger_of(handler)
+    secret = {"resource": "secrets", "name": "card"}
 
-    logger_of(handler).info("in", extra={"password": "Tr0ub4dor", "user": "alice"})
+    logger.info("in", extra={"password": "Tr0ub4dor", "user": "alice"})
+    logger.info("with password=Tr0ub4dor of %s", "bob")
+    logger.info("it is Tr0ub4dor", extra={"object_ref": secret})
     handler.flush()
 
     assert b"Tr0ub4dor" not in log.read_bytes()
-    assert events_in(log)[0]["user"] == {"username": "alice"}
+    named, told, quoted = events_in(log)
+    assert named["user"] == {"username": "alice"}
+    assert told["annotations"][PREFIX + "message"].endswith(" of bob")
+    assert quoted["annotations"][PREFIX + "logger"] == "shop.orders"
 
 
 @pytest.mark.parametrize("limit", [None, 16_384])

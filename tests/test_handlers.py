@@ -75,7 +75,24 @@ def test_importing_loads_no_third_party_module_but_orjson() -> None:
         """
     )
 
-    assert ast.literal_eval(printed) <= {"orjson"}
+    assert ast.literal_eval(printed) <= {"orjson", "auditring"}
+
+
+def test_the_first_record_loads_no_more_modules(log: Path) -> None:
+    printed = run(
+        """
+        import logging, sys
+        from auditring.handlers import RotatingFileHandler
+        handler = RotatingFileHandler(sys.argv[1], maxBytes=10**6, backupCount=3)
+        before = set(sys.modules)
+        handler.handle(logging.makeLogRecord({"msg": "x"}))
+        print(*set(sys.modules) - before)
+        handler.close()
+        """,
+        log,
+    )
+
+    assert printed == "\n"
 
 
 # Configuration.

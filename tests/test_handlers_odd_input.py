@@ -25,6 +25,8 @@ KINDS = ["RotatingFileHandler", "TimedRotatingFileHandler", "WatchedFileHandler"
 FORMAT = "%(levelname)s %(name)s %(message)s"
 # Frames of logging and of this package, with the lines of code below them.
 INNER_FRAME = re.compile(r'  File ".*(?:/logging/|auditring/)[^\n]*\n(?:    [^\n]*\n)*')
+# Since Python 3.12 `str.encode` says so of some codecs, and a text stream doesn't.
+CODEC_NOTE = re.compile(r"^encoding with '.*' codec failed\n", re.MULTILINE)
 BIG = "x" * 3_000_000
 
 
@@ -117,9 +119,15 @@ def outcome_of(
         handler.flush()
     return Outcome(
         {path.name: path.read_bytes() for path in folder.glob("app.log*")},
-        INNER_FRAME.sub("", printed.getvalue().replace(str(folder), "")),
+        told_in(printed.getvalue(), folder),
         raised,
     )
+
+
+def told_in(printed: str, folder: Path) -> str:
+    """Return what does not tell whose handler it was."""
+    text = INNER_FRAME.sub("", printed.replace(str(folder), ""))
+    return CODEC_NOTE.sub("", text)
 
 
 def assert_same(

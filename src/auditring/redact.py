@@ -26,6 +26,9 @@ _SAFE_ANNOTATIONS = (
     *("authorization.k8s.io/", "audit.k8s.io/", "k8s.io/", "apiserver.latency.k8s.io/"),
     *("authentication.k8s.io/", "authentication.kubernetes.io/", "auditring.io/"),
     *("audit.loft.sh/", "audit.platform.vcluster.com/", "pod-security.kubernetes.io/"),
+    # Of a record of the logging module; its message may quote anything.
+    *("log.auditring.io/level", "log.auditring.io/logger"),
+    *("log.auditring.io/trace-id", "log.auditring.io/span-id"),
 )
 
 Change = Callable[[str], str]

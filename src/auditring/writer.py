@@ -161,11 +161,16 @@ class LogWriter(Writer):
     # The mill.
 
     def _has_followers(self) -> bool:
-        from .followers import followers_of
-
-        assert self._log_path is not None
+        path = self._log_path
+        assert path is not None
         try:
-            return bool(followers_of(self._log_path))
+            # First, because the import takes longer than opening the log.
+            os.stat(path.with_name(f".{path.name}.ring") / "followers")
+            from .followers import followers_of
+
+            return bool(followers_of(path))
+        except FileNotFoundError:
+            return False
         except OSError:
             return True  # there may be some, and C takes it so, too
 
