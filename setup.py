@@ -60,5 +60,6 @@ EXTENSIONS = [
 setup(
     ext_modules=cythonize(
         EXTENSIONS, build_dir="build/cython", compiler_directives=DIRECTIVES
-    )
+    ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )

@@ -551,6 +551,9 @@ append(struct batch *batch)
         !sys_is_file(batch->sys, file->fd, file->device, file->inode)) {
         return -EBADF;
     }
+    if (!file->is_stream) {
+        logfile_reserve(file, batch->size - batch->written, batch->settings.max_bytes);
+    }
     error = logfile_append(file, &batch->missing, &batch->written, &short_writes);
 
     if (short_writes > 0) {

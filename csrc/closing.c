@@ -37,7 +37,7 @@ closing_flush(struct writer *writer, uint64_t deadline)
         answered = writer_wait_answer(writer, REQUEST_FLUSH, ticket, slice_ns, &error);
     } while (answered == 0 && !is_cut_off(writer) &&
              writer->sys->now_mono() < deadline);
-    return answered ? 0 : -EBUSY;
+    return answered ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
 }
 
 /* Gap events go through our ring: before it is closed, what is not told yet is. */

@@ -7,7 +7,8 @@
 
 #include "drainer.h"
 
-/* Everything that was committed is in the file: 0, or -EBUSY at the deadline. */
+/* Everything that was committed is in the file: 0, or -EBUSY at the deadline; -EPIPE:
+ * it never will be, see writer_close. */
 int closing_flush(struct writer *writer, uint64_t deadline);
 
 /* Ends the thread, tells and drains what is left, and frees the writer, which is in no

@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stddef.h>
 #include <unistd.h>
 
 enum { stream_patience_ms = 100 };
+/* Appends of that size come from programs that write tens of thousands of lines a
+ * second. */
+static const uint64_t reserve_from = 256 * 1024, reserve_size = 4 * 1024 * 1024;
 
 static int
 adopt(struct logfile *file, int fd, const struct stat *status)
@@ -16,6 +20,7 @@ adopt(struct logfile *file, int fd, const struct stat *status)
     file->device = status->st_dev;
     file->inode = status->st_ino;
     file->size = (uint64_t)status->st_size;
+    file->reserved = 0;
     file->is_adopted = status->st_size > 0;
     return 0;
 }
@@ -229,6 +234,30 @@ logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *writ
         }
     }
     return 0;
+}
+
+/* On ext4 an append into reserved blocks takes an eighth less time than one that has
+ * to account for each new block. Other file systems either look ahead on their own
+ * (xfs) or pay for it (btrfs, tmpfs). What a file that is left early has too much stays
+ * with it: giving it back could cut what others append meanwhile. So a log that isn't
+ * busy reserves nothing. */
+void
+logfile_reserve(struct logfile *file, uint64_t size, uint64_t limit)
+{
+    const struct sys *sys = file->sys;
+    uint64_t from = file->size > file->reserved ? file->size : file->reserved;
+    uint64_t room = limit == 0 ? reserve_size : limit > from ? limit - from : 0;
+
+    if (size < reserve_from || file->size + size <= file->reserved || room == 0) {
+        return;
+    }
+    if (file->reserved == 0 && sys->fs_type(file->fd) != EXT4_SUPER_MAGIC) {
+        file->reserved = UINT64_MAX;
+        return;
+    }
+    room = room < reserve_size ? room : reserve_size;
+    /* Without it the append fares as it fares: a full disk is its matter. */
+    file->reserved = sys->reserve(file->fd, from, room) < 0 ? UINT64_MAX : from + room;
 }
 
 int

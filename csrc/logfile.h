@@ -25,7 +25,9 @@ struct logfile {
     bool may_block; /* a stream that is no regular file */
     uint64_t device;
     uint64_t inode;
-    uint64_t size;   /* as our last look or append left it */
+    uint64_t size;     /* as our last look or append left it */
+    uint64_t
+        reserved; /* there are blocks up to here; UINT64_MAX: no more are asked for */
     bool is_adopted; /* it was there with content, and we have not written to it yet */
 };
 
@@ -76,6 +78,10 @@ struct logfile_parts {
  * got there. */
 int logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *written,
                    uint64_t *short_writes);
+
+/* Makes room for an append of `size` bytes and for those after it, as long as the file
+ * stays within `limit` bytes (0: any), where that makes appending cheaper. */
+void logfile_reserve(struct logfile *file, uint64_t size, uint64_t limit);
 
 /* Adds the newline that the last line of an adopted file lacks; 1 when it did. */
 int logfile_complete_last_line(struct logfile *file);

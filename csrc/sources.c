@@ -54,8 +54,8 @@ is_own(struct writer *writer, uint32_t slot)
 #endif
 }
 
-/* A slot is CLAIMED by us for no longer than we hold the mutex (ownring_attach), but for
- * one whose ring is retired and could not be removed. */
+/* A slot is CLAIMED by us for no longer than we hold the mutex (ownring_attach), but
+ * for one whose ring is retired and could not be removed. */
 static bool
 is_left_over(struct writer *writer, uint32_t slot)
 {

@@ -92,6 +92,13 @@ posix_fallocate_all(int fd, uint64_t size)
 }
 
 static int
+posix_reserve(int fd, uint64_t offset, uint64_t size)
+{
+    return negative_errno(
+        fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size));
+}
+
+static int
 posix_fsync(int fd)
 {
     return negative_errno(fsync(fd));
@@ -402,6 +409,7 @@ const struct sys sys_posix = {
     .fstatat = posix_fstatat,
     .ftruncate = posix_ftruncate,
     .fallocate = posix_fallocate_all,
+    .reserve = posix_reserve,
     .fsync = posix_fsync,
     .fdatasync = posix_fdatasync,
     .syncfs = posix_syncfs,

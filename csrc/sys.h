@@ -38,6 +38,8 @@ struct sys {
     int (*fstatat)(int dir, const char *path, struct stat *out);
     int (*ftruncate)(int fd, uint64_t size);
     int (*fallocate)(int fd, uint64_t size);
+    /* Gives a file room for `size` bytes at `offset`; its size stays as it is. */
+    int (*reserve)(int fd, uint64_t offset, uint64_t size);
     int (*fsync)(int fd);
     int (*fdatasync)(int fd);
     int (*syncfs)(int fd);

@@ -112,6 +112,12 @@ writer_open(struct writer **out, const struct sys *sys,
 }
 
 int
+writer_finish(struct writer *writer, uint64_t limit_ns)
+{
+    return closing_flush(writer, writer->sys->now_mono() + limit_ns);
+}
+
+int
 writer_close(struct writer *writer, uint64_t flush_limit_ns)
 {
     uint64_t deadline = writer->sys->now_mono() + flush_limit_ns;

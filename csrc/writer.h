@@ -60,6 +60,10 @@ struct writer_stats {
 int writer_open(struct writer **out, const struct sys *sys,
                 const struct writer_options *options);
 
+/* Waits until every record is in the file, as writer_close does: 0, -EPIPE, or -EBUSY
+ * when the time is up. In between a caller can look at what else it has to do. */
+int writer_finish(struct writer *writer, uint64_t limit_ns);
+
 /* Flushes for `flush_limit_ns` at most and gives the reference back; with the last one
  * the thread ends. 0, or -EBUSY when records stayed in the ring: they are not lost, the
  * next opener writes them. -EPIPE: they are, standard output has no reader. */

@@ -32,6 +32,19 @@ class EventLog:
         self.writer.close()
 
 
+class FullLog:
+    """A log that takes no line."""
+
+    def write(self, data: bytes, /) -> bool:
+        raise OSError("full")
+
+    def drop(self, size: int = 0, /) -> None:
+        pass
+
+    def flush(self, timeout: float | None = None) -> bool:
+        return True
+
+
 def policy_of(level: str = "Metadata", **members: object) -> Policy:
     """Return a policy with one rule, which has these *members*."""
     rule = {"level": level, **members}

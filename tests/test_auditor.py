@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 
 from auditring.attributes import Attributes
 from auditring.auditor import Auditor
@@ -69,16 +69,6 @@ class Raising(Memory):
 
     def process(self, events: Sequence[OutgoingEvent], /) -> bool:
         raise ZeroDivisionError("no backend does this")
-
-
-class FullLog:
-    """A log that takes no line."""
-
-    def write(self, data: bytes, /) -> bool:
-        raise OSError("full")
-
-    def flush(self, timeout: float | None = None) -> bool:
-        return True
 
 
 # Stages.

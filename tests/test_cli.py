@@ -4,6 +4,7 @@ import fcntl
 import gzip
 import inspect
 import io
+import json
 import os
 import re
 import signal
@@ -175,10 +176,15 @@ def test_write_tells_of_a_line_too_long_and_writes_the_others(
     done = run("write", str(log), data=data)
 
     assert done.returncode == 1
-    assert (
-        f"a line of {5 * MIB + len(end[:1])} bytes was left out".encode() in done.stderr
-    )
-    assert log.read_bytes() == b"before\n" + end[1:]
+    size = 5 * MIB + len(end[:1])
+    assert f"a line of {size} bytes was left out".encode() in done.stderr
+    lines = log.read_bytes().splitlines(keepends=True)
+    gap = next(line for line in lines if line.startswith(b"{"))
+    lines.remove(gap)
+    assert b"".join(lines) == b"before\n" + end[1:]
+    told = json.loads(gap)["annotations"]
+    assert told["auditring.io/reason"] == "dropped"
+    assert told["auditring.io/bytes"] == str(size)
 
 
 def test_write_rotates_before_the_file_grows_too_large(tmp_path: Path) -> None:

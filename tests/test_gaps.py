@@ -15,7 +15,7 @@ from uuid import UUID
 import pytest
 from bystander import Bystander, wait_until
 
-from auditring import LogWriter
+from auditring import ClosedError, LogWriter
 
 RING_BYTES = 64 * 1024
 LINE = b"x" * 1023 + b"\n"
@@ -205,6 +205,23 @@ def test_an_oversize_record_that_was_refused_leaves_no_gap_event(
         log.write(b"one\n")
 
     assert (tmp_path / "audit.log").read_bytes() == b"one\n"
+
+
+def test_a_record_that_its_writer_gives_up_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    with LogWriter(path) as log:
+        log.write(LINE)
+        log.drop(12)
+        log.drop()
+        log.write(LINE)
+        with pytest.raises(OverflowError):
+            log.drop(-1)
+        log.flush()
+        assert log.stats().dropped_records == 2
+
+    assert losses_in(path) == [("dropped", 2, 12)]
+    with pytest.raises(ClosedError):
+        log.drop()
 
 
 # Damage.

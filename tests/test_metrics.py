@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -13,14 +13,6 @@ from auditring.backends.log import LogBackend
 from auditring.metrics import Collector, Family, exposition, families
 
 GET = Attributes.from_request("GET", "/")
-
-
-class FullLog:
-    def write(self, data: bytes, /) -> bool:
-        raise OSError("full")
-
-    def flush(self, timeout: float | None = None) -> bool:
-        return True
 
 
 @pytest.fixture

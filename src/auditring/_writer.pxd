@@ -74,6 +74,7 @@ cdef extern from "writer.h" nogil:
         uint32_t leads
 
     int writer_open(writer **out, const sys *sys, const writer_options *options)
+    int writer_finish(writer *writer, uint64_t limit_ns)
     int writer_close(writer *writer, uint64_t flush_limit_ns)
     int writer_write(
         writer *writer,

@@ -82,6 +82,18 @@ cdef uint64_t _slice_ns(int64_t deadline) except? 0:
     return <uint64_t> left if left > 0 else 0
 
 
+cdef int _finish(writer *log, int64_t deadline) except -1:
+    """Wait until every record is in the file, or the time is up; handlers run."""
+    cdef uint64_t limit
+    cdef int error = -EBUSY
+    while error == -EBUSY and time.monotonic_ns() < deadline:
+        limit = _slice_ns(deadline)
+        with nogil:
+            error = writer_finish(log, limit)
+        PyErr_CheckSignals()
+    return 0
+
+
 cdef Py_ssize_t _count_not_finite(object value) except -1:
     """Count the NaNs and infinities in what orjson made JSON of: it writes null."""
     cdef Py_ssize_t count = 0
@@ -178,6 +190,23 @@ cdef class Writer:
         if type(data) is bytes:
             return self._commit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         return self._with_buffer(data, False)
+
+    def drop(self, size=0, /):
+        """Give a record up: it counts as dropped, and a gap event in the log will tell.
+
+        For records that can't be written: too long, or with no form that a line has.
+
+        Thread-safety: any thread.
+
+        Args:
+            size: Its bytes, 0 if nobody knows.
+
+        Raises:
+            OverflowError: *size* is negative, or larger than memory.
+            ClosedError: The writer was closed.
+        """
+        self._check_open()
+        writer_drop(self._writer, size)
 
     def write_lines(self, chunk, /):
         """Commit every line of a chunk as a record of its own.
@@ -558,7 +587,8 @@ cdef class Writer:
     def _close(self, double flush_limit):
         """Flush for so many seconds and give the reference back; 0 or an errno."""
         cdef writer *left = self._writer
-        cdef uint64_t limit = <uint64_t> (flush_limit * 1e9)
+        cdef int64_t deadline
+        cdef uint64_t left_ns
         cdef int error
         if left == NULL or self._is_closing:
             return 0
@@ -571,8 +601,16 @@ cdef class Writer:
         finally:
             # A signal handler that raises leaves the writer open.
             self._is_closing = self._writer == NULL
+        deadline = _deadline(flush_limit)
+        try:
+            _finish(left, deadline)
+        except BaseException:  # of a signal handler; what is left stays in the ring
+            with nogil:
+                writer_close(left, 0)
+            raise
+        left_ns = max(0, deadline - time.monotonic_ns())
         with nogil:
-            error = writer_close(left, limit)
+            error = writer_close(left, left_ns)
         return -error
 
     def _forget_calls(self):

@@ -219,6 +219,7 @@ class Feed:
     def _refuse(self, size: int) -> None:
         self._passed_over = 0
         self.oversize += 1
+        self._log.drop(size)
         self._on_oversize(size)
 
     def _end(self) -> None:

@@ -258,6 +258,7 @@ class LogWriter(Writer):
         Raises:
             OSError: Records stayed in the ring. They are not lost: the next opener
                 writes them. On standard output, which nobody reads any more, they are.
+            BaseException: Of a signal handler, like Ctrl-C's; the same holds.
         """
         _seconds("timeout", timeout)
         _writer.finish_fork()
@@ -275,8 +276,10 @@ class LogWriter(Writer):
         if self._mill_thread is not None:
             self._mill_thread.stop()
         last_error = self._statistics()[1]["last_error"]
-        error = self._close(timeout)
-        _open_writers.discard(self)
+        try:
+            error = self._close(timeout)
+        finally:
+            _open_writers.discard(self)
         if error == errno.EBUSY:
             code = last_error or error
             text = f"{os.strerror(code)}; records stay for the next opener"

@@ -7,6 +7,7 @@ from memory import outgoing
 
 from auditring.backends.log import LogBackend
 from auditring.encode import json_line, legacy_line
+from auditring.errors import ClosedError
 from auditring.event import Event
 from auditring.losses import print_loss
 
@@ -16,6 +17,7 @@ class Lines:
 
     def __init__(self, *, takes: bool = True, error: Exception | None = None) -> None:
         self.written: list[bytes] = []
+        self.dropped = 0
         self._takes = takes
         self._error = error
 
@@ -24,6 +26,9 @@ class Lines:
             raise self._error
         self.written.append(data)
         return self._takes
+
+    def drop(self, size: int = 0, /) -> None:
+        self.dropped += 1
 
     def flush(self, timeout: float | None = None) -> bool:
         return True
@@ -69,8 +74,15 @@ def test_a_body_that_is_no_json_costs_the_event_only_if_asked_for() -> None:
     assert [losses.events for losses in strict.losses()] == [1]
 
 
-@pytest.mark.parametrize("lines", [Lines(takes=False), Lines(error=OSError("full"))])
-def test_a_loss_is_counted_and_refuses_if_strict(lines: Lines) -> None:
+@pytest.mark.parametrize(
+    ("lines", "drops"),
+    [
+        (Lines(takes=False), 0),  # such a log knows of it
+        (Lines(error=ValueError("too large")), 2),
+        (Lines(error=ClosedError("closed")), 0),
+    ],
+)
+def test_a_loss_is_counted_and_refuses_if_strict(lines: Lines, drops: int) -> None:
     told: list[tuple[str, Sequence[Event]]] = []
     strict = LogBackend(
         lines,
@@ -85,6 +97,18 @@ def test_a_loss_is_counted_and_refuses_if_strict(lines: Lines) -> None:
     assert losses.events == 1
     assert losses.last_error is not None
     assert told == [("log", [outgoing(1).event])]
+    assert lines.dropped == drops
+
+
+def test_a_line_that_is_too_long_leaves_a_gap_event(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        huge = b'"' + b"x" * log.writer.record_limit + b'"'
+
+        LogBackend(log.writer).process([outgoing(1, request_object=huge), outgoing(2)])
+
+        gap, event = log.events()
+        assert gap["annotations"]["auditring.io/reason"] == "dropped"
+        assert event["auditID"] == "2"
 
 
 def test_lost_events_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:

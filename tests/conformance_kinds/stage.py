@@ -71,6 +71,9 @@ class Lines:
         self.written.append(data)
         return True
 
+    def drop(self, size: int = 0, /) -> None:
+        pass
+
     def flush(self, timeout: float | None = None) -> bool:
         return True
 

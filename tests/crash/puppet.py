@@ -21,6 +21,9 @@ from subprocess import Popen
 from ledger import Ledger
 from scene import started_scene
 
+# Nothing can be imported in a process whose descriptors are being closed.
+import auditring.mill
+import auditring.stats  # noqa: F401
 from auditring import LogWriter
 
 __all__ = ["LIMIT_S", "Puppet", "wait_until"]

@@ -16,7 +16,7 @@ _SOURCES = ("csrc", "src", "setup.py", "pyproject.toml", "README.md", "LICENSE")
 _IGNORED = shutil.ignore_patterns("*.so", "__pycache__", "*.egg-info")
 _ASK = "import ensurepip, json, sys, venv; print(json.dumps(sys.version_info[:2]))"
 _NEWEST_MINOR = 20
-_LIMIT_S = 110
+_LIMIT_S = 500
 
 
 def find_python(at_least: tuple[int, int]) -> str | None:

@@ -62,6 +62,7 @@ def newer_python() -> str:
         )
 
 
+@pytest.mark.timeout(600)  # the first of them waits for a build of the package
 @pytest.mark.parametrize(
     "scene",
     ["fork_without_a_warning", "fork", "daemon", "multiprocessing_fork"],

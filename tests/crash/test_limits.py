@@ -12,6 +12,7 @@ import os
 import pwd
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -50,6 +51,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"needs root that may mount: {mounted.stderr}")
     yield place
     subprocess.run(["umount", place], check=True)
+
+
+@contextlib.contextmanager
+def interrupted_in(seconds: float) -> Iterator[None]:
+    """Do as if somebody pressed Ctrl-C then."""
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    yield
+    signal.signal(signal.SIGALRM, before)
 
 
 def fill(disk: Path) -> Path:
@@ -159,6 +169,27 @@ def test_what_is_in_the_ring_when_the_disk_is_full_is_left_to_the_next_opener(
         log.close(timeout=0.1)
 
     assert caught.value.errno == errno.ENOSPC
+    filler.unlink()
+    LogWriter(path, ring_bytes=RING_BYTES).close()
+    reading = read_log(path)
+    check(reading, ledger)
+    assert reading.lines == 20
+
+
+def test_closing_a_log_on_a_full_disk_can_be_interrupted(
+    small_disk: Path, ledger: Ledger
+) -> None:
+    path = small_disk / "audit.log"
+    log = LogWriter(path, ring_bytes=RING_BYTES)
+    log.flush()
+    filler = fill(small_disk)
+    ledger.write(log, 0, 20)
+    wait_until(lambda: log.stats().health == "disk-full", "the disk is full")
+
+    with interrupted_in(0.1), pytest.raises(KeyboardInterrupt):
+        log.close(timeout=1000)
+
+    assert log.closed
     filler.unlink()
     LogWriter(path, ring_bytes=RING_BYTES).close()
     reading = read_log(path)

@@ -172,6 +172,13 @@ test_fallocate(int fd, uint64_t size)
 }
 
 static int
+test_reserve(int fd, uint64_t offset, uint64_t size)
+{
+    FAIL_HERE(reserve);
+    return sys_posix.reserve(fd, offset, size);
+}
+
+static int
 test_fsync(int fd)
 {
     FAIL_HERE(fsync);

@@ -30,6 +30,7 @@
     X(fstatat)                                                                         \
     X(ftruncate)                                                                       \
     X(fallocate)                                                                       \
+    X(reserve)                                                                         \
     X(fsync)                                                                           \
     X(fdatasync)                                                                       \
     X(syncfs)                                                                          \

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -536,6 +537,126 @@ a_stream_into_a_file_is_written_like_one(void)
     close(fd);
 }
 
+/* What was asked of the file system, which takes it for granted. */
+static struct {
+    int64_t type;
+    int error;
+    int calls;
+    uint64_t from;
+    uint64_t to;
+} disk;
+
+static int64_t
+type_of_disk(int fd)
+{
+    (void)fd;
+    return disk.type;
+}
+
+static int
+reserve_on_disk(int fd, uint64_t offset, uint64_t size)
+{
+    (void)fd;
+    disk.calls++;
+    disk.from = offset;
+    disk.to = offset + size;
+    return disk.error;
+}
+
+static struct logfile
+opened_on(int64_t type, int error)
+{
+    static struct sys table;
+    struct logfile file = opened();
+
+    disk.type = type;
+    disk.error = error;
+    disk.calls = 0;
+    table = sys_test;
+    table.fs_type = type_of_disk;
+    table.reserve = reserve_on_disk;
+    file.sys = &table;
+    return file;
+}
+
+static void
+a_busy_file_on_ext4_has_blocks_ahead_of_it(void)
+{
+    struct logfile file = opened_on(EXT4_SUPER_MAGIC, 0);
+
+    file.size = 10;
+    logfile_reserve(&file, 1 << 20, 0);
+    CHECK_EQUAL(disk.from, 10);
+    CHECK_EQUAL(disk.to, (4 << 20) + 10);
+
+    file.size = disk.to - (1 << 20);
+    logfile_reserve(&file, 1 << 20, 0);
+    CHECK_EQUAL(disk.calls, 1);
+    file.size = disk.to;
+    logfile_reserve(&file, 1 << 20, 0);
+    CHECK_EQUAL(disk.calls, 2);
+    CHECK_EQUAL(disk.from, file.size);
+    logfile_close(&file);
+}
+
+static void
+no_more_is_reserved_than_the_file_may_grow(void)
+{
+    struct logfile file = opened_on(EXT4_SUPER_MAGIC, 0);
+
+    logfile_reserve(&file, 1 << 20, 3 << 20);
+    CHECK_EQUAL(disk.to, 3 << 20);
+    file.size = 3 << 20;
+    logfile_reserve(&file, 1 << 20, 3 << 20);
+    CHECK_EQUAL(disk.calls, 1);
+    logfile_close(&file);
+}
+
+static void
+a_file_that_is_not_busy_reserves_nothing(void)
+{
+    struct logfile file = opened_on(EXT4_SUPER_MAGIC, 0);
+
+    logfile_reserve(&file, 200 * 1024, 0);
+    CHECK_EQUAL(disk.calls, 0);
+    logfile_close(&file);
+}
+
+static void
+other_file_systems_look_ahead_on_their_own(void)
+{
+    struct logfile file = opened_on(XFS_SUPER_MAGIC, 0);
+
+    logfile_reserve(&file, 1 << 20, 0);
+    CHECK_EQUAL(disk.calls, 0);
+    logfile_close(&file);
+}
+
+static void
+a_disk_that_reserves_nothing_is_not_asked_again(void)
+{
+    struct logfile file = opened_on(EXT4_SUPER_MAGIC, -ENOSPC);
+
+    logfile_reserve(&file, 1 << 20, 0);
+    file.size = 64 << 20;
+    logfile_reserve(&file, 1 << 20, 0);
+    CHECK_EQUAL(disk.calls, 1);
+    logfile_close(&file);
+}
+
+static void
+what_is_reserved_is_not_seen_in_the_size(void)
+{
+    struct logfile file = opened();
+
+    CHECK_EQUAL(append(&file, "line one\n"), 0);
+    logfile_reserve(&file, 1 << 20, 0);
+
+    CHECK_EQUAL(look(&file), LOGFILE_SAME);
+    CHECK_TEXT(file_text("audit.log"), "line one\n");
+    logfile_close(&file);
+}
+
 RUN(TEST(a_new_file_has_the_mode_asked_for_whatever_the_umask),
     TEST(a_new_file_gets_the_group),
     TEST(a_file_that_is_there_is_appended_to_and_keeps_its_rights),
@@ -561,4 +682,10 @@ RUN(TEST(a_new_file_has_the_mode_asked_for_whatever_the_umask),
     TEST(a_look_that_fails_is_an_error), TEST(a_stream_is_written_to_and_not_closed),
     TEST(a_full_pipe_is_not_waited_for),
     TEST(a_stream_that_can_not_be_asked_is_an_error),
-    TEST(a_stream_into_a_file_is_written_like_one))
+    TEST(a_stream_into_a_file_is_written_like_one),
+    TEST(a_busy_file_on_ext4_has_blocks_ahead_of_it),
+    TEST(no_more_is_reserved_than_the_file_may_grow),
+    TEST(a_file_that_is_not_busy_reserves_nothing),
+    TEST(other_file_systems_look_ahead_on_their_own),
+    TEST(a_disk_that_reserves_nothing_is_not_asked_again),
+    TEST(what_is_reserved_is_not_seen_in_the_size))

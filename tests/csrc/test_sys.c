@@ -28,6 +28,7 @@ errors_are_negative(void)
     CHECK_EQUAL(sys_posix.fstatat(AT_FDCWD, "none", &status), -ENOENT);
     CHECK_EQUAL(sys_posix.ftruncate(-1, 0), -EBADF);
     CHECK_EQUAL(sys_posix.fallocate(-1, 1), -EBADF);
+    CHECK_EQUAL(sys_posix.reserve(-1, 0, 1), -EBADF);
     CHECK_EQUAL(sys_posix.fsync(-1), -EBADF);
     CHECK_EQUAL(sys_posix.fdatasync(-1), -EBADF);
     CHECK_EQUAL(sys_posix.syncfs(-1), -EBADF);

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import websockets.sync.client
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 from loopback import LIMIT_S, asgi_server
 
 from auditring.auditor import Auditor
@@ -574,14 +574,6 @@ def test_who_is_not_known_is_anonymous(log: EventLog) -> None:
 
 
 # Refusals.
-
-
-class FullLog:
-    def write(self, data: bytes, /) -> bool:
-        raise OSError("full")
-
-    def flush(self, timeout: float | None = None) -> bool:
-        return True
 
 
 def test_a_request_that_cannot_be_recorded_is_not_carried_out() -> None:

@@ -10,7 +10,7 @@ from django.core.asgi import get_asgi_application
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.test import override_settings
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 from loopback import asgi_server, wsgi_server
 
 from auditring.auditor import Auditor
@@ -146,13 +146,6 @@ def test_events_are_stages_times_requests(interface: str, log: EventLog) -> None
 def test_a_request_that_cannot_be_recorded_is_not_carried_out(
     interface: str,
 ) -> None:
-    class FullLog:
-        def write(self, data: bytes, /) -> bool:
-            raise OSError("full")
-
-        def flush(self, timeout: float | None = None) -> bool:
-            return True
-
     strict = LogBackend(FullLog(), mode="blocking-strict")
     auditor = Auditor(policy_of(), strict)
     server, application = SERVERS[interface]

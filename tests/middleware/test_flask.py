@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 from flask import Flask, Response, abort, g, jsonify, request
 from loopback import wsgi_server
 
@@ -155,13 +155,6 @@ def test_events_are_stages_times_requests(log: EventLog) -> None:
 
 
 def test_a_request_that_cannot_be_recorded_is_not_carried_out() -> None:
-    class FullLog:
-        def write(self, data: bytes, /) -> bool:
-            raise OSError("full")
-
-        def flush(self, timeout: float | None = None) -> bool:
-            return True
-
     strict = LogBackend(FullLog(), mode="blocking-strict")
     with wsgi_server(shop(Auditor(policy_of(), strict))) as client:
         answer = client.send("DELETE", "/orders/odd", headers={"Audit-ID": "id-1"})

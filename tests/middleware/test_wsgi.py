@@ -7,7 +7,7 @@ from typing import Any
 from wsgiref.types import StartResponse
 
 import pytest
-from eventlog import EventLog, policy_of
+from eventlog import EventLog, FullLog, policy_of
 from loopback import LIMIT_S, wsgi_server
 
 from auditring.auditor import Auditor
@@ -366,13 +366,6 @@ def test_the_application_finds_its_audited_request(log: EventLog) -> None:
 
 
 def test_a_request_that_cannot_be_recorded_is_not_carried_out() -> None:
-    class FullLog:
-        def write(self, data: bytes, /) -> bool:
-            raise OSError("full")
-
-        def flush(self, timeout: float | None = None) -> bool:
-            return True
-
     strict = LogBackend(FullLog(), mode="blocking-strict")
     app = AuditMiddleware(crash, Auditor(policy_of(), strict))
 

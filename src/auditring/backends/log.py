@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 from ..backend import Mode, OutgoingEvent
 from ..encode import json_line, legacy_line
+from ..errors import ClosedError
 from ..event import Event
 from ..eventsize import MIN_EVENT_BYTES, sized_line
 from ..losses import Losses, OnLoss
@@ -20,6 +21,10 @@ class LineWriter(Protocol):
 
     def write(self, data: bytes, /) -> bool:
         """Commit a line; False if it was dropped."""
+        ...
+
+    def drop(self, size: int = 0, /) -> None:
+        """Let the log tell that a line is missing."""
         ...
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -90,6 +95,8 @@ class LogBackend:
 
     def lose(self, event: Event, error: Exception | None, /) -> bool:
         """Count *event*, which isn't in the log: dropped, if there is no *error*."""
+        if error is not None and not isinstance(error, ClosedError):
+            self._writer.drop()  # else the log knows of it, or nobody is left to tell
         self._losses.note(error or BlockingIOError("the ring was full"), [event])
         return not self._is_strict
 
