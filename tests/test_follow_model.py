@@ -51,6 +51,8 @@ class LogModel:
         self._backups: list[tuple[str, list[bytes]]] = []
         self._live_lines: list[bytes] = []
         self._half = b""
+        # Something was written after the newest backup, whatever became of it.
+        self._is_behind_backups = False
         self._time_ms = 0
 
     # What happens to a log.
@@ -72,8 +74,7 @@ class LogModel:
 
     def write_late(self, count: int) -> None:
         """Write to the newest backup, as a recovery does before anybody writes more."""
-        is_live_empty = not self.live.exists() or not self.live.stat().st_size
-        if self._backups and is_live_empty:
+        if self._backups and not self._is_behind_backups:
             name, lines = self._backups[-1]
             if not name.endswith((*PACK,)):
                 new = [
@@ -171,6 +172,7 @@ class LogModel:
             name = "app.log.1"
         self._backups.append((name, self._live_lines))
         self._live_lines = []
+        self._is_behind_backups = False
 
     def _path(self, name: str) -> Path:
         return self.live.with_name(name)
@@ -178,6 +180,7 @@ class LogModel:
     # Lines.
 
     def _append(self, data: bytes) -> None:
+        self._is_behind_backups = True
         with self.live.open("ab") as file:
             file.write(data)
 

@@ -260,8 +260,6 @@ names_that_stay_held_are_tried_once_a_second(void)
         log_step(writer, 10 * ms);
     }
 
-    printf("%lu %lu\n", (unsigned long)tries,
-           (unsigned long)log_counter(writer, COUNTER_rotate_errors));
     CHECK(log_counter(writer, COUNTER_rotate_errors) - tries <= 15);
     log_close(writer);
 }
