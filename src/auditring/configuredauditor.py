@@ -80,11 +80,9 @@ class ConfiguredAuditor(Auditor):
         _auditors.add(self)
         _tie_to_fork()
 
-    def _begin_anew(self) -> None:
+    def _renew_locks(self) -> None:
         self._lock = threading.RLock()
         self._config_lock = threading.RLock()
-        if self._watch is not None:
-            self._watch.begin_anew()
 
     @property
     def config(self) -> Config:
@@ -224,7 +222,9 @@ class ConfiguredAuditor(Auditor):
         """
         with self._config_lock:
             if self._watch is None:
-                self._watch = ConfigWatch(self.refresh, self._files, self.sweep)
+                self._watch = ConfigWatch(
+                    self.refresh, self._files, self.sweep, self._renew_locks
+                )
             self._watch.begin(interval_s)
 
     def _files(self) -> tuple[Path, ...]:
@@ -315,4 +315,5 @@ def _tie_to_fork() -> None:
 def _begin_anew() -> None:
     """In a forked child: another thread of the parent may have held a lock."""
     for auditor in list(_auditors):
-        auditor._begin_anew()
+        if auditor._watch is None:  # which does it itself, before its thread begins
+            auditor._renew_locks()

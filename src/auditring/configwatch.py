@@ -15,6 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .millthread import wait_until_gone
+from .writer import park_at_forks
+
 __all__ = ["ConfigWatch", "FileStates"]
 
 _logger = logging.getLogger("auditring.config")
@@ -26,6 +29,8 @@ RECENT_NS = 2_000_000_000
 # How soon what was refused is tried again, whatever the files say: what was missing
 # may be a file that nobody looks after yet.
 RETRY_S = 10.0
+# How long a fork waits for the thread to end.
+PARK_LIMIT_S = 1.0
 
 
 _IDENTITY = ("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size")
@@ -85,6 +90,7 @@ class ConfigWatch:
         on_change: Callable[[], str],
         files: Callable[[], Sequence[Path]],
         on_look: Callable[[], object],
+        on_fork: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare a thread; it isn't running yet.
 
@@ -93,13 +99,20 @@ class ConfigWatch:
                 return ``applied`` or ``unchanged``.
             files: Says which files to look after.
             on_look: Called each time that the thread looks.
+            on_fork: Called in a forked child before the thread begins there.
         """
         self._on_change = on_change
         self._files = files
         self._on_look = on_look
+        self._on_fork = on_fork
         self._interval_s: float | None = None
         self._thread: threading.Thread | None = None
+        self._is_parked = False
+        # What belongs to the thread while it runs. What changed before it began counts
+        # as changed, too.
         self._states = FileStates()
+        self._seen: tuple[bytes | None, ...] | None = None
+        self._retry_at_s = float("inf")
         # A signal handler may put something into it whatever it interrupts.
         self._calls: queue.SimpleQueue[str] = queue.SimpleQueue()
 
@@ -113,14 +126,14 @@ class ConfigWatch:
             raise ValueError(f"interval_s: expected more than 0, got {interval_s!r}")
         self._interval_s = interval_s
         if self._thread is None:
-            self._start()
+            self._launch()
+            park_at_forks(self)
         else:
             self._calls.put("look")
 
-    def _start(self) -> None:
-        self._calls = queue.SimpleQueue()
+    def _launch(self) -> None:
         self._thread = threading.Thread(
-            target=self._work, name="auditring-config", daemon=True
+            target=self._work, args=(self._calls,), name="auditring-config", daemon=True
         )
         self._thread.start()
 
@@ -137,39 +150,77 @@ class ConfigWatch:
         if thread is not threading.current_thread():
             thread.join()
 
-    def _work(self) -> None:
-        # What changed before this thread began counts as changed, too.
-        seen: tuple[bytes | None, ...] | None = None
-        retry_at_s = float("inf")
+    # Around a fork: see `writer.Parkable`.
+
+    def park(self) -> None:
+        """End the thread, unless it takes long or is the one that forks."""
+        thread = self._thread
+        self._is_parked = thread not in (None, threading.current_thread())
+        if thread is not None and self._is_parked:
+            self._calls.put("end")
+            thread.join(PARK_LIMIT_S)
+            if not thread.is_alive():
+                wait_until_gone(thread.native_id)
+
+    def resume(self) -> None:
+        """Go on, if there was a thread."""
+        if self._is_parked:
+            self._is_parked = False
+            if self._thread is not None and self._thread.is_alive():
+                # It will take the end out of its own queue.
+                self._calls = queue.SimpleQueue()
+            self._launch()
+
+    def forget(self) -> None:
+        """Drop what the parent's thread may have been in the middle of."""
+        self._calls = queue.SimpleQueue()
+        self._on_fork()
+
+    def start(self) -> None:
+        """Begin in a child, if there was a thread in the parent."""
+        if self._is_parked:
+            self._is_parked = False
+            self._launch()
+
+    # In the thread.
+
+    def _work(self, calls: "queue.SimpleQueue[str]") -> None:
         while True:
-            call = self._wait(self._interval_s, retry_at_s)
+            call = self._wait(calls, self._interval_s, self._retry_at_s)
             if call == "end":
                 return
             now = self._states.look(self._files())
-            is_due = call == "load" or time.monotonic() >= retry_at_s
-            if now != seen and not is_due:
-                settled = self._settle(now)
+            is_due = call == "load" or time.monotonic() >= self._retry_at_s
+            if now != self._seen and not is_due:
+                settled = self._settle(calls, now)
                 if settled is None:
                     return
                 now = settled
-            if now != seen or is_due:
-                retry_at_s = self._change()
-            seen = now
+            if now != self._seen or is_due:
+                self._retry_at_s = self._change()
+            self._seen = now
             self._guard(self._on_look)
 
-    def _wait(self, seconds: float | None, retry_at_s: float) -> str:
+    def _wait(
+        self,
+        calls: "queue.SimpleQueue[str]",
+        seconds: float | None,
+        retry_at_s: float = float("inf"),
+    ) -> str:
         left_s = retry_at_s - time.monotonic()
         if seconds is None or left_s < seconds:
             seconds = None if left_s == float("inf") else max(left_s, 0.01)
         try:
-            return self._calls.get(timeout=seconds)
+            return calls.get(timeout=seconds)
         except queue.Empty:
             return "look"
 
-    def _settle(self, now: tuple[bytes | None, ...]) -> tuple[bytes | None, ...] | None:
+    def _settle(
+        self, calls: "queue.SimpleQueue[str]", now: tuple[bytes | None, ...]
+    ) -> tuple[bytes | None, ...] | None:
         """Return the contents once they hold still; None: the thread is to end."""
         while True:
-            if self._wait(SETTLE_S, float("inf")) == "end":
+            if self._wait(calls, SETTLE_S) == "end":
                 return None
             before, now = now, self._states.look(self._files())
             if now == before:
@@ -188,9 +239,3 @@ class ConfigWatch:
         except Exception:
             _logger.exception("the configuration could not be followed")
             return None
-
-    def begin_anew(self) -> None:
-        """In a forked child, where the thread is gone: start another if there was."""
-        if self._thread is not None:
-            self._states = FileStates()
-            self._start()

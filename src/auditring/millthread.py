@@ -13,7 +13,7 @@ from typing import Protocol
 from .mill import Mill
 from .space import SpaceWatch
 
-__all__ = ["MillSource", "MillThread"]
+__all__ = ["MillSource", "MillThread", "wait_until_gone"]
 
 LOCK_RETRY_S = 1.0
 # Without a rotation a pass still runs now and then: backups grow old, and what failed
@@ -115,7 +115,7 @@ class MillThread:
         if thread is not None and thread.is_alive():
             self._resumes = not self._is_halted
             self._halt()
-            _wait_until_gone(thread.native_id)
+            wait_until_gone(thread.native_id)
 
     def resume(self) -> None:
         """After a fork, in the parent: go on where `park` interrupted."""
@@ -222,7 +222,7 @@ def _lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
 
 
-def _wait_until_gone(native_id: int | None) -> None:
+def wait_until_gone(native_id: int | None) -> None:
     """Wait until the kernel has forgotten a thread that Python has joined.
 
     The kernel takes it off the count that os.fork() looks at a moment later.

@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
 
 from . import _writer
 from ._writer import Writer
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .space import SpaceState, SpaceWatch
     from .stats import Stats
 
-__all__ = ["LogWriter"]
+__all__ = ["LogWriter", "Parkable", "park_at_forks"]
 
 MEBIBYTE: Final = 1024**2
 RING_BYTES_MIN: Final = 64 * 1024
@@ -652,21 +652,51 @@ def _flush_all() -> None:
             writer.flush(EXIT_LIMIT_S)
 
 
-def _mill_threads() -> "list[MillThread]":
-    return [w._mill_thread for w in _open_writers if w._mill_thread is not None]
+class Parkable(Protocol):
+    """A thread that is ended before a fork, and begun again behind it."""
+
+    def park(self) -> None:
+        """End it, before a fork."""
+        ...
+
+    def resume(self) -> None:
+        """Go on, in the parent."""
+        ...
+
+    def forget(self) -> None:
+        """Drop what is the parent's, in the child."""
+        ...
+
+    def start(self) -> None:
+        """Begin, in the child."""
+        ...
 
 
-_parked: "list[MillThread]" = []
+_parkable: "weakref.WeakSet[Parkable]" = weakref.WeakSet()
+
+
+def park_at_forks(thread: Parkable) -> None:
+    """Have a *thread* that uses writers ended before a fork, and begun again."""
+    _parkable.add(thread)
+    _tie_to_process()
+
+
+def _threads_to_park() -> list[Parkable]:
+    mills = [w._mill_thread for w in _open_writers if w._mill_thread is not None]
+    return [*_parkable, *mills]
+
+
+_parked: list[Parkable] = []
 _forking_frame: "FrameType | None" = None
 
 
 def _before_fork() -> None:
     global _forking_frame
     _writer.finish_fork()  # of a fork in whose hooks this one happens
-    # The mills first: they call into the writers that are parked next.
-    for mill_thread in _mill_threads():
-        mill_thread.park()
-        _parked.append(mill_thread)
+    # First of all: they call into the writers that are parked next.
+    for thread in _threads_to_park():
+        thread.park()
+        _parked.append(thread)
     _writer.before_fork()
     _forking_frame = sys._getframe().f_back
 
@@ -706,7 +736,7 @@ def _after_fork_in_child() -> None:
         writer._close_lock = threading.RLock()
         writer._is_ending = False
     while _parked:
-        mill_thread = _parked.pop()
-        mill_thread.forget()
-        mill_thread.start()
+        thread = _parked.pop()
+        thread.forget()
+        thread.start()
     _tie_to_process()
