@@ -51,6 +51,10 @@ class Policy:
         self.warnings = warnings
         self.index = DecisionIndex(rule_set)
 
+    def __reduce__(self) -> "tuple[type[Policy], tuple[object, ...]]":
+        # The index is made anew: what it has learnt of requests is no part of a policy.
+        return Policy, (self.rule_set, self.warnings)
+
     @classmethod
     def from_yaml(
         cls, text: str | bytes, *, dialect: Dialect = "any", strict: bool = False
