@@ -1,0 +1,56 @@
+"""Numbered messages of several producers, and the account of those in the files."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from lines import Account, read_lines
+
+__all__ = ["MESSAGE", "account_of_messages", "emit_messages"]
+
+MESSAGE = "request p%d took %d ms"
+# What may stand before a message is the contender's own layout: without the words of
+# another message in it, or the line is two that ran into each other.
+LINE = re.compile(rb"((?:(?!request ).)*)request p([0-9]+) took ([0-9]+) ms\n")
+TIME = re.compile(rb"\D{0,8}\d{4}[-.]\d\d[-.]\d\d[ T]\d\d:\d\d:\d\d")
+
+
+def emit_messages(emit: Callable[..., object], producer: int, count: int) -> None:
+    for number in range(count):
+        emit(MESSAGE, producer, number)
+
+
+def account_of_messages(
+    files: Iterable[Path], counts: dict[int, int], *, has_time: bool = True
+) -> Account:
+    """Compare the messages in *files* with those that were emitted.
+
+    Args:
+        files: The oldest first.
+        counts: How many messages, numbered from 0, each producer emitted.
+        has_time: Whether each line has to begin with date and time.
+    """
+    found = {producer: bytearray(count) for producer, count in counts.items()}
+    last = dict.fromkeys(counts, -1)
+    duplicated = foreign = 0
+    in_order = True
+    for line in read_lines(files):
+        match = LINE.fullmatch(line)
+        if match is None or (has_time and not TIME.match(match[1])):
+            foreign += 1
+            continue
+        producer, number = int(match[2]), int(match[3])
+        if number >= counts.get(producer, 0):
+            foreign += 1
+        elif found[producer][number]:
+            duplicated += 1
+        else:
+            found[producer][number] = 1
+            in_order &= number > last[producer]
+            last[producer] = number
+    return Account(
+        lost=sum(each.count(0) for each in found.values()),
+        duplicated=duplicated,
+        foreign=foreign,
+        in_order=in_order,
+    )
