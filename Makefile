@@ -150,3 +150,8 @@ $(BIN)/.dev: $(BIN)/.created pyproject.toml
 $(BIN)/.bench: $(BIN)/.created pyproject.toml
 	$(PIP) --group bench
 	@touch $@
+
+# Those that can't be installed are told of, here and beside the results.
+$(BIN)/.rivals: $(BIN)/.created pyproject.toml bench/install_rivals.py
+	$(BIN)/python bench/install_rivals.py
+	@touch $@

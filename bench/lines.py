@@ -4,6 +4,7 @@ A line is bytes with its final newline. A cycle is lines written over and over i
 """
 
 import gzip
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ __all__ = [
     "Account",
     "account_of_counts",
     "account_of_cycle",
+    "account_of_producers",
     "cycled",
     "load_lines",
     "mark_lines",
@@ -74,9 +76,45 @@ def account_of_cycle(
     return Account(account.lost, account.duplicated, account.foreign, in_order=False)
 
 
+def account_of_producers(
+    files: Iterable[Path],
+    cycles: Sequence[Sequence[bytes]],
+    count: int,
+    start: bytes = b"",
+) -> Account:
+    """Compare *files* with cycles of several producers, *count* lines of each.
+
+    No line may belong to two producers (`mark_lines`); lines of different ones may
+    come in any order. *start* is a regular expression for what stands before each.
+    """
+    files = list(files)
+    if len(cycles) == 1 and not start:
+        return account_of_cycle(files, cycles[0], count)
+    expected = Counter(line for cycle in cycles for line in cycled(cycle, count))
+    places = {
+        line: (producer, turn, len(lines))
+        for producer, lines in enumerate(cycles)
+        for turn, line in enumerate(lines)
+    }
+    next_turns = [0] * len(cycles)
+    found: Counter[bytes] = Counter()
+    in_order = True
+    for line in _without_start(read_lines(files), start):
+        found[line] += 1
+        if line in places:
+            producer, turn, turns = places[line]
+            in_order &= turn == next_turns[producer]
+            next_turns[producer] = (turn + 1) % turns
+    account = _account_of(found, expected)
+    return Account(account.lost, account.duplicated, account.foreign, in_order)
+
+
 def account_of_counts(files: Iterable[Path], expected: Counter[bytes]) -> Account:
     """Compare how often each line is in *files* with how often it was written."""
-    found = Counter(read_lines(files))
+    return _account_of(Counter(read_lines(files)), expected)
+
+
+def _account_of(found: Counter[bytes], expected: Counter[bytes]) -> Account:
     more, less = found - expected, expected - found
     foreign = sum(n for line, n in more.items() if line not in expected)
     return Account(
@@ -92,6 +130,14 @@ def read_lines(files: Iterable[Path]) -> Iterator[bytes]:
     for path in files:
         with _open_file(path) as file:
             yield from file
+
+
+def _without_start(lines: Iterable[bytes], start: bytes) -> Iterator[bytes]:
+    pattern = re.compile(start)
+    for line in lines:
+        match = pattern.match(line)
+        # A line that doesn't begin so is kept as it is, and nobody wrote it.
+        yield line[match.end() :] if match else line
 
 
 def _open_file(path: Path) -> BufferedReader | gzip.GzipFile:

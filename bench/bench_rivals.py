@@ -1,0 +1,129 @@
+"""Everybody side by side: every workload, every contender that is here, in turn.
+
+A run is a process of its own with a time limit, and all its lines are looked for in the
+files then. A contender that hangs, crashes, loses or doubles lines has that in the
+table; it ends nothing. Results are printed and kept as latest.json, latest.md and
+charts.
+
+Usage: bench_rivals.py [--quick] [--rounds N] [--only WORKLOAD ...]
+                       [--contender NAME ...] [--dir DIR] [--results DIR]
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+
+import comparison
+import install_rivals
+import report
+from bystanders import Bystanders
+from catalogue import WORKLOADS
+from jobs import run_job
+from limits import programs
+from registry import CONTENDERS, is_installed
+from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
+from stand import QUICK, Parameters, Stand
+from workloads.workload import Workload
+
+BENCH = Path(__file__).parent
+LINE_BYTES = 1024
+
+
+def main() -> int:
+    options = _parse_options()
+    parameters = options.quick or Parameters()
+    if options.rounds:
+        parameters = replace(parameters, rounds=options.rounds)
+    stand = Stand(options.dir.resolve() / "rivals", parameters)
+    shutil.rmtree(stand.folder, ignore_errors=True)
+    programs.build(stand.programs)
+    facts = report.conditions(stand.folder, asdict(parameters))
+    facts["rivals"] = install_rivals.states()
+
+    started = perf_counter()
+    results: list[Result] = []
+    disturbance: dict[str, float] = {}
+    for workload in WORKLOADS:
+        if options.only is None or workload.name in options.only:
+            bystanders = Bystanders()
+            results += _results(workload, stand, options.contender)
+            disturbance[workload.name] = round(bystanders.cores(), 2)
+    facts["cores_busy_with_others"] = disturbance
+    facts["took_s"] = round(perf_counter() - started)
+    shutil.rmtree(stand.folder, ignore_errors=True)
+
+    text = comparison.save(options.results, facts, results)
+    print(text)
+    return 0
+
+
+def _results(
+    workload: Workload, stand: Stand, only: list[str] | None
+) -> list[Result]:
+    start = perf_counter()
+    print(f"{workload.name} ...", end=" ", file=sys.stderr, flush=True)
+    fresh_folder(stand.prepared)
+    workload.prepare(stand)
+    contenders: dict[str, Callable[[], Run]] = {
+        name: partial(_run, workload, stand, name)
+        for name in workload.contenders()
+        if (only is None or name in only)
+        and (name not in CONTENDERS or is_installed(name))
+    }
+    results = run_rounds(workload.name, contenders, stand.parameters.rounds)
+    print(f"{perf_counter() - start:.0f} s", file=sys.stderr)
+    return results
+
+
+def _run(workload: Workload, stand: Stand, contender: str) -> Run:
+    count = workload.count(stand, contender)
+    folder = fresh_folder(stand.logs)
+    if workload.unit != "MB":
+        warm_pages(folder, count * LINE_BYTES)
+    account = partial(workload.account, stand, contender)
+    return run_job(stand, workload.name, contender, count, account)
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--quick",
+        action="store_const",
+        const=QUICK,
+        help="under three minutes; the figures are rougher",
+    )
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, quick 2")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[workload.name for workload in WORKLOADS],
+        help="a workload; may be given several times",
+    )
+    parser.add_argument(
+        "--contender",
+        action="append",
+        metavar="NAME",
+        help="one of the contenders; may be given several times",
+    )
+    parser.add_argument(
+        "--dir",
+        type=Path,
+        default=BENCH.parent / "build" / "bench",
+        help="where logs are written and deleted; default: build/bench",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=BENCH / "results",
+        help="where latest.json, latest.md and the charts go; default: bench/results",
+    )
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
