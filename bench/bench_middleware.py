@@ -14,7 +14,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -24,59 +23,33 @@ from typing import Any
 
 import orjson
 import report
+import served
 from bystanders import Bystanders
 from rounds import Result, Run, run_rounds
+from served import (
+    METADATA,
+    ONE_EVENT,
+    ONE_STAGE,
+    PATHS,
+    ROUTES,
+    USER,
+    InexactError,
+    scopes,
+    serve,
+    temporary_auditor,
+)
 from targets import Target
 
-from auditring import LogWriter
 from auditring.attributes import Attributes
-from auditring.auditor import Auditor
 from auditring.event import UserInfo
-from auditring.middleware.asgi import (
-    App,
-    AuditMiddleware,
-    Message,
-    Receive,
-    Scope,
-    Send,
-)
-from auditring.policy import Policy
-from auditring.routes import Routes
+from auditring.middleware.asgi import AuditMiddleware
 
 BENCH = Path(__file__).parent
 EXIT_INEXACT = 1
-NS_PER_US = 1000
-NS_PER_S = 1_000_000_000
 
 ONE_STAGE_LIMIT_US = 5
 TWO_STAGES_LIMIT_US = 8
 REQUESTS_LIMIT_PER_S = 300_000
-
-SCOPE_COUNT = 1000
-CLIENT_COUNT = 50
-USER = UserInfo("alice", groups=("shop", "system:authenticated"))
-HEADERS = [
-    (b"host", b"shop.example"),
-    (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101"),
-    (b"accept", b"application/json"),
-    (b"accept-language", b"en-GB,en;q=0.5"),
-    (b"accept-encoding", b"gzip, deflate, br, zstd"),
-    (b"authorization", b"Bearer 0123456789abcdef0123456789abcdef"),
-    (b"connection", b"keep-alive"),
-]
-ROUTES = Routes(
-    {"/shops/{s}/orders/{o}": "/apis/shop.example/v1/namespaces/{s}/orders/{o}"}
-)
-PATHS = {
-    "kubernetes_paths": "/apis/shop.example/v1/namespaces/north/orders/{}",
-    "plain_paths": "/orders/{}",
-    "routed_paths": "/shops/north/orders/{}",
-}
-
-METADATA = {"level": "Metadata"}
-ONE_STAGE = {**METADATA, "omitStages": ["RequestReceived"]}
-# Of long-running requests, too.
-ONE_EVENT = {**METADATA, "omitStages": ["RequestReceived", "ResponseStarted"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +73,11 @@ def serve_requests(stand: Stand) -> list[Result]:
     """Serve requests that are for one object each, by each kind of path."""
     results = []
     for name, path in PATHS.items():
-        scopes = _scopes(path)
+        requests = scopes(path)
         contenders = {
-            "bare": partial(_serve_bare, stand, scopes),
-            "one_stage": partial(_serve_audited, stand, scopes, ONE_STAGE, 1),
-            "two_stages": partial(_serve_audited, stand, scopes, METADATA, 2),
+            "bare": partial(_serve_bare, stand, requests),
+            "one_stage": partial(_serve_audited, stand, requests, ONE_STAGE, 1),
+            "two_stages": partial(_serve_audited, stand, requests, METADATA, 2),
         }
         rounds = stand.parameters.rounds
         results += run_rounds(f"serve_{name}", contenders, rounds)
@@ -116,7 +89,7 @@ def audit_requests(stand: Stand) -> list[Result]:
 
     def run() -> Run:
         count = stand.parameters.count
-        with _auditor(stand, ONE_EVENT, count) as auditor:
+        with temporary_auditor(stand.folder, ONE_EVENT, count) as auditor:
             requests = islice(cycle(stand.attributes), count)
             start = time.perf_counter()
             for attributes in requests:
@@ -129,87 +102,19 @@ def audit_requests(stand: Stand) -> list[Result]:
     return run_rounds("audit_requests", {"auditring": run}, stand.parameters.rounds)
 
 
-async def _app(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"12")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"order": 1}'})
-
-
-async def _receive() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _send(message: Message) -> None:
-    pass
-
-
-def _serve_bare(stand: Stand, scopes: list[dict[str, Any]]) -> Run:
-    return _serve(_app, scopes, stand.parameters.count)
+def _serve_bare(stand: Stand, requests: list[dict[str, Any]]) -> Run:
+    return serve(served.app, requests, stand.parameters.count)
 
 
 def _serve_audited(
-    stand: Stand, scopes: list[dict[str, Any]], rule: dict[str, Any], stages: int
+    stand: Stand, requests: list[dict[str, Any]], rule: dict[str, Any], stages: int
 ) -> Run:
     count = stand.parameters.count
-    with _auditor(stand, rule, count * stages) as auditor:
-        app = AuditMiddleware(_app, auditor, user=lambda scope: USER, routes=ROUTES)
-        return _serve(app, scopes, count)
-
-
-def _serve(app: App, scopes: list[dict[str, Any]], count: int) -> Run:
-    chosen = islice(cycle(scopes), count)
-    start = time.process_time_ns(), time.thread_time_ns()
-    for scope in chosen:
-        # Nothing here ever waits, so the first step is the last.
-        coroutine = app(dict(scope), _receive, _send)
-        with suppress(StopIteration):
-            coroutine.send(None)  # type: ignore[attr-defined]
-    process_ns = time.process_time_ns() - start[0]
-    loop_ns = time.thread_time_ns() - start[1]
-    figures = {
-        "cpu_us": process_ns / count / NS_PER_US,
-        "loop_us": loop_ns / count / NS_PER_US,
-    }
-    return Run(count, process_ns / NS_PER_S, figures=figures)
-
-
-def _scopes(path: str) -> list[dict[str, Any]]:
-    return [
-        {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": ("127.0.0.1", 8000),
-            "client": (f"192.0.2.{number % CLIENT_COUNT}", 40_000 + number),
-            "scheme": "http",
-            "method": "GET",
-            "root_path": "",
-            "path": path.format(number),
-            "raw_path": path.format(number).encode(),
-            "query_string": b"",
-            "headers": HEADERS,
-            "state": {},
-        }
-        for number in range(SCOPE_COUNT)
-    ]
-
-
-class InexactError(Exception):
-    """Events in the file aren't those that were committed."""
-
-
-@contextmanager
-def _auditor(stand: Stand, rule: dict[str, Any], event_count: int) -> Iterator[Auditor]:
-    """Yield an auditor with a log of its own, whose events are counted then."""
-    path = stand.folder / "audit.log"
-    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [rule]}
-    with LogWriter(path, max_bytes=0) as writer:
-        yield Auditor(Policy.from_yaml(orjson.dumps(policy)), writer)
-    found = path.read_bytes().count(b"\n")
-    shutil.rmtree(stand.folder)
-    stand.folder.mkdir()
-    if found != event_count:
-        raise InexactError(f"{found} events in the file, not {event_count}")
+    with temporary_auditor(stand.folder, rule, count * stages) as auditor:
+        app = AuditMiddleware(
+            served.app, auditor, user=lambda scope: USER, routes=ROUTES
+        )
+        return serve(app, requests, count)
 
 
 WORKLOADS: tuple[Callable[[Stand], list[Result]], ...] = (

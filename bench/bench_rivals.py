@@ -12,8 +12,7 @@ Usage: bench_rivals.py [--quick] [--rounds N] [--only WORKLOAD ...]
 import argparse
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -22,11 +21,11 @@ import comparison
 import install_rivals
 import report
 from bystanders import Bystanders
-from catalogue import WORKLOADS
+from catalogue import NAMES, workload_named
 from jobs import run_job
 from limits import programs
 from registry import CONTENDERS, is_installed
-from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
+from rounds import Result, Run, fresh_folder, warm_pages
 from stand import QUICK, Parameters, Stand
 from workloads.workload import Workload
 
@@ -46,14 +45,10 @@ def main() -> int:
     facts["rivals"] = install_rivals.states()
 
     started = perf_counter()
-    results: list[Result] = []
-    disturbance: dict[str, float] = {}
-    for workload in WORKLOADS:
-        if options.only is None or workload.name in options.only:
-            bystanders = Bystanders()
-            results += _results(workload, stand, options.contender)
-            disturbance[workload.name] = round(bystanders.cores(), 2)
-    facts["cores_busy_with_others"] = disturbance
+    workloads = [workload_named(name) for name in options.only or NAMES]
+    bystanders = Bystanders()
+    results = _results(workloads, stand, options.contender)
+    facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
     facts["took_s"] = round(perf_counter() - started)
     shutil.rmtree(stand.folder, ignore_errors=True)
 
@@ -63,21 +58,35 @@ def main() -> int:
 
 
 def _results(
-    workload: Workload, stand: Stand, only: list[str] | None
+    workloads: list[Workload], stand: Stand, only: list[str] | None
 ) -> list[Result]:
-    start = perf_counter()
-    print(f"{workload.name} ...", end=" ", file=sys.stderr, flush=True)
-    fresh_folder(stand.prepared)
-    workload.prepare(stand)
-    contenders: dict[str, Callable[[], Run]] = {
-        name: partial(_run, workload, stand, name)
+    """Run every contender of every workload once a round, in the same order."""
+    deadline = perf_counter() + stand.parameters.budget_s
+    runs: dict[tuple[str, str], list[Run]] = {}
+    for number in range(stand.parameters.rounds):
+        for workload in workloads:
+            start = perf_counter()
+            print(f"{number + 1} {workload.name} ...", end=" ", file=sys.stderr)
+            fresh_folder(stand.prepared)
+            workload.prepare(stand)
+            for name in _present(workload, only):
+                done = runs.setdefault((workload.name, name), [])
+                # One that hung would take its time limit each round.
+                if not any(run.outcome == "hung" for run in done):
+                    done.append(_run(workload, stand, name))
+            print(f"{perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+        if perf_counter() > deadline:
+            break
+    return [Result(*key, tuple(done)) for key, done in runs.items()]
+
+
+def _present(workload: Workload, only: list[str] | None) -> list[str]:
+    return [
+        name
         for name in workload.contenders()
         if (only is None or name in only)
         and (name not in CONTENDERS or is_installed(name))
-    }
-    results = run_rounds(workload.name, contenders, stand.parameters.rounds)
-    print(f"{perf_counter() - start:.0f} s", file=sys.stderr)
-    return results
+    ]
 
 
 def _run(workload: Workload, stand: Stand, contender: str) -> Run:
@@ -97,11 +106,11 @@ def _parse_options() -> argparse.Namespace:
         const=QUICK,
         help="under three minutes; the figures are rougher",
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, quick 2")
+    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5; quick 3")
     parser.add_argument(
         "--only",
         action="append",
-        choices=[workload.name for workload in WORKLOADS],
+        choices=NAMES,
         help="a workload; may be given several times",
     )
     parser.add_argument(

@@ -19,13 +19,14 @@ from time import perf_counter
 import log_writer
 import orjson
 import report
+import through
 import tracing
 from bystanders import Bystanders
-from limits import write_loop
+from limits import do_nothing, orjson_dumps, write_loop
 from lines import Account, account_of_cycle, cycled, load_lines
 from probes import run_probe
 from probes.subject import WITH_LOG, WITHOUT_LOG
-from rivals import do_nothing, orjson_dumps, rotating_file_handler
+from rivals.rotating_file_handler import RotatingFileHandler
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
@@ -99,7 +100,8 @@ def write_1kb_lines(stand: Stand) -> list[Result]:
     def handler_run() -> Run:
         fewer = parameters.handler_line_count
         folder = stand.prepared(fewer)
-        return rotating_file_handler.write_lines(folder, lines, fewer, max_bytes)
+        handler = RotatingFileHandler()
+        return through.write_lines(handler, folder, lines, fewer, max_bytes)
 
     contenders = {
         "auditring": log_run,

@@ -17,7 +17,7 @@ HEADS = (
     "contender",
     "median/s",
     "min .. max",
-    "× baseline",
+    "of baseline",
     "of the limit",
     "rotates",
     "exact",
@@ -40,9 +40,7 @@ def save(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> s
     return text
 
 
-def rows(
-    facts: Mapping[str, Any], results: Sequence[Result]
-) -> list[dict[str, Any]]:
+def rows(facts: Mapping[str, Any], results: Sequence[Result]) -> list[dict[str, Any]]:
     """Return an object for each contender in each workload.
 
     Each says under which conditions it holds, as it may be read alone.
@@ -93,16 +91,17 @@ def _section(name: str, made: Sequence[Mapping[str, Any]]) -> list[str]:
     workload = workload_named(name)
     own = [row for row in made if row["workload"] == name]
     own.sort(key=lambda row: row["median_per_s"] or 0, reverse=True)
-    said = f"{workload.title[:1].upper()}{workload.title[1:]}; {workload.unit} a second."
+    said = (
+        f"{workload.title[:1].upper()}{workload.title[1:]}; {workload.unit} a second."
+    )
     if workload.baseline:
         said += f" Baseline: {workload.baseline}."
     if workload.limits:
-        said += f" Limit: {' or '.join(workload.limits)}, whichever is slower."
+        said += f" Limit: {' or '.join(workload.limits)}."
     return [said, table(list(HEADS), [_cells(row) for row in own])]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
-    is_measured = row["median_per_s"] is not None
     name = row["contender"]
     also = [
         f"{key} {number(figure['median'])}" for key, figure in row["figures"].items()
@@ -112,8 +111,10 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     counts = [row[key] for key in ("lost", "duplicated", "foreign")]
     return [
         f"**{name}**" if row["side"] == "ours" else name,
-        f"{row['median_per_s']:,.0f}" if is_measured else "–",
-        f"{row['min_per_s']:,.0f} .. {row['max_per_s']:,.0f}" if is_measured else "–",
+        f"{row['median_per_s']:,.0f}" if is_measured else "none",
+        f"{row['min_per_s']:,.0f} .. {row['max_per_s']:,.0f}"
+        if is_measured
+        else "none",
         _times(row["ratio_to_baseline"]),
         _times(row["ratio_to_limit"]),
         {True: "yes", False: "no", None: ""}[row["rotates"]],
@@ -121,6 +122,11 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         *("" if row["exact"] is None else f"{count:,}" for count in counts),
         ", ".join(also),
     ]
+
+
+def _speeds(row: Mapping[str, Any]) -> tuple[str, str]:
+    spread = f"{row['min_per_s']:,.0f} .. {row['max_per_s']:,.0f}"
+    return f"{row['median_per_s']:,.0f}", spread
 
 
 def _times(value: float | None) -> str:

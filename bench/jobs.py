@@ -4,6 +4,7 @@ A contender may hang, crash or take others with it: whatever it does is an outco
 is told by how the process ended, and by the file that it leaves if all went well.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ __all__ = ["run_job"]
 BENCH = Path(__file__).parent
 ERROR_CHARS = 160
 # What it may go on doing when its run is over: threads that end, files that close.
-GRACE_S = 5.0
+GRACE_S = 2.0
 
 
 def run_job(
@@ -89,8 +90,6 @@ def _end_of(command: list[str], limit_s: float, result: Path) -> tuple[Outcome, 
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

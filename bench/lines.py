@@ -5,12 +5,13 @@ A line is bytes with its final newline. A cycle is lines written over and over i
 
 import gzip
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
 from itertools import cycle, islice
 from pathlib import Path
+from typing import IO, TypeVar
 
 __all__ = [
     "LINES_FILE",
@@ -26,6 +27,8 @@ __all__ = [
 
 LINES_FILE = Path(__file__).parent / "data" / "kube-audit-1k.jsonl"
 CHUNK_BYTES = 1024 * 1024
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ def load_lines() -> list[bytes]:
     return LINES_FILE.read_bytes().splitlines(keepends=True)
 
 
-def cycled(lines: Sequence[bytes], count: int) -> Iterator[bytes]:
-    return islice(cycle(lines), count)
+def cycled(items: Iterable[T], count: int) -> Iterator[T]:
+    return islice(cycle(items), count)
 
 
 def mark_lines(lines: Iterable[bytes], mark: int) -> list[bytes]:
@@ -140,8 +143,14 @@ def _without_start(lines: Iterable[bytes], start: bytes) -> Iterator[bytes]:
         yield line[match.end() :] if match else line
 
 
-def _open_file(path: Path) -> BufferedReader | gzip.GzipFile:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _open_file(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    # pyfastlogging makes an archive of each backup, whatever its name.
+    if zipfile.is_zipfile(path):
+        archive = zipfile.ZipFile(path)
+        return archive.open(archive.namelist()[0])
+    return path.open("rb")
 
 
 def _hold_cycle(files: Iterable[Path], lines: Sequence[bytes], count: int) -> bool:

@@ -12,7 +12,7 @@ MESSAGE = "request p%d took %d ms"
 # What may stand before a message is the contender's own layout: without the words of
 # another message in it, or the line is two that ran into each other.
 LINE = re.compile(rb"((?:(?!request ).)*)request p([0-9]+) took ([0-9]+) ms\n")
-TIME = re.compile(rb"\D{0,8}\d{4}[-.]\d\d[-.]\d\d[ T]\d\d:\d\d:\d\d")
+TIME = re.compile(rb"\D{0,8}(?:\d\d)?\d\d[-.]\d\d[-.]\d\d[ T]\d\d:\d\d:\d\d")
 
 
 def emit_messages(emit: Callable[..., object], producer: int, count: int) -> None:

@@ -15,7 +15,15 @@ from targets import Target
 
 import auditring
 
-__all__ = ["conditions", "facts_list", "growth_markdown", "markdown", "number", "save", "table"]
+__all__ = [
+    "conditions",
+    "facts_list",
+    "growth_markdown",
+    "markdown",
+    "number",
+    "save",
+    "table",
+]
 
 REPOSITORY = Path(__file__).parent.parent
 

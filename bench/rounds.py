@@ -111,15 +111,11 @@ class Result:
 def run_rounds(
     workload: str, contenders: Mapping[str, Callable[[], Run]], round_count: int
 ) -> list[Result]:
-    """Run each contender once a round, in turn: A B C, A B C, ...
-
-    One that hung isn't run again: it would take its time limit each round.
-    """
+    """Run each contender once a round, in turn: A B C, A B C, ..."""
     runs: dict[str, list[Run]] = {name: [] for name in contenders}
     for _ in range(round_count):
         for name, run in contenders.items():
-            if not any(each.outcome == "hung" for each in runs[name]):
-                runs[name].append(run())
+            runs[name].append(run())
     return [Result(workload, name, tuple(done)) for name, done in runs.items()]
 
 

@@ -12,15 +12,17 @@ class Parameters:
     """How much each workload does; sizes in bytes.
 
     `fast_count` and `slow_count` are lines a run, by what a contender is known for:
-    figures are per second, and a run of the slow ones would take minutes.
+    figures are per second, and a run of the slow ones would take minutes. A round
+    that ends after `budget_s` is the last.
     """
 
     rounds: int = 5
+    budget_s: float = 86_400
     run_limit_s: float = 60
     fast_count: int = 500_000
     slow_count: int = 50_000
     max_bytes: int = 100 * 1024 * 1024
-    paced_s: int = 10
+    paced_s: float = 10
     paced_per_s: int = 20_000
     paced_max_bytes: int = 20_000_000
     shared_max_bytes: int = 20_000_000
@@ -32,20 +34,21 @@ class Parameters:
 
 
 QUICK = Parameters(
-    rounds=2,
-    run_limit_s=6,
-    fast_count=60_000,
-    slow_count=8_000,
+    rounds=3,
+    budget_s=120,
+    run_limit_s=4,
+    fast_count=40_000,
+    slow_count=5_000,
     # Or nobody would rotate.
-    max_bytes=10_000_000,
-    paced_s=1,
-    paced_max_bytes=5_000_000,
-    shared_max_bytes=5_000_000,
-    request_count=60_000,
-    served_count=10_000,
-    packed_bytes=20_000_000,
+    max_bytes=2_000_000,
+    paced_s=0.5,
+    paced_max_bytes=2_000_000,
+    shared_max_bytes=2_000_000,
+    request_count=40_000,
+    served_count=5_000,
+    packed_bytes=10_000_000,
     followed_bytes=60_000_000,
-    killed_after_s=0.3,
+    killed_after_s=0.2,
 )
 
 

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from loggers import logger_of
 from logfiles import numbered_files
+from loggers import logger_of
 from rivals.contender import Contender, Form, Place
 from rivals.rotating_file_handler import BACKUP_COUNT
 
@@ -38,6 +38,14 @@ class OurHandler(Contender):
 
     def close(self) -> None:
         self._handler.close()
+
+    @classmethod
+    def recover(cls, place: Place) -> None:
+        # Whoever opens a log next does it.
+        writer = cls()
+        writer.open(place)
+        writer.drain()
+        writer.close()
 
     @classmethod
     def files(cls, folder: Path) -> list[Path]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from loggers import TakesText
-
 from rivals.contender import Contender, Place
 
 __all__ = ["Bqlog"]
@@ -34,7 +33,11 @@ class Bqlog(TakesText, Contender):
             path=place.folder / "app", max_bytes=place.max_bytes
         )
         self._log = log.create_log("bench", settings)
-        self.log = self._log.info
+        self._info = self._log.info
+
+    def log(self, text: str) -> None:
+        # Braces in the text itself would be taken for placeholders.
+        self._info("{}", text)
 
     def emit_text(self, message: str, *values: object) -> None:
         self.log(message % values)

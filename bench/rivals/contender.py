@@ -71,6 +71,10 @@ class Contender:
         """Give up what was opened; once more does nothing."""
 
     @classmethod
+    def recover(cls, place: Place) -> None:
+        """Finish what a killed process left at *place*; most have nothing for that."""
+
+    @classmethod
     def files(cls, folder: Path) -> list[Path]:
         """Return the files of a log in *folder*, the oldest first."""
         raise NotImplementedError

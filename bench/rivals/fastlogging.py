@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from loggers import TakesText
 from logfiles import numbered_files
-
+from loggers import TakesText
 from rivals.contender import Contender, Place
 from rivals.rotating_file_handler import BACKUP_COUNT
 
@@ -15,7 +14,7 @@ class Fastlogging(TakesText, Contender):
     distribution = "fastlogging"
     rotates = True
     # No setting leaves it out.
-    start = rb"\S+ \S+ (?:app )?INFO: "
+    start = rb"\S+ \S+ app: INFO +: "
 
     def open(self, place: Place) -> None:
         from fastlogging import INFO, LogInit

@@ -3,9 +3,8 @@
 import logging
 from pathlib import Path
 
-from loggers import TakesText, logger_of
 from logfiles import numbered_files
-
+from loggers import TakesText, logger_of
 from rivals.contender import Contender, Place
 
 __all__ = ["FileHandler"]

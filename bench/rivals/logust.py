@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from loggers import TakesText
 from logfiles import stamped_files
-
+from loggers import TakesText
 from rivals.contender import Contender, Place
 
 __all__ = ["Logust"]

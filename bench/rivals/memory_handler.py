@@ -4,7 +4,6 @@ import logging
 from logging.handlers import MemoryHandler as Handler
 
 from loggers import BARE, FORMAT, logger_of
-
 from rivals.contender import Place
 from rivals.rotating_file_handler import RotatingFileHandler
 

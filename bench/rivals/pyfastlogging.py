@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from loggers import TakesText
 from logfiles import numbered_files
-
+from loggers import TakesText
 from rivals.contender import Contender, Place
 from rivals.rotating_file_handler import BACKUP_COUNT
 

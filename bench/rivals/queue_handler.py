@@ -6,7 +6,6 @@ from logging.handlers import QueueListener
 from queue import SimpleQueue
 
 from loggers import BARE, FORMAT, logger_of
-
 from rivals.contender import Place
 from rivals.rotating_file_handler import RotatingFileHandler
 

@@ -7,9 +7,8 @@ import shutil
 from logging.handlers import RotatingFileHandler as Handler
 from pathlib import Path
 
-from loggers import TakesText, logger_of
 from logfiles import numbered_files
-
+from loggers import TakesText, logger_of
 from rivals.contender import Contender, Place
 
 __all__ = ["RotatingFileHandler"]

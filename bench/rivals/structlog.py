@@ -1,10 +1,10 @@
 """structlog with orjson, as its page on performance sets it up; it doesn't rotate."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import orjson
-
 from rivals.contender import Contender, Form, Place
 
 __all__ = ["Structlog"]
@@ -17,12 +17,10 @@ class Structlog(Contender):
     def open(self, place: Place) -> None:
         import structlog
 
-        # Unbuffered would be a system call a line, which its page doesn't ask for.
         self._file = (place.folder / "app.log").open("ab")
         factory = structlog.BytesLoggerFactory(file=self._file)
         if place.has_layout:
             processors: list[Any] = [
-                structlog.stdlib.PositionalArgumentsFormatter(),
                 structlog.processors.TimeStamper(fmt="%Y-%m-%d %H:%M:%S"),
                 _line_of_text,
             ]
@@ -31,9 +29,7 @@ class Structlog(Contender):
         logger = structlog.wrap_logger(
             factory(),
             processors=processors,
-            wrapper_class=structlog.BoundLogger
-            if place.has_layout
-            else structlog.make_filtering_bound_logger(20),
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
             cache_logger_on_first_use=True,
         ).bind()
         self.emit_text = logger.info

@@ -1,10 +1,10 @@
-"""Writing as fast as it goes: text, events or ready lines, from one thread or several."""
+"""Writing as fast as it goes: text, events or ready lines, from so many threads."""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import cycle, islice
-from typing import Any
+from typing import TypeVar
 
 import orjson
 from limits import programs
@@ -19,8 +19,9 @@ from messages import account_of_messages, emit_messages
 from registry import CONTENDERS, contender_class
 from rivals.contender import Contender, Form, Place
 from stand import Measured, Stand
-
 from workloads.workload import Workload
+
+T = TypeVar("T")
 
 __all__ = ["MEMORY_COPY", "WRITE_LOOP", "Writing", "encoded_events"]
 
@@ -119,16 +120,12 @@ def encoded_events(lines: list[bytes]) -> list[bytes]:
     return [orjson.dumps(orjson.loads(line)) + b"\n" for line in lines]
 
 
-
-
-def _emit_all(emit: Callable[[Any], object], items: Any) -> None:
+def _emit_all(emit: Callable[[T], object], items: Iterable[T]) -> None:
     for item in items:
         emit(item)
 
 
-def _timed(
-    writer: Contender, works: list[Callable[[int], None]], count: int
-) -> float:
+def _timed(writer: Contender, works: list[Callable[[int], None]], count: int) -> float:
     """Return the seconds from the first call to the end of the drain."""
     if len(works) == 1:
         start = time.perf_counter()
@@ -136,10 +133,14 @@ def _timed(
         writer.drain()
         return time.perf_counter() - start
     ready = threading.Barrier(len(works) + 1)
+    errors: list[Exception] = []
 
     def work_when_ready(work: Callable[[int], None]) -> None:
         ready.wait()
-        work(count)
+        try:
+            work(count)
+        except Exception as error:
+            errors.append(error)
 
     threads = [
         threading.Thread(target=work_when_ready, args=(work,), daemon=True)
@@ -152,4 +153,7 @@ def _timed(
     for thread in threads:
         thread.join()
     writer.drain()
-    return time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    if errors:
+        raise errors[0]
+    return seconds
