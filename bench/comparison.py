@@ -111,10 +111,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     counts = [row[key] for key in ("lost", "duplicated", "foreign")]
     return [
         f"**{name}**" if row["side"] == "ours" else name,
-        f"{row['median_per_s']:,.0f}" if is_measured else "none",
-        f"{row['min_per_s']:,.0f} .. {row['max_per_s']:,.0f}"
-        if is_measured
-        else "none",
+        *(_speeds(row) if row["median_per_s"] is not None else ("none", "none")),
         _times(row["ratio_to_baseline"]),
         _times(row["ratio_to_limit"]),
         {True: "yes", False: "no", None: ""}[row["rotates"]],

@@ -23,6 +23,7 @@ __all__ = [
     "load_lines",
     "mark_lines",
     "read_lines",
+    "sized_lines",
 ]
 
 LINES_FILE = Path(__file__).parent / "data" / "kube-audit-1k.jsonl"
@@ -52,6 +53,13 @@ class Account:
 
 def load_lines() -> list[bytes]:
     return LINES_FILE.read_bytes().splitlines(keepends=True)
+
+
+def sized_lines(size_bytes: int, count: int = 20) -> list[bytes]:
+    """Return different lines of JSON, each of *size_bytes* with its newline."""
+    starts = [b'{"auditID":"%08x","n":"%d' % (0, number) for number in range(count)]
+    end = b'"}\n'
+    return [start + b"x" * (size_bytes - len(start + end)) + end for start in starts]
 
 
 def cycled(items: Iterable[T], count: int) -> Iterator[T]:

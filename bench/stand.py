@@ -35,7 +35,7 @@ class Parameters:
 
 QUICK = Parameters(
     rounds=3,
-    budget_s=120,
+    budget_s=110,
     run_limit_s=4,
     fast_count=40_000,
     slow_count=5_000,

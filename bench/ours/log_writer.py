@@ -22,6 +22,7 @@ class OurWriter(Contender):
             place.folder / "audit.log",
             max_bytes=place.max_bytes,
             compress="gzip" if place.compresses else None,
+            ring_bytes=place.ring_bytes,
         )
         self.emit_dict = self.log.write_json
         self.emit_bytes = self.log.write

@@ -20,12 +20,14 @@ class Place:
         compresses: Whether backups become gzip, where the contender can.
         has_layout: Whether time, level and name stand before each message; else the
             line is the message.
+        ring_bytes: Size of the ring, of those who have one.
     """
 
     folder: Path
     max_bytes: int = 0
     compresses: bool = False
     has_layout: bool = False
+    ring_bytes: int = 8 * 1024 * 1024
 
 
 class Contender:

@@ -4,7 +4,6 @@ import mmap
 import multiprocessing
 import os
 import signal
-import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -76,17 +75,20 @@ def _note(stand: Stand) -> Path:
 
 
 def _number(accepted: mmap.mmap) -> int:
-    number: int = struct.unpack_from("q", accepted)[0]
+    with memoryview(accepted) as view, view.cast("q") as numbers:
+        number: int = numbers[0]
     return number
 
 
 def _log(contender: str, place: Place, accepted: mmap.mmap) -> None:
     writer = contender_class(contender)()
     writer.open(place)
-    emit, note = _emitter(writer), struct.Struct("q").pack_into
+    emit = _emitter(writer)
+    # Not struct.pack_into: it writes zeros first, and the kill may come in between.
+    numbers = memoryview(accepted).cast("q")
     for number in range(LINES_MAX):
         emit(number)
-        note(accepted, 0, number + 1)
+        numbers[0] = number + 1
 
 
 def _emitter(writer: Contender) -> Callable[[int], object]:

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import time
+from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 
@@ -11,14 +12,15 @@ from rivals.contender import Place
 from stand import Measured, Stand
 from workloads.workload import Workload
 
-__all__ = ["WORKLOADS"]
+__all__ = ["WORKLOADS", "SharedFile"]
 
 
 class SharedFile(Workload):
     """Each process opens the log for itself, after the fork, as workers do."""
 
-    def __init__(self, processes: int) -> None:
-        self.name = f"W6_{processes}_processes"
+    def __init__(self, name: str, processes: int, only: Sequence[str] = ()) -> None:
+        self.name = name
+        self._only = only
         self.title = f"{processes} processes, one file of ready 1 KB lines, rotating"
         self.processes = processes
 
@@ -26,7 +28,9 @@ class SharedFile(Workload):
         return [
             name
             for name in CONTENDERS
-            if "bytes" in contender_class(name).forms and side_of(name) != "limit"
+            if "bytes" in contender_class(name).forms
+            and side_of(name) != "limit"
+            and (not self._only or name in self._only)
         ]
 
     def count(self, stand: Stand, contender: str) -> int:
@@ -91,4 +95,4 @@ def _write(
     writer.close()
 
 
-WORKLOADS = [SharedFile(4)]
+WORKLOADS = [SharedFile("W6_4_processes", 4)]

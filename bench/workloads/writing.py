@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import cycle, islice
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from lines import (
     cycled,
     load_lines,
     mark_lines,
+    sized_lines,
 )
 from messages import account_of_messages, emit_messages
 from registry import CONTENDERS, contender_class
@@ -27,20 +28,47 @@ __all__ = ["MEMORY_COPY", "WRITE_LOOP", "Writing", "encoded_events"]
 
 WRITE_LOOP = "C write(2) loop"
 MEMORY_COPY = "memcpy"
+MIB = 1024 * 1024
+USUAL_LINE_BYTES = 1024
+LINES_MIN = 2000
 
 
 class Writing(Workload):
     """All contenders that take lines of a form write so many of them."""
 
     def __init__(
-        self, name: str, title: str, form: Form, *, threads: int = 1, limits: list[str]
+        self,
+        name: str,
+        title: str,
+        form: Form,
+        *,
+        threads: int = 1,
+        limits: Sequence[str] = (),
+        only: Sequence[str] = (),
+        line_bytes: int | None = None,
+        ring_bytes: int = 8 * MIB,
     ) -> None:
+        """Name the workload.
+
+        Args:
+            name: As the catalogue has it.
+            title: What is done.
+            form: What is written.
+            threads: How many write.
+            limits: See `Workload`.
+            only: Contenders; none for all that take the form.
+            line_bytes: Size of a ready line; None for real events of about 1 KB.
+            ring_bytes: Of those who have a ring.
+        """
         self.name = name
         self.title = title
         self.threads = threads
         self.limits = limits
         self.unit = "events" if form == "dict" else "lines"
         self._form: Form = form
+        self._only = only
+        self._line_bytes = line_bytes
+        self._ring_bytes = ring_bytes
         # The programs have one thread.
         is_single = form != "text" and threads == 1
         self._programs = [WRITE_LOOP, MEMORY_COPY] if is_single else []
@@ -49,12 +77,17 @@ class Writing(Workload):
         named = [
             name for name in CONTENDERS if self._form in contender_class(name).forms
         ]
-        return [*named, *self._programs]
+        every = [*named, *self._programs]
+        return [name for name in every if not self._only or name in self._only]
 
     def count(self, stand: Stand, contender: str) -> int:
         is_slow = contender in CONTENDERS and contender_class(contender).is_slow
         parameters = stand.parameters
         total = parameters.slow_count if is_slow else parameters.fast_count
+        if self._line_bytes is not None:
+            # As many bytes as usual lines would be, but not a line for each of them.
+            usual = total * USUAL_LINE_BYTES // self._line_bytes
+            total = min(2 * total, max(LINES_MIN, usual))
         return total // self.threads * self.threads
 
     def run(self, stand: Stand, contender: str) -> Measured:
@@ -72,6 +105,7 @@ class Writing(Workload):
                 folder=stand.logs,
                 max_bytes=max_bytes,
                 has_layout=self._form == "text",
+                ring_bytes=self._ring_bytes,
             )
             writer = contender_class(contender)()
             writer.open(place)
@@ -98,7 +132,10 @@ class Writing(Workload):
 
     def _lines(self, producer: int) -> list[bytes]:
         """Return the lines of a producer as they come to the file."""
-        lines = mark_lines(load_lines(), producer)
+        usual = (
+            load_lines() if self._line_bytes is None else sized_lines(self._line_bytes)
+        )
+        lines = mark_lines(usual, producer)
         return encoded_events(lines) if self._form == "dict" else lines
 
     def _work(self, writer: Contender, producer: int) -> Callable[[int], None]:
