@@ -62,7 +62,7 @@ def _results(
     workloads: list[Workload], stand: Stand, only: list[str] | None
 ) -> list[Result]:
     """Run every contender of every workload once a round, in the same order."""
-    deadline = perf_counter() + stand.parameters.budget_s
+    started = perf_counter()
     runs: dict[tuple[str, str], list[Run]] = {}
     for number in range(stand.parameters.rounds):
         for workload in workloads:
@@ -76,7 +76,8 @@ def _results(
                 if not any(run.outcome == "hung" for run in done):
                     done.append(_run(workload, stand, name))
             print(f"{perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
-        if perf_counter() > deadline:
+        taken = perf_counter() - started
+        if taken * (number + 2) / (number + 1) > stand.parameters.budget_s:
             break
     return [Result(*key, tuple(done)) for key, done in runs.items()]
 

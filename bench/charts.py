@@ -137,8 +137,11 @@ def _latency(figure: "Figure", rows: Sequence[Row]) -> bool:
     own = [row for row in rows if row["workload"] == "W5_latency"]
     if not own:
         return False
+    from matplotlib import colormaps
+
     figure.set_size_inches(9, 5)
     axis = figure.subplots()
+    axis.set_prop_cycle(color=colormaps["tab20"].colors)
     for row in own:
         points = percentile_points(row)
         is_ours = row["side"] == "ours"

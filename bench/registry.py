@@ -43,7 +43,8 @@ MODULES = {"bqlog": "bq", "concurrent-log-handler": "concurrent_log_handler"}
 
 
 def contender_class(name: str) -> type[Contender]:
-    module, _, attribute = CONTENDERS[name].partition(":")
+    """Return the class of a contender; its name may be a module and a class, too."""
+    module, _, attribute = CONTENDERS.get(name, name).partition(":")
     found: type[Contender] = getattr(importlib.import_module(module), attribute)
     return found
 

@@ -12,8 +12,8 @@ class Parameters:
     """How much each workload does; sizes in bytes.
 
     `fast_count` and `slow_count` are lines a run, by what a contender is known for:
-    figures are per second, and a run of the slow ones would take minutes. A round
-    that ends after `budget_s` is the last.
+    figures are per second, and a run of the slow ones would take minutes. No round is
+    begun that would end after `budget_s`.
     """
 
     rounds: int = 5
@@ -35,7 +35,7 @@ class Parameters:
 
 QUICK = Parameters(
     rounds=3,
-    budget_s=110,
+    budget_s=160,
     run_limit_s=4,
     fast_count=40_000,
     slow_count=5_000,
