@@ -90,11 +90,11 @@ PYTHON_SHELVES = [
     {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
     {"problems", "output"},
-    {"policyreport", "sidecar"},
+    {"policyreport", "sidecar", "speedtrial"},
     {"policycommands"},
     {"demo_account"},
     {"demo"},
-    {"cli_follow"},
+    {"cli_bench", "cli_follow"},
     {"cli"},
     {"__main__"},
 ]
