@@ -8,7 +8,10 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench | storm | sidecar-storm | soak | coverage | clean
+#   make bench [QUICK=1]   side by side with every rival that can be installed
+#   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
+#   make performance   the figures of docs/explanation/performance.md, from the results
+#   make storm | sidecar-storm | soak | coverage | clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
 # (setup.py); PYTHON=python3.13 chooses the interpreter of a new .venv.
@@ -29,8 +32,8 @@ EXTENSIONS := src/auditring/_*.so
 export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all demo test check lint conformance bench storm sidecar-storm soak coverage
-.PHONY: mutants clean missing FORCE
+.PHONY: all demo test check lint conformance bench bench-guard performance storm
+.PHONY: sidecar-storm soak coverage mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -61,7 +64,10 @@ lint: $(BIN)/.installed $(BIN)/.dev
 conformance: $(BIN)/.installed
 	$(BIN)/python tests/conformance.py $(CASES)
 
-bench: $(BIN)/.installed $(BIN)/.bench
+# QUICK=1: only the comparison with all rivals, in under three minutes.
+bench: $(BIN)/.installed $(BIN)/.bench $(BIN)/.rivals
+	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick)
+ifndef QUICK
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
 	$(BIN)/python bench/bench_encode.py
@@ -69,6 +75,16 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_handlers.py
 	$(BIN)/python bench/bench_follow.py
 	$(BIN)/python bench/bench_middleware.py
+endif
+
+bench-guard: $(BIN)/.installed
+	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && \
+	    apt-get -qq install --no-install-recommends valgrind; } || \
+	    { echo "make: missing: valgrind (Debian: apt install valgrind)" >&2; exit 1; }
+	$(BIN)/python bench/bench_guard.py $(if $(STORE),--store)
+
+performance: $(BIN)/.installed
+	$(BIN)/python bench/performance_page.py
 
 storm:
 	$(C_TESTS) storm KILLS=100000

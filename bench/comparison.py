@@ -7,11 +7,12 @@ from typing import Any
 
 import charts
 from catalogue import workload_named
+from goals import Goal, goals
 from registry import CONTENDERS, contender_class, side_of
 from report import facts_list, number, table
 from rounds import Result
 
-__all__ = ["markdown", "ratio", "rows", "save"]
+__all__ = ["goal_table", "markdown", "ratio", "rows", "save"]
 
 HEADS = (
     "contender",
@@ -82,9 +83,27 @@ def ratio(own: float | None, other: float | None) -> float | None:
 def markdown(facts: Mapping[str, Any], made: Sequence[Mapping[str, Any]]) -> str:
     """Return all tables, the contenders of each ordered by their speed."""
     parts = ["# Side by side", facts_list(facts)]
+    if found := goals(made):
+        parts += ["## Goals", goal_table(found)]
     for name in dict.fromkeys(row["workload"] for row in made):
         parts += [f"## {name}", *_section(name, made)]
     return "\n\n".join(parts) + "\n"
+
+
+def goal_table(found: Sequence[Goal]) -> str:
+    """Return goals as a table."""
+    rows = [
+        [
+            goal.name,
+            goal.against,
+            number(goal.figure),
+            f"{goal.relation.replace('>=', '≥').replace('<=', '≤')} "
+            f"{number(goal.limit)}",
+            "yes" if goal.is_reached else "**no**",
+        ]
+        for goal in found
+    ]
+    return table(["figure", "against", "median", "limit", "reached"], rows)
 
 
 def _section(name: str, made: Sequence[Mapping[str, Any]]) -> list[str]:
