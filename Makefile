@@ -10,7 +10,7 @@
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench [QUICK=1]   side by side with every rival that can be installed
 #   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
-#   make performance   the figures of docs/explanation/performance.md, from the results
+#   make performance   both in full, and docs/explanation/performance.md from them
 #   make storm | sidecar-storm | soak | coverage | clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
@@ -67,7 +67,7 @@ conformance: $(BIN)/.installed
 # QUICK=1: only the comparison with all rivals, in under three minutes.
 bench: $(BIN)/.installed $(BIN)/.bench $(BIN)/.rivals
 	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick)
-ifndef QUICK
+ifeq ($(QUICK),)
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
 	$(BIN)/python bench/bench_encode.py
@@ -83,7 +83,10 @@ bench-guard: $(BIN)/.installed
 	    { echo "make: missing: valgrind (Debian: apt install valgrind)" >&2; exit 1; }
 	$(BIN)/python bench/bench_guard.py $(if $(STORE),--store)
 
-performance: $(BIN)/.installed
+# All that docs/explanation/performance.md is made from, and the page: an hour.
+performance:
+	$(MAKE) bench QUICK=
+	$(MAKE) bench-guard STORE=1
 	$(BIN)/python bench/performance_page.py
 
 storm:

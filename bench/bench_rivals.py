@@ -37,7 +37,10 @@ def main() -> int:
     options = _parse_options()
     parameters = options.quick or Parameters()
     if options.rounds:
-        parameters = replace(parameters, rounds=options.rounds)
+        # So many, however long that takes.
+        parameters = replace(
+            parameters, rounds=options.rounds, budget_s=Parameters().budget_s
+        )
     stand = Stand(options.dir.resolve() / "rivals", parameters)
     shutil.rmtree(stand.folder, ignore_errors=True)
     programs.build(stand.programs)

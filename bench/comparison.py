@@ -34,7 +34,9 @@ def save(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> s
     """Write latest.json, latest.md and the charts; return the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
     made = rows(facts, results)
-    (folder / "latest.json").write_text(json.dumps(made, indent=1) + "\n")
+    # A line for each object: the conditions stand in all of them.
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in made)
+    (folder / "latest.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     text = markdown(facts, made)
     (folder / "latest.md").write_text(text, encoding="utf-8")
     charts.draw_all(folder, facts, made)

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 def row(workload: str, contender: str, speed: float | None, **more: object) -> Row:
     side = "ours" if contender.startswith("auditring") else "rival"
-    given: dict[str, Any] = {"side": side, "rotates": True, "exact": True, "figures": {}, **more}
+    given: Row = {"side": side, "rotates": True, "exact": True, "figures": {}}
     return {
         "workload": workload,
         "contender": contender,
@@ -18,6 +18,7 @@ def row(workload: str, contender: str, speed: float | None, **more: object) -> R
         "lost": 0,
         "foreign": 0,
         **given,
+        **more,
     }
 
 
