@@ -4,6 +4,7 @@ import gzip
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from itertools import cycle, islice
 
@@ -39,10 +40,12 @@ class Audited:
     cpu_seconds: float
 
 
+@cache
 def sample_lines() -> list[bytes]:
     return gzip.decompress(SAMPLE.read_bytes()).splitlines(keepends=True)
 
 
+@cache
 def sample_requests() -> list[StageRequest]:
     return [stage_request(Event.from_json(line)) for line in sample_lines()]
 

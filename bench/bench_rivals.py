@@ -30,7 +30,7 @@ from stand import QUICK, Parameters, Stand
 from workloads.workload import Workload
 
 BENCH = Path(__file__).parent
-LINE_BYTES = 1024
+EXIT_USAGE = 2
 
 
 def main() -> int:
@@ -50,6 +50,12 @@ def main() -> int:
     started = perf_counter()
     chosen = options.only or (NAMES if options.quick else ALL_NAMES)
     workloads = [workload_named(name) for name in chosen]
+    known = {name for workload in workloads for name in workload.contenders()}
+    if unknown := set(options.contender or ()) - known:
+        print(
+            f"--contender: nobody here is called {', '.join(unknown)}", file=sys.stderr
+        )
+        return EXIT_USAGE
     bystanders = Bystanders()
     results = _results(workloads, stand, options.contender)
     facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
@@ -64,9 +70,25 @@ def main() -> int:
 def _results(
     workloads: list[Workload], stand: Stand, only: list[str] | None
 ) -> list[Result]:
-    """Run every contender of every workload once a round, in the same order."""
-    started = perf_counter()
+    """Run every contender of every workload once a round, in the same order.
+
+    Whoever interrupts it gets what is there by then.
+    """
     runs: dict[tuple[str, str], list[Run]] = {}
+    try:
+        _run_rounds(workloads, stand, only, runs)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+    return [Result(*key, tuple(done)) for key, done in runs.items()]
+
+
+def _run_rounds(
+    workloads: list[Workload],
+    stand: Stand,
+    only: list[str] | None,
+    runs: dict[tuple[str, str], list[Run]],
+) -> None:
+    started = perf_counter()
     for number in range(stand.parameters.rounds):
         for workload in workloads:
             start = perf_counter()
@@ -82,7 +104,6 @@ def _results(
         taken = perf_counter() - started
         if taken * (number + 2) / (number + 1) > stand.parameters.budget_s:
             break
-    return [Result(*key, tuple(done)) for key, done in runs.items()]
 
 
 def _present(workload: Workload, only: list[str] | None) -> list[str]:
@@ -97,8 +118,8 @@ def _present(workload: Workload, only: list[str] | None) -> list[str]:
 def _run(workload: Workload, stand: Stand, contender: str) -> Run:
     count = workload.count(stand, contender)
     folder = fresh_folder(stand.logs)
-    if workload.unit != "MB":
-        warm_pages(folder, count * LINE_BYTES)
+    if workload.line_bytes:
+        warm_pages(folder, count * workload.line_bytes)
     account = partial(workload.account, stand, contender)
     return run_job(stand, workload.name, contender, count, account)
 

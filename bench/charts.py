@@ -141,7 +141,8 @@ def _latency(figure: "Figure", rows: Sequence[Row]) -> bool:
 
     figure.set_size_inches(9, 5)
     axis = figure.subplots()
-    axis.set_prop_cycle(color=colormaps["tab20"].colors)
+    palette = colormaps["tab20"]
+    axis.set_prop_cycle(color=[palette(number) for number in range(palette.N)])
     for row in own:
         points = percentile_points(row)
         is_ours = row["side"] == "ours"

@@ -54,7 +54,11 @@ def run_job(
     ]
     limit_s = stand.parameters.run_limit_s + GRACE_S
     outcome, detail = _end_of(command, limit_s, result)
-    found = account()
+    try:
+        found = account()
+    except Exception as error:
+        # What a contender leaves can be anything; that it can't be read is a result.
+        return Run(count, 0.0, None, {}, "failed", f"its files: {error!r}")
     if outcome == "done":
         measured = Measured(**json.loads(result.read_text()))
         return Run(measured.count, measured.seconds, found, measured.figures)

@@ -6,6 +6,7 @@ A line is bytes with its final newline. A cycle is lines written over and over i
 import gzip
 import re
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ __all__ = [
 
 LINES_FILE = Path(__file__).parent / "data" / "kube-audit-1k.jsonl"
 CHUNK_BYTES = 1024 * 1024
+
+# What unpacking raises when somebody else wrote into a file, or it ends too soon.
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+DAMAGED = b"(this file is damaged)\n"
 
 T = TypeVar("T")
 
@@ -137,10 +142,16 @@ def _account_of(found: Counter[bytes], expected: Counter[bytes]) -> Account:
 
 
 def read_lines(files: Iterable[Path]) -> Iterator[bytes]:
-    """Yield the lines of *files*, compressed ones too."""
+    """Yield the lines of *files*, compressed ones too.
+
+    A file that can't be read to its end has what comes until then, and `DAMAGED`.
+    """
     for path in files:
-        with _open_file(path) as file:
-            yield from file
+        try:
+            with _open_file(path) as file:
+                yield from file
+        except DAMAGE:
+            yield DAMAGED
 
 
 def _without_start(lines: Iterable[bytes], start: bytes) -> Iterator[bytes]:
@@ -151,7 +162,7 @@ def _without_start(lines: Iterable[bytes], start: bytes) -> Iterator[bytes]:
         yield line[match.end() :] if match else line
 
 
-def _open_file(path: Path) -> IO[bytes]:
+def _open_file(path: Path) -> IO[bytes] | gzip.GzipFile:
     if path.suffix == ".gz":
         return gzip.open(path)
     # pyfastlogging makes an archive of each backup, whatever its name.
@@ -172,12 +183,15 @@ def _hold_cycle(files: Iterable[Path], lines: Sequence[bytes], count: int) -> bo
         start = position % len(once)
         expected = repeated[start : start + chunk_bytes]
         chunk = b"\n"
-        with _open_file(path) as file:
-            while following := file.read(chunk_bytes):
-                chunk = following
-                if chunk != expected[: len(chunk)]:
-                    return False
-                position += len(chunk)
+        try:
+            with _open_file(path) as file:
+                while following := file.read(chunk_bytes):
+                    chunk = following
+                    if chunk != expected[: len(chunk)]:
+                        return False
+                    position += len(chunk)
+        except DAMAGE:
+            return False
         if not chunk.endswith(b"\n"):
             return False
     return position == sum(map(len, cycled(lines, count)))

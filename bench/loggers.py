@@ -22,7 +22,7 @@ def logger_of(
 ) -> logging.Logger:
     """Return a logger below a root of its own, as getLogger does."""
     root = logging.RootLogger(logging.INFO)
-    root.manager = logging.Manager(root)  # type: ignore[assignment]
+    root.manager = logging.Manager(root)
     root.manager.setLoggerClass(kind)
     handler.setFormatter(logging.Formatter(FORMAT if has_layout else BARE))
     root.addHandler(handler)

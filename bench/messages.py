@@ -21,7 +21,11 @@ def emit_messages(emit: Callable[..., object], producer: int, count: int) -> Non
 
 
 def account_of_messages(
-    files: Iterable[Path], counts: dict[int, int], *, has_time: bool = True
+    files: Iterable[Path],
+    counts: dict[int, int],
+    *,
+    has_time: bool = True,
+    in_flight: int = 0,
 ) -> Account:
     """Compare the messages in *files* with those that were emitted.
 
@@ -29,8 +33,11 @@ def account_of_messages(
         files: The oldest first.
         counts: How many messages, numbered from 0, each producer emitted.
         has_time: Whether each line has to begin with date and time.
+        in_flight: How many more each producer may have got through, or not.
     """
-    found = {producer: bytearray(count) for producer, count in counts.items()}
+    found = {
+        producer: bytearray(count + in_flight) for producer, count in counts.items()
+    }
     duplicated = foreign = 0
     for line in read_lines(files):
         match = LINE.fullmatch(line)
@@ -38,14 +45,16 @@ def account_of_messages(
             foreign += 1
             continue
         producer, number = int(match[2]), int(match[3])
-        if number >= counts.get(producer, 0):
+        if number >= len(found.get(producer, b"")):
             foreign += 1
         elif found[producer][number]:
             duplicated += 1
         else:
             found[producer][number] = 1
     return Account(
-        lost=sum(each.count(0) for each in found.values()),
+        lost=sum(
+            found[producer].count(0, 0, count) for producer, count in counts.items()
+        ),
         duplicated=duplicated,
         foreign=foreign,
         # Numbered, each line is known by itself.

@@ -18,7 +18,8 @@ def build(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     compiler = os.environ.get("CC", "cc").split()
     for source in HERE.glob("*.c"):
-        command = [*compiler, "-std=c11", "-O2", "-o", folder / source.stem, source]
+        program = str(folder / source.stem)
+        command = [*compiler, "-std=c11", "-O2", "-o", program, str(source)]
         subprocess.run(command, check=True)
 
 
@@ -53,6 +54,6 @@ def _lines_file(folder: Path, lines: Sequence[bytes]) -> Path:
 
 
 def _seconds(program: Path, *arguments: object) -> float:
-    command = [program, *map(str, arguments)]
+    command = [str(program), *map(str, arguments)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     return float(json.loads(done.stdout)["seconds"])

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import orjson
 import served
@@ -29,7 +30,7 @@ __all__ = ["WORKLOADS"]
 
 BARE = "bare application"
 STAGES = {"auditring, one stage": 1, "auditring, two stages": 2}
-RULES = {1: ONE_STAGE, 2: METADATA}
+RULES: dict[int, dict[str, Any]] = {1: ONE_STAGE, 2: METADATA}
 
 
 class Asgi(Workload):
@@ -42,6 +43,7 @@ class Asgi(Workload):
     name = "W8_asgi"
     title = "requests to an ASGI application, audited or logged by hand"
     unit = "requests"
+    line_bytes = 700
     limits = (BARE,)
 
     def contenders(self) -> list[str]:

@@ -37,6 +37,7 @@ class Compression(Workload):
     name = "W9_compression"
     title = "compression of a backup of a real audit log, disk to disk"
     unit = "MB"
+    line_bytes = 0
     baseline = "gzip module, level 6"
     limits = ("isal call, level 1", "zstandard call, level 1")
 

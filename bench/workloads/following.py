@@ -31,6 +31,7 @@ class Following(Workload):
     name = "W10_follow"
     title = "following a log over its backups"
     unit = "MB"
+    line_bytes = 0
     baseline = "tail -F, one file"
     limits = ("cat",)
 

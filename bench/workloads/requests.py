@@ -1,5 +1,7 @@
 """W7: an audited request: attributes, policy, event, line, and to whoever writes it."""
 
+from functools import cache
+
 from audited import (
     audit,
     gce_policy,
@@ -7,7 +9,7 @@ from audited import (
     recorded_lines,
     sample_requests,
 )
-from lines import Account, account_of_producers, cycled
+from lines import Account, account_of_producers
 from registry import CONTENDERS, contender_class
 from rivals.contender import Place
 from stand import Measured, Stand
@@ -28,6 +30,7 @@ class Requests(Workload):
     name = "W7_requests"
     title = "audited requests, level Metadata: decision, event, line, written"
     unit = "requests"
+    line_bytes = 640
     limits = (NOBODY,)
 
     def contenders(self) -> list[str]:
@@ -57,13 +60,19 @@ class Requests(Workload):
         if contender == NOBODY:
             return None
         kind = contender_class(_writer_of(contender))
-        requests, policy = sample_requests(), _policy_of(contender)
-        count = self.count(stand, contender)
-        # Those of a turn that are recorded, as often as turns are made in all.
-        recorded = len(recorded_lines(policy, list(cycled(requests, count))))
-        lines = recorded_lines(policy, requests)
+        is_gce = contender == GCE
+        lines = _expected(is_gce)
+        turns, rest = divmod(self.count(stand, contender), len(sample_requests()))
+        recorded = turns * len(lines) + len(_expected(is_gce, rest))
         files = kind.files(stand.logs)
         return account_of_producers(files, [lines], recorded, kind.start)
+
+
+@cache
+def _expected(is_gce: bool, first: int | None = None) -> list[bytes]:
+    """Return the lines of one turn, or of its first requests."""
+    policy = gce_policy() if is_gce else policy_for_everything()
+    return recorded_lines(policy, sample_requests()[:first])
 
 
 def _writer_of(contender: str) -> str:

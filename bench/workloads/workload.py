@@ -23,6 +23,7 @@ class Workload:
         unit: What is counted.
         baseline: The contender whose speed the others are given as a multiple of.
         limits: Contenders of which the slower one is the limit.
+        line_bytes: About, of a line in the file; 0 where none is written.
         threads, processes: How many write at once.
     """
 
@@ -31,6 +32,7 @@ class Workload:
     unit: Unit = "lines"
     baseline: ClassVar[str | None] = "RotatingFileHandler"
     limits: Sequence[str] = ()
+    line_bytes: int = 1024
     threads: int = 1
     processes: int = 1
 

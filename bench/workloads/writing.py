@@ -29,7 +29,8 @@ __all__ = ["MEMORY_COPY", "WRITE_LOOP", "Writing", "encoded_events"]
 WRITE_LOOP = "C write(2) loop"
 MEMORY_COPY = "memcpy"
 MIB = 1024 * 1024
-USUAL_LINE_BYTES = 1024
+EVENT_BYTES = 1024
+TEXT_BYTES = 72
 LINES_MIN = 2000
 
 
@@ -65,9 +66,10 @@ class Writing(Workload):
         self.threads = threads
         self.limits = limits
         self.unit = "events" if form == "dict" else "lines"
+        self.line_bytes = TEXT_BYTES if form == "text" else line_bytes or EVENT_BYTES
         self._form: Form = form
         self._only = only
-        self._line_bytes = line_bytes
+        self._size = line_bytes
         self._ring_bytes = ring_bytes
         # The programs have one thread.
         is_single = form != "text" and threads == 1
@@ -84,9 +86,9 @@ class Writing(Workload):
         is_slow = contender in CONTENDERS and contender_class(contender).is_slow
         parameters = stand.parameters
         total = parameters.slow_count if is_slow else parameters.fast_count
-        if self._line_bytes is not None:
+        if self._size is not None:
             # As many bytes as usual lines would be, but not a line for each of them.
-            usual = total * USUAL_LINE_BYTES // self._line_bytes
+            usual = total * EVENT_BYTES // self._size
             total = min(2 * total, max(LINES_MIN, usual))
         return total // self.threads * self.threads
 
@@ -132,9 +134,7 @@ class Writing(Workload):
 
     def _lines(self, producer: int) -> list[bytes]:
         """Return the lines of a producer as they come to the file."""
-        usual = (
-            load_lines() if self._line_bytes is None else sized_lines(self._line_bytes)
-        )
+        usual = load_lines() if self._size is None else sized_lines(self._size)
         lines = mark_lines(usual, producer)
         return encoded_events(lines) if self._form == "dict" else lines
 

@@ -18,11 +18,12 @@ COUNT = 100
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Run]:
     """Run one of the cheats in a workload."""
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    parameters = Parameters(fast_count=COUNT, slow_count=COUNT, run_limit_s=3)
-    stand = Stand(tmp_path, parameters)
-    stand.logs.mkdir()
+    (tmp_path / "logs").mkdir()
 
     def run_cheat(name: str, workload: str) -> Run:
+        limit_s = 1 if name == "Hangs" else 60
+        parameters = Parameters(fast_count=COUNT, slow_count=COUNT, run_limit_s=limit_s)
+        stand = Stand(tmp_path, parameters)
         contender = f"cheats:{name}"
         account = partial(workload_named(workload).account, stand, contender)
         return run_job(stand, workload, contender, COUNT, account)
@@ -67,8 +68,7 @@ def test_a_hang_is_a_result(run: Callable[[str, str], Run]) -> None:
     hung = run("Hangs", "W4_lines")
 
     assert hung.outcome == "hung"
-    assert hung.account is not None
-    assert hung.account.lost == 0
+    assert "3 s were not enough" in hung.detail
 
 
 def test_a_crash_is_a_result(run: Callable[[str, str], Run]) -> None:

@@ -105,6 +105,25 @@ def test_packed_backups_are_read(tmp_path: Path) -> None:
     assert account_of_producers(files, [LINES], 20) == EXACT
 
 
+@pytest.mark.parametrize("name", ["app.log.1.gz", "app.log.1"])
+def test_a_damaged_backup_is_a_finding_and_no_error(tmp_path: Path, name: str) -> None:
+    written = list(cycled(LINES, 20))
+    packed, live = tmp_path / name, tmp_path / "app.log"
+    if name.endswith(".gz"):
+        packed.write_bytes(gzip.compress(b"".join(written[:9]))[:-4])
+    else:
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.writestr("app.log", b"".join(written[:9]))
+        data = packed.read_bytes()
+        packed.write_bytes(data.replace(b"00000000", b"00000009", 1))
+    live.write_bytes(b"".join(written[9:]))
+
+    found = account_of_producers([packed, live], [LINES], 20)
+
+    assert found.foreign >= 1
+    assert not found.is_exact
+
+
 @pytest.mark.parametrize("size", [64, 1000, 65536])
 def test_sized_lines_have_their_size(size: int) -> None:
     lines = sized_lines(size)

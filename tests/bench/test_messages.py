@@ -20,6 +20,14 @@ def test_all_messages_in_any_order_are_exact(tmp_path: Path) -> None:
     assert account(tmp_path, WHOLE[::-1]).is_exact
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_one_that_was_on_its_way_may_be_there_or_not(tmp_path: Path, more: int) -> None:
+    path = tmp_path / "app.log"
+    path.write_text("".join(WHOLE[: 4 + more]))
+
+    assert account_of_messages([path], {0: 4}, in_flight=1).is_exact
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
