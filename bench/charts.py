@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_all", "growth_points", "percentile_points"]
+__all__ = ["coarse_points", "draw_all", "growth_points", "percentile_points"]
 
 Row = Mapping[str, Any]
 COLORS = {"ours": "#0b6e4f", "rival": "#8a8d91", "limit": "#d9a441"}
@@ -25,11 +25,18 @@ PERCENTILES = {
 }
 BARS = ("W1_text", "W2_text_4_threads", "W3_events", "W4_lines", "W6_4_processes")
 NS_PER_US = 1000
+COARSE = {
+    "threads (events)": {1: "W3_events", 4: "W3_events_4_threads"},
+    "processes (ready lines)": {1: "W4_lines", 4: "W6_4_processes"},
+}
 DPI = 110
 
 
 def draw_all(folder: Path, facts: Mapping[str, Any], rows: Sequence[Row]) -> list[Path]:
-    """Draw what *rows* have figures for; return the files that were made."""
+    """Draw what *rows* have figures for; return the files that were made.
+
+    A chart of an earlier run that this one has no figures for is removed.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -75,6 +82,23 @@ def growth_points(
     return {name: sorted(own) for name, own in points.items()}
 
 
+def coarse_points(
+    rows: Sequence[Row], workloads: Mapping[int, str]
+) -> dict[str, list[tuple[int, float]]]:
+    """Return by contender what it reached in workloads that stand for a number.
+
+    A quick run has no other points; contenders that miss one of them are left out.
+    """
+    points: dict[str, list[tuple[int, float]]] = {}
+    for number, name in workloads.items():
+        for row in rows:
+            if row["workload"] == name:
+                points.setdefault(row["contender"], []).append(
+                    (number, row["median_per_s"])
+                )
+    return {name: own for name, own in points.items() if len(own) == len(workloads)}
+
+
 def _draw(
     folder: Path,
     name: str,
@@ -86,10 +110,13 @@ def _draw(
 
     figure = pyplot.figure(layout="constrained")
     made = []
+    paths = [folder / f"{name}.{suffix}" for suffix in ("png", "svg")]
+    for path in paths:
+        path.unlink(missing_ok=True)
     if draw(figure, rows):
         figure.supxlabel(caption, fontsize=6, color="#555555")
-        for suffix in ("png", "svg"):
-            path = folder / f"{name}.{suffix}"
+        for path in paths:
+            suffix = path.suffix[1:]
             metadata = {"Date": None} if suffix == "svg" else {}
             figure.savefig(path, dpi=DPI, metadata=metadata)
             made.append(path)
@@ -173,12 +200,15 @@ def _growth(figure: "Figure", rows: Sequence[Row]) -> bool:
         "growth_ring_": "KiB of the ring",
     }
     found = {prefix: growth_points(rows, prefix) for prefix in kinds}
-    found = {prefix: points for prefix, points in found.items() if points}
+    found = {kinds[prefix]: points for prefix, points in found.items() if points}
+    if not found:
+        coarse = {kind: coarse_points(rows, own) for kind, own in COARSE.items()}
+        found = {kind: points for kind, points in coarse.items() if points}
     if not found:
         return False
     figure.set_size_inches(5.5 * len(found), 4)
     axes = figure.subplots(1, len(found), squeeze=False).flat
-    for axis, (prefix, points) in zip(axes, found.items(), strict=True):
+    for axis, (kind, points) in zip(axes, found.items(), strict=True):
         for name, own in points.items():
             axis.plot(
                 [number for number, _ in own],
@@ -190,7 +220,7 @@ def _growth(figure: "Figure", rows: Sequence[Row]) -> bool:
             )
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
-        axis.set_xlabel(kinds[prefix])
+        axis.set_xlabel(kind)
         axis.set_ylabel("lines a second, log scale", fontsize=7)
         axis.grid(visible=True, which="both", linewidth=0.3)
         axis.legend(fontsize=6)

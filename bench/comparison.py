@@ -37,9 +37,9 @@ def save(folder: Path, facts: Mapping[str, Any], results: Sequence[Result]) -> s
     # A line for each object: the conditions stand in all of them.
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in made)
     (folder / "latest.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    text = markdown(facts, made)
+    drawn = charts.draw_all(folder, facts, made)
+    text = markdown(facts, made, [path.name for path in drawn])
     (folder / "latest.md").write_text(text, encoding="utf-8")
-    charts.draw_all(folder, facts, made)
     return text
 
 
@@ -82,9 +82,20 @@ def ratio(own: float | None, other: float | None) -> float | None:
     return None if own is None or not other else own / other
 
 
-def markdown(facts: Mapping[str, Any], made: Sequence[Mapping[str, Any]]) -> str:
-    """Return all tables, the contenders of each ordered by their speed."""
+def markdown(
+    facts: Mapping[str, Any],
+    made: Sequence[Mapping[str, Any]],
+    drawn: Sequence[str] = (),
+) -> str:
+    """Return all tables, the contenders of each ordered by their speed.
+
+    Args:
+        facts: The conditions.
+        made: See `rows`.
+        drawn: Names of charts beside the file.
+    """
     parts = ["# Side by side", facts_list(facts)]
+    parts += [f"![{name}]({name})" for name in drawn if name.endswith(".svg")]
     if found := goals(made):
         parts += ["## Goals", goal_table(found)]
     for name in dict.fromkeys(row["workload"] for row in made):

@@ -88,6 +88,7 @@ main(int argc, char **argv)
     }
     double seconds = monotonic_seconds() - start;
 
-    printf("{\"lines\": %llu, \"seconds\": %.9f}\n", (unsigned long long)count, seconds);
+    printf("{\"lines\": %llu, \"seconds\": %.9f}\n", (unsigned long long)count,
+           seconds);
     return 0;
 }

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from charts import growth_points, percentile_points
+from charts import coarse_points, growth_points, percentile_points
 from comparison import markdown, ratio, rows
 from lines import Account
 from rounds import Result, Run
@@ -115,6 +115,21 @@ def test_a_latency_curve_rises_from_the_median_to_the_longest_call() -> None:
     points = percentile_points({"figures": figures})
 
     assert points == [("50", 0.5), ("99.9", 4.0), ("max", 9.0)]
+
+
+def test_a_quick_run_shows_growth_by_two_workloads() -> None:
+    measured = [
+        {"workload": workload, "contender": name, "median_per_s": speed}
+        for workload, name, speed in (
+            ("W4_lines", "a", 10.0),
+            ("W6_4_processes", "a", 30.0),
+            ("W4_lines", "only alone", 10.0),
+        )
+    ]
+
+    points = coarse_points(measured, {1: "W4_lines", 4: "W6_4_processes"})
+
+    assert points == {"a": [(1, 10.0), (4, 30.0)]}
 
 
 def test_growth_is_ordered_by_number_and_kept_by_contender() -> None:
