@@ -64,9 +64,11 @@ lint: $(BIN)/.installed $(BIN)/.dev
 conformance: $(BIN)/.installed
 	$(BIN)/python tests/conformance.py $(CASES)
 
-# QUICK=1: only the comparison with all rivals, in under three minutes.
+# QUICK=1: only the comparison with all rivals, in under three minutes. The page on
+# performance has the figures of the last run.
 bench: $(BIN)/.installed $(BIN)/.bench $(BIN)/.rivals
 	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick)
+	$(BIN)/python bench/performance_page.py
 ifeq ($(QUICK),)
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
@@ -79,15 +81,15 @@ endif
 
 bench-guard: $(BIN)/.installed
 	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && \
+	    apt-get -qq update && \
 	    apt-get -qq install --no-install-recommends valgrind; } || \
 	    { echo "make: missing: valgrind (Debian: apt install valgrind)" >&2; exit 1; }
 	$(BIN)/python bench/bench_guard.py $(if $(STORE),--store)
 
-# All that docs/explanation/performance.md is made from, and the page: an hour.
+# All that docs/explanation/performance.md is made from, in full: more than an hour.
 performance:
-	$(MAKE) bench QUICK=
 	$(MAKE) bench-guard STORE=1
-	$(BIN)/python bench/performance_page.py
+	$(MAKE) bench QUICK=
 
 storm:
 	$(C_TESTS) storm KILLS=100000

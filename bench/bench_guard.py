@@ -127,7 +127,10 @@ def _parse_options() -> argparse.Namespace:
         "--store", action="store_true", help=f"keep the counts in {STORED.name}"
     )
     parser.add_argument("--only", action="append", choices=list(HOT_PATHS))
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.store and options.only:
+        parser.error("--store: all paths are kept together; leave --only out")
+    return options
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ PAGE = BENCH.parent / "docs" / "explanation" / "performance.md"
 LATEST = BENCH / "results" / "latest.json"
 GUARD = BENCH / "guard.json"
 PLACE = re.compile(r"(<!-- figures: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+# What of a library's file name tells nothing here.
+LIBRARY = re.compile(r"(\.cpython-[\w-]+)?\.so[\w.]*$")
 SHOWN_FUNCTIONS = 8
 OURS = {
     "W1_text": "auditring handler, installed",
@@ -155,7 +157,7 @@ def _instructions(guard: Mapping[str, Any]) -> str:
     objects: dict[str, None] = {}
     for costs in guard["by_object"].values():
         objects |= dict.fromkeys([*costs][:4])
-    heads = ["path", "instructions", *objects]
+    heads = ["path", "instructions", *(LIBRARY.sub("", each) for each in objects)]
     made = [
         [
             name,
@@ -182,6 +184,8 @@ def _growth(rows: Sequence[Row], prefix: str, unit: str) -> str:
         (row["workload"], row["contender"]) for row in rows if row["exact"] is False
     }
     points = growth_points(measured, prefix)
+    if not points:
+        return "Not measured in this run: a quick one."
     numbers = sorted({at for own in points.values() for at, _ in own})
     made = []
     for at in numbers:

@@ -37,10 +37,10 @@ QUICK = Parameters(
     rounds=3,
     budget_s=160,
     run_limit_s=4,
-    fast_count=40_000,
+    fast_count=100_000,
     slow_count=5_000,
     # Or nobody would rotate.
-    max_bytes=2_000_000,
+    max_bytes=4_000_000,
     paced_s=0.5,
     paced_max_bytes=2_000_000,
     shared_max_bytes=2_000_000,
