@@ -24,7 +24,7 @@ from bystanders import Bystanders
 from catalogue import ALL_NAMES, NAMES, workload_named
 from jobs import run_job
 from limits import programs
-from registry import CONTENDERS, is_installed
+from registry import CONTENDERS, is_installed, side_of
 from rounds import Result, Run, fresh_folder, warm_pages
 from stand import QUICK, Parameters, Stand
 from workloads.workload import Workload
@@ -64,6 +64,10 @@ def main() -> int:
 
     text = comparison.save(options.results, facts, results)
     print(text)
+    for result in results:
+        if side_of(result.contender) == "ours" and result.is_exact is False:
+            lost = result.trouble or "lines lost, doubled or torn"
+            print(f"{result.workload}, {result.contender}: {lost}", file=sys.stderr)
     return 0
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import charts
 from catalogue import workload_named
 from goals import Goal, goals
-from registry import CONTENDERS, contender_class, side_of
+from registry import CONTENDERS, Side, contender_class, side_of
 from report import facts_list, number, table
 from rounds import Result
+from workloads.workload import Workload
 
 __all__ = ["goal_table", "markdown", "ratio", "rows", "save"]
 
@@ -65,7 +66,7 @@ def rows(facts: Mapping[str, Any], results: Sequence[Result]) -> list[dict[str, 
                 **result.as_json(),
                 "title": workload.title,
                 "unit": workload.unit,
-                "side": side_of(result.contender),
+                "side": _side(workload, result.contender),
                 "rotates": _rotates(result.contender),
                 "threads": workload.threads,
                 "processes": workload.processes,
@@ -75,6 +76,10 @@ def rows(facts: Mapping[str, Any], results: Sequence[Result]) -> list[dict[str, 
             }
         )
     return made
+
+
+def _side(workload: Workload, contender: str) -> Side:
+    return "rival" if contender in workload.rivals else side_of(contender)
 
 
 def ratio(own: float | None, other: float | None) -> float | None:

@@ -29,10 +29,6 @@ PLACE = re.compile(r"(<!-- figures: ([\w ]+) -->\n).*?(<!-- end -->)", re.DOTALL
 # What of a library's file name tells nothing here.
 LIBRARY = re.compile(r"(\.cpython-[\w-]+)?\.so[\w.]*$")
 SHOWN_FUNCTIONS = 8
-OURS = {
-    "W1_text": "auditring handler, installed",
-    "W2_text_4_threads": "auditring handler, installed",
-}
 
 Row = Mapping[str, Any]
 
@@ -134,17 +130,8 @@ def _summary(rows: Sequence[Row]) -> str:
 
 
 def _fastest(rows: Sequence[Row], side: str) -> Row | None:
-    exact = [
-        row
-        for row in rows
-        if row["exact"]
-        and (row["side"] == side or (side == "ours" and _is_ours(row["contender"])))
-    ]
+    exact = [row for row in rows if row["exact"] and row["side"] == side]
     return max(exact, key=lambda row: row["median_per_s"], default=None)
-
-
-def _is_ours(contender: str) -> bool:
-    return contender.startswith("auditring")
 
 
 def _named(row: Row | None) -> tuple[str, str]:

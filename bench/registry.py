@@ -50,8 +50,14 @@ def contender_class(name: str) -> type[Contender]:
 
 
 def side_of(name: str) -> Side:
-    """Tell whose side a contender is on; what isn't listed is a limit."""
-    return SIDES[CONTENDERS[name].partition(".")[0]] if name in CONTENDERS else "limit"
+    """Tell whose side a contender is on.
+
+    Of those that only one workload has, ours bear our name, and the others are limits,
+    unless the workload says that they are rivals.
+    """
+    if name in CONTENDERS:
+        return SIDES[CONTENDERS[name].partition(".")[0]]
+    return "ours" if name.startswith("auditring") else "limit"
 
 
 def is_installed(name: str) -> bool:

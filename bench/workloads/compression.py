@@ -39,6 +39,7 @@ class Compression(Workload):
     unit = "MB"
     line_bytes = 0
     baseline = "gzip module, level 6"
+    rivals = ("gzip module, level 1", "gzip module, level 6")
     limits = ("isal call, level 1", "zstandard call, level 1")
 
     def contenders(self) -> list[str]:

@@ -33,6 +33,7 @@ class Following(Workload):
     unit = "MB"
     line_bytes = 0
     baseline = "tail -F, one file"
+    rivals = ("tail -F, one file",)
     limits = ("cat",)
 
     def contenders(self) -> list[str]:

@@ -23,6 +23,7 @@ class Workload:
         unit: What is counted.
         baseline: The contender whose speed the others are given as a multiple of.
         limits: Contenders of which the slower one is the limit.
+        rivals: Those that only this workload has, and that are no limits.
         line_bytes: About, of a line in the file; 0 where none is written.
         threads, processes: How many write at once.
     """
@@ -32,6 +33,7 @@ class Workload:
     unit: Unit = "lines"
     baseline: ClassVar[str | None] = "RotatingFileHandler"
     limits: Sequence[str] = ()
+    rivals: Sequence[str] = ()
     line_bytes: int = 1024
     threads: int = 1
     processes: int = 1

@@ -95,6 +95,25 @@ def test_the_fastest_stands_first(made: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("workload", "contender", "side"),
+    [
+        ("W4_lines", "auditring", "ours"),
+        ("W4_lines", "spdlog", "rival"),
+        ("W4_lines", "memcpy", "limit"),
+        ("W8_asgi", "auditring, one stage", "ours"),
+        ("W9_compression", "auditring gzip", "ours"),
+        ("W9_compression", "isal call, level 1", "limit"),
+        ("W9_compression", "gzip module, level 6", "rival"),
+        ("W10_follow", "tail -F, one file", "rival"),
+    ],
+)
+def test_each_contender_is_on_a_side(workload: str, contender: str, side: str) -> None:
+    (made,) = rows(FACTS, [Result(workload, contender, runs(100))])
+
+    assert made["side"] == side
+
+
+@pytest.mark.parametrize(
     ("own", "other", "expected"),
     [(3.0, 2.0, 1.5), (None, 2.0, None), (3.0, None, None)],
 )
