@@ -8,7 +8,10 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench | storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
+#   make bench [QUICK=1]   side by side with every rival that can be installed
+#   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
+#   make performance   both in full, and docs/explanation/performance.md from them
+#   make storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
 #   make clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
@@ -31,8 +34,8 @@ EXTENSIONS := src/auditring/_*.so
 export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: all demo test check lint conformance bench storm sidecar-storm soak coverage
-.PHONY: gunicorn-storm shop-load mutants clean missing FORCE
+.PHONY: all demo test check lint conformance bench bench-guard performance storm
+.PHONY: sidecar-storm gunicorn-storm shop-load soak coverage mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -63,7 +66,12 @@ lint: $(BIN)/.installed $(BIN)/.dev
 conformance: $(BIN)/.installed
 	$(BIN)/python tests/conformance.py $(CASES)
 
-bench: $(BIN)/.installed $(BIN)/.bench
+# QUICK=1: only the comparison with all rivals, in under three minutes. The page on
+# performance has the figures of the last run.
+bench: $(BIN)/.installed $(BIN)/.bench $(BIN)/.rivals
+	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick)
+	$(BIN)/python bench/performance_page.py
+ifeq ($(QUICK),)
 	$(BIN)/python bench/bench_policy.py
 	$(BIN)/python bench/bench_writer.py
 	$(BIN)/python bench/bench_encode.py
@@ -71,6 +79,19 @@ bench: $(BIN)/.installed $(BIN)/.bench
 	$(BIN)/python bench/bench_handlers.py
 	$(BIN)/python bench/bench_follow.py
 	$(BIN)/python bench/bench_middleware.py
+endif
+
+bench-guard: $(BIN)/.installed
+	@command -v valgrind >/dev/null || { test "$$(id -u)" = 0 && \
+	    apt-get -qq update && \
+	    apt-get -qq install --no-install-recommends valgrind; } || \
+	    { echo "make: missing: valgrind (Debian: apt install valgrind)" >&2; exit 1; }
+	$(BIN)/python bench/bench_guard.py $(if $(STORE),--store)
+
+# All that docs/explanation/performance.md is made from, in full: more than an hour.
+performance:
+	$(MAKE) bench-guard STORE=1
+	$(MAKE) bench QUICK=
 
 storm:
 	$(C_TESTS) storm KILLS=100000
@@ -166,4 +187,9 @@ $(BIN)/.dev: $(BIN)/.created pyproject.toml
 
 $(BIN)/.bench: $(BIN)/.created pyproject.toml
 	$(PIP) --group bench
+	@touch $@
+
+# Those that can't be installed are told of, here and beside the results.
+$(BIN)/.rivals: $(BIN)/.created pyproject.toml bench/install_rivals.py
+	$(BIN)/python bench/install_rivals.py
 	@touch $@

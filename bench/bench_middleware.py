@@ -30,6 +30,7 @@ import orjson
 import report
 from bystanders import Bystanders
 from rounds import Result, Run, run_rounds
+from served import METADATA, ONE_EVENT, ONE_STAGE, ROUTES, USER, InexactError, app
 from targets import Target
 
 from auditring import LogWriter
@@ -40,12 +41,8 @@ from auditring.middleware.asgi import (
     App,
     AuditMiddleware,
     Message,
-    Receive,
-    Scope,
-    Send,
 )
 from auditring.policy import Policy
-from auditring.routes import Routes
 
 BENCH = Path(__file__).parent
 EXIT_INEXACT = 1
@@ -60,7 +57,6 @@ REQUESTS_LIMIT_PER_S = 300_000
 # More addresses than are remembered of any one kind.
 ADDRESS_COUNT = 10_007
 PROXY_COUNT = 3
-USER = UserInfo("alice", groups=("shop", "system:authenticated"))
 HEADERS = [
     ("host", "shop.example"),
     ("x-forwarded-for", "198.51.{}.{}"),
@@ -72,9 +68,6 @@ HEADERS = [
     ("authorization", "Bearer 0123456789abcdef0123456789abcdef"),
     ("connection", "keep-alive"),
 ]
-ROUTES = Routes(
-    {"/shops/{s}/orders/{o}": "/apis/shop.example/v1/namespaces/{s}/orders/{o}"}
-)
 # Path and query.
 TARGETS = {
     "kubernetes_paths": ("/apis/shop.example/v1/namespaces/north/orders/{}", ""),
@@ -82,11 +75,6 @@ TARGETS = {
     "queries": ("/orders/{}", "page={}&size=20"),
     "routed_paths": ("/shops/north/orders/{}", ""),
 }
-
-METADATA = {"level": "Metadata"}
-ONE_STAGE = {**METADATA, "omitStages": ["RequestReceived"]}
-# Of long-running requests, too.
-ONE_EVENT = {**METADATA, "omitStages": ["RequestReceived", "ResponseStarted"]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +108,7 @@ def serve_requests(stand: Stand) -> list[Result]:
             _audited(stand, "two", METADATA, 2 * count) as two_stages,
         ):
             contenders = {
-                "bare": partial(_serve, _app, None, requests, parameters.count),
+                "bare": partial(_serve, app, None, requests, parameters.count),
                 "one_stage": partial(_serve, *one_stage, requests, parameters.count),
                 "two_stages": partial(_serve, *two_stages, requests, parameters.count),
             }
@@ -146,12 +134,6 @@ def audit_requests(stand: Stand) -> list[Result]:
     return run_rounds(
         "audit_requests", {"auditring": run}, stand.parameters.audit_rounds
     )
-
-
-async def _app(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"12")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b'{"order": 1}'})
 
 
 async def _receive() -> Message:
@@ -210,10 +192,6 @@ def _scopes(path: str, query: str) -> Iterator[dict[str, Any]]:
         }
 
 
-class InexactError(Exception):
-    """Events in the file aren't those that were committed."""
-
-
 @contextmanager
 def _audited(
     stand: Stand, name: str, rule: dict[str, Any], event_count: int
@@ -221,7 +199,7 @@ def _audited(
     """Yield the application inside of the middleware, and the log that it writes."""
     with _auditor(stand, name, rule, event_count) as (auditor, log):
         yield (
-            AuditMiddleware(_app, auditor, user=lambda scope: USER, routes=ROUTES),
+            AuditMiddleware(app, auditor, user=lambda scope: USER, routes=ROUTES),
             log,
         )
 

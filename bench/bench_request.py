@@ -9,33 +9,33 @@ Usage: bench_request.py [--rounds N] [--count N] [--results DIR] [--dir DIR]
 """
 
 import argparse
-import gzip
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.resources import files
-from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import report
+from audited import (
+    audit,
+    gce_policy,
+    policy_for_everything,
+    recorded_lines,
+    sample_requests,
+)
 from bystanders import Bystanders
 from lines import account_of_cycle
 from log_writer import written_files
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
-from stage_requests import StageRequest, stage_request
+from stage_requests import StageRequest
 from targets import Target
 
 from auditring import LogWriter, Policy
-from auditring.event import Event, Level
-from auditring.stageevent import stage_line
 
 BENCH = Path(__file__).parent
-SAMPLE = files("auditring") / "data" / "kube-audit-sample.jsonl.gz"
 NS_PER_S = 1_000_000_000
 REQUEST_LIMIT_NS = 3000
 
@@ -49,57 +49,39 @@ class Parameters:
     max_bytes: int = 100 * 1024 * 1024
 
 
-def audit(
+def audit_to_log(
     folder: Path,
     policy: Policy,
     requests: Sequence[StageRequest],
     parameters: Parameters,
 ) -> Run:
     """Decide, make the line, commit it."""
-    expected = [
-        stage_line(*request)
-        for request in requests
-        if policy.evaluate(request[0]).level is not Level.NONE
-    ]
+    expected = recorded_lines(policy, requests)
     path = fresh_folder(folder) / "audit.log"
-    cycled = list(islice(cycle(requests), parameters.count))
-    written = 0
     warm_pages(folder, parameters.count * len(expected[0]))
     with LogWriter(path, max_bytes=parameters.max_bytes) as log:
-        evaluate, write = policy.evaluate, log.write
-        cpu_start, start = time.thread_time(), time.perf_counter()
-        for request in cycled:
-            if evaluate(request[0]).level is not Level.NONE:
-                write(stage_line(*request))
-                written += 1
-        seconds = time.perf_counter() - start
-        cpu_seconds = time.thread_time() - cpu_start
+        done = audit(policy, requests, parameters.count, log.write)
     figures = {
-        "recorded": written,
-        "mean_ns": seconds / parameters.count * NS_PER_S,
-        "cpu_ns": cpu_seconds / parameters.count * NS_PER_S,
-        "cpu_ns_a_recorded_one": cpu_seconds / written * NS_PER_S,
+        "recorded": done.recorded,
+        "mean_ns": done.seconds / done.count * NS_PER_S,
+        "cpu_ns": done.cpu_seconds / done.count * NS_PER_S,
+        "cpu_ns_a_recorded_one": done.cpu_seconds / done.recorded * NS_PER_S,
     }
-    account = account_of_cycle(written_files(path), expected, written)
-    return Run(parameters.count, seconds, account, figures)
+    account = account_of_cycle(written_files(path), expected, done.recorded)
+    return Run(done.count, done.seconds, account, figures)
 
 
 def main() -> int:
     options = _parse_options()
     parameters = Parameters(rounds=options.rounds, count=options.count)
-    lines = gzip.decompress(SAMPLE.read_bytes()).splitlines(keepends=True)
-    requests = [stage_request(Event.from_json(line)) for line in lines]
-    policies = {
-        "gce": Policy.preset("gce"),
-        "everything": Policy.from_yaml(
-            "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules: [{level: Metadata}]\n"
-        ),
-    }
+    requests = sample_requests()
+    policies = {"gce": gce_policy(), "everything": policy_for_everything()}
     bystanders = Bystanders()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=options.dir) as folder:
         facts = report.conditions(Path(folder), asdict(parameters))
+        logs = Path(folder) / "log"
         contenders = {
-            name: partial(audit, Path(folder) / "log", policy, requests, parameters)
+            name: partial(audit_to_log, logs, policy, requests, parameters)
             for name, policy in policies.items()
         }
         results = run_rounds("audit_requests", contenders, parameters.rounds)

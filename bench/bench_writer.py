@@ -19,13 +19,14 @@ from time import perf_counter
 import log_writer
 import orjson
 import report
+import through
 import tracing
 from bystanders import Bystanders
-from limits import write_loop
+from limits import do_nothing, orjson_dumps, programs
 from lines import Account, account_of_cycle, cycled, load_lines
 from probes import run_probe
 from probes.subject import WITH_LOG, WITHOUT_LOG
-from rivals import do_nothing, orjson_dumps, rotating_file_handler
+from rivals.rotating_file_handler import RotatingFileHandler
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
@@ -87,19 +88,19 @@ class Stand:
 def write_1kb_lines(stand: Stand) -> list[Result]:
     parameters, lines = stand.parameters, stand.lines
     count, max_bytes = parameters.line_count, parameters.max_bytes
-    program = write_loop.build(stand.folder)
+    programs.build(stand.folder)
 
     def log_run() -> Run:
         return log_writer.write_lines(stand.prepared(count), lines, count, max_bytes)
 
     def loop_run() -> Run:
-        folder = stand.prepared(count)
-        return write_loop.write_lines(program, folder, lines, count, max_bytes)
+        return _loop_run(stand, lines, count, max_bytes)
 
     def handler_run() -> Run:
         fewer = parameters.handler_line_count
         folder = stand.prepared(fewer)
-        return rotating_file_handler.write_lines(folder, lines, fewer, max_bytes)
+        handler = RotatingFileHandler()
+        return through.write_lines(handler, folder, lines, fewer, max_bytes)
 
     contenders = {
         "auditring": log_run,
@@ -109,20 +110,26 @@ def write_1kb_lines(stand: Stand) -> list[Result]:
     return run_rounds("write_1kb_lines", contenders, parameters.rounds)
 
 
+def _loop_run(stand: Stand, lines: list[bytes], count: int, max_bytes: int) -> Run:
+    folder = stand.prepared(count)
+    seconds = programs.loop_lines(stand.folder, folder, lines, count, max_bytes)
+    files = programs.loop_files(folder)
+    return Run(count, seconds, account_of_cycle(files, lines, count))
+
+
 def write_json_of_1kb_events(stand: Stand) -> list[Result]:
     parameters = stand.parameters
     count, max_bytes = parameters.event_count, parameters.max_bytes
     events = [orjson.loads(line) for line in stand.lines]
     encoded = [orjson.dumps(event) + b"\n" for event in events]
-    program = write_loop.build(stand.folder)
+    programs.build(stand.folder)
 
     def log_run() -> Run:
         folder = stand.prepared(count)
         return log_writer.write_events(folder, events, encoded, count, max_bytes)
 
     def loop_run() -> Run:
-        folder = stand.prepared(count)
-        return write_loop.write_lines(program, folder, encoded, count, max_bytes)
+        return _loop_run(stand, encoded, count, max_bytes)
 
     def dumps_run() -> Run:
         return orjson_dumps.encode_events(events, count)

@@ -4,26 +4,37 @@ A line is bytes with its final newline. A cycle is lines written over and over i
 """
 
 import gzip
+import re
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BufferedReader
 from itertools import cycle, islice
 from pathlib import Path
+from typing import IO, TypeVar
 
 __all__ = [
     "LINES_FILE",
     "Account",
     "account_of_counts",
     "account_of_cycle",
+    "account_of_producers",
     "cycled",
     "load_lines",
     "mark_lines",
     "read_lines",
+    "sized_lines",
 ]
 
 LINES_FILE = Path(__file__).parent / "data" / "kube-audit-1k.jsonl"
 CHUNK_BYTES = 1024 * 1024
+
+# What unpacking raises when somebody else wrote into a file, or it ends too soon.
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
+DAMAGED = b"(this file is damaged)\n"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +60,15 @@ def load_lines() -> list[bytes]:
     return LINES_FILE.read_bytes().splitlines(keepends=True)
 
 
-def cycled(lines: Sequence[bytes], count: int) -> Iterator[bytes]:
-    return islice(cycle(lines), count)
+def sized_lines(size_bytes: int, count: int = 20) -> list[bytes]:
+    """Return different lines of JSON, each of *size_bytes* with its newline."""
+    starts = [b'{"auditID":"%08x","n":"%d' % (0, number) for number in range(count)]
+    end = b'"}\n'
+    return [start + b"x" * (size_bytes - len(start + end)) + end for start in starts]
+
+
+def cycled(items: Iterable[T], count: int) -> Iterator[T]:
+    return islice(cycle(items), count)
 
 
 def mark_lines(lines: Iterable[bytes], mark: int) -> list[bytes]:
@@ -74,9 +92,45 @@ def account_of_cycle(
     return Account(account.lost, account.duplicated, account.foreign, in_order=False)
 
 
+def account_of_producers(
+    files: Iterable[Path],
+    cycles: Sequence[Sequence[bytes]],
+    count: int,
+    start: bytes = b"",
+) -> Account:
+    """Compare *files* with cycles of several producers, *count* lines of each.
+
+    No line may belong to two producers (`mark_lines`); lines of different ones may
+    come in any order. *start* is a regular expression for what stands before each.
+    """
+    files = list(files)
+    if len(cycles) == 1 and not start:
+        return account_of_cycle(files, cycles[0], count)
+    expected = Counter(line for cycle in cycles for line in cycled(cycle, count))
+    places = {
+        line: (producer, turn, len(lines))
+        for producer, lines in enumerate(cycles)
+        for turn, line in enumerate(lines)
+    }
+    next_turns = [0] * len(cycles)
+    found: Counter[bytes] = Counter()
+    in_order = True
+    for line in _without_start(read_lines(files), start):
+        found[line] += 1
+        if line in places:
+            producer, turn, turns = places[line]
+            in_order &= turn == next_turns[producer]
+            next_turns[producer] = (turn + 1) % turns
+    account = _account_of(found, expected)
+    return Account(account.lost, account.duplicated, account.foreign, in_order)
+
+
 def account_of_counts(files: Iterable[Path], expected: Counter[bytes]) -> Account:
     """Compare how often each line is in *files* with how often it was written."""
-    found = Counter(read_lines(files))
+    return _account_of(Counter(read_lines(files)), expected)
+
+
+def _account_of(found: Counter[bytes], expected: Counter[bytes]) -> Account:
     more, less = found - expected, expected - found
     foreign = sum(n for line, n in more.items() if line not in expected)
     return Account(
@@ -88,14 +142,34 @@ def account_of_counts(files: Iterable[Path], expected: Counter[bytes]) -> Accoun
 
 
 def read_lines(files: Iterable[Path]) -> Iterator[bytes]:
-    """Yield the lines of *files*, compressed ones too."""
+    """Yield the lines of *files*, compressed ones too.
+
+    A file that can't be read to its end has what comes until then, and `DAMAGED`.
+    """
     for path in files:
-        with _open_file(path) as file:
-            yield from file
+        try:
+            with _open_file(path) as file:
+                yield from file
+        except DAMAGE:
+            yield DAMAGED
 
 
-def _open_file(path: Path) -> BufferedReader | gzip.GzipFile:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _without_start(lines: Iterable[bytes], start: bytes) -> Iterator[bytes]:
+    pattern = re.compile(start)
+    for line in lines:
+        match = pattern.match(line)
+        # A line that doesn't begin so is kept as it is, and nobody wrote it.
+        yield line[match.end() :] if match else line
+
+
+def _open_file(path: Path) -> IO[bytes] | gzip.GzipFile:
+    if path.suffix == ".gz":
+        return gzip.open(path)
+    # pyfastlogging makes an archive of each backup, whatever its name.
+    if zipfile.is_zipfile(path):
+        archive = zipfile.ZipFile(path)
+        return archive.open(archive.namelist()[0])
+    return path.open("rb")
 
 
 def _hold_cycle(files: Iterable[Path], lines: Sequence[bytes], count: int) -> bool:
@@ -109,12 +183,15 @@ def _hold_cycle(files: Iterable[Path], lines: Sequence[bytes], count: int) -> bo
         start = position % len(once)
         expected = repeated[start : start + chunk_bytes]
         chunk = b"\n"
-        with _open_file(path) as file:
-            while following := file.read(chunk_bytes):
-                chunk = following
-                if chunk != expected[: len(chunk)]:
-                    return False
-                position += len(chunk)
+        try:
+            with _open_file(path) as file:
+                while following := file.read(chunk_bytes):
+                    chunk = following
+                    if chunk != expected[: len(chunk)]:
+                        return False
+                    position += len(chunk)
+        except DAMAGE:
+            return False
         if not chunk.endswith(b"\n"):
             return False
     return position == sum(map(len, cycled(lines, count)))

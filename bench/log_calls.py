@@ -1,18 +1,18 @@
 """Calls of a logger with the usual text format, by what takes them."""
 
-import gzip
 import logging
 import logging.handlers
-import os
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lines import Account, read_lines
+from logfiles import numbered_files
+from loggers import logger_of
 from pacing import latency_figures, paced_latencies_ns
+from rivals.rotating_file_handler import compress
 from rounds import Run
 
 from auditring.fastlogger import FastLogger
@@ -29,7 +29,6 @@ __all__ = [
     "log_to_rotating_file_handler",
 ]
 
-FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 MESSAGE = "request %s took %d ms"
 LINE = re.compile(
     rb"[0-9-]{10} [0-9:]{8},[0-9]{3} INFO app\.views request abc took ([0-9]+) ms\n"
@@ -40,7 +39,7 @@ BACKUP_COUNT = 100_000
 
 def log_to_nobody(count: int) -> Run:
     """Log to a NullHandler: what a logger costs by itself."""
-    logger = _logger(logging.NullHandler())
+    logger = logger_of(logging.NullHandler())
     seconds, cpu_ns = _timed_calls(logger, count)
     return Run(count, seconds, figures={"cpu_ns": cpu_ns})
 
@@ -50,18 +49,18 @@ def log_to_rotating_file_handler(folder: Path, count: int, max_bytes: int) -> Ru
     handler = logging.handlers.RotatingFileHandler(
         path, maxBytes=max_bytes, backupCount=BACKUP_COUNT
     )
-    return _run(_logger(handler), handler, path, count)
+    return _run(logger_of(handler), handler, path, count)
 
 
 def log_to_our_handler(folder: Path, count: int, max_bytes: int) -> Run:
     handler, path = _our_handler(folder, max_bytes)
-    return _run(_logger(handler), handler, path, count)
+    return _run(logger_of(handler), handler, path, count)
 
 
 def log_through_fast_logger(folder: Path, count: int, max_bytes: int) -> Run:
     """Log as after `auditring.handlers.install()`."""
     handler, path = _our_handler(folder, max_bytes)
-    return _run(_logger(handler, FastLogger), handler, path, count)
+    return _run(logger_of(handler, FastLogger), handler, path, count)
 
 
 def log_from_threads(
@@ -69,7 +68,7 @@ def log_from_threads(
 ) -> Run:
     """Share *count* calls out to threads."""
     handler, path = _our_handler(folder, max_bytes)
-    logger = _logger(handler)
+    logger = logger_of(handler)
     ready = threading.Barrier(thread_count + 1)
     each = count // thread_count
     threads = [
@@ -91,7 +90,7 @@ def log_from_threads(
 
 def log_to_nobody_at_a_pace(count: int, calls_per_s: int) -> Run:
     """Time single calls that reach a NullHandler, no log open."""
-    call = _one_call(_logger(logging.NullHandler()), iter(range(count)))
+    call = _one_call(logger_of(logging.NullHandler()), iter(range(count)))
     start = time.perf_counter()
     (latencies,) = paced_latencies_ns([call], [b""], count, calls_per_s)
     seconds = time.perf_counter() - start
@@ -101,7 +100,7 @@ def log_to_nobody_at_a_pace(count: int, calls_per_s: int) -> Run:
 def log_at_a_pace(folder: Path, count: int, max_bytes: int, calls_per_s: int) -> Run:
     """Time single calls while files rotate and gzip runs."""
     handler, path = _our_handler(folder, max_bytes, compress="gzip")
-    return _paced_run(_logger(handler), handler, path, count, calls_per_s)
+    return _paced_run(logger_of(handler), handler, path, count, calls_per_s)
 
 
 def log_at_a_pace_with_recipe(
@@ -113,8 +112,8 @@ def log_at_a_pace_with_recipe(
         path, maxBytes=max_bytes, backupCount=BACKUP_COUNT
     )
     handler.namer = lambda name: f"{name}.gz"
-    handler.rotator = _compress
-    return _paced_run(_logger(handler), handler, path, count, calls_per_s)
+    handler.rotator = compress
+    return _paced_run(logger_of(handler), handler, path, count, calls_per_s)
 
 
 def _our_handler(
@@ -128,18 +127,6 @@ def _our_handler(
         **options,  # type: ignore[arg-type]
     )
     return handler, path
-
-
-def _logger(
-    handler: logging.Handler, kind: type[logging.Logger] = logging.Logger
-) -> logging.Logger:
-    """Return a logger below a root, as getLogger does, with the usual format."""
-    root = logging.RootLogger(logging.INFO)
-    root.manager = logging.Manager(root)  # type: ignore[assignment]
-    root.manager.setLoggerClass(kind)
-    handler.setFormatter(logging.Formatter(FORMAT))
-    root.addHandler(handler)
-    return root.manager.getLogger("app.views")
 
 
 def _timed_calls(logger: logging.Logger, count: int) -> tuple[float, float]:
@@ -193,15 +180,9 @@ def _one_call(
     return lambda _: info(MESSAGE, "abc", number())
 
 
-def _compress(source: str, target: str) -> None:
-    with open(source, "rb") as plain, gzip.open(target, "wb") as packed:
-        shutil.copyfileobj(plain, packed)
-    os.remove(source)
-
-
 def _account(path: Path, count: int, thread_count: int = 1) -> Account:
     """Compare the numbers in the files with those that every thread logged."""
-    numbers = [_number_of(line) for line in read_lines(_written_files(path))]
+    numbers = [_number_of(line) for line in read_lines(numbered_files(path))]
     each = count // thread_count
     found = [0] * each
     foreign = 0
@@ -222,12 +203,3 @@ def _number_of(line: bytes) -> int:
     """Return the number that a line was logged with, -1 for another line."""
     match = LINE.fullmatch(line)
     return int(match[1]) if match else -1
-
-
-def _written_files(path: Path) -> list[Path]:
-    """Return the backups, the oldest (the highest number) first, and the live file."""
-
-    def index(file: Path) -> int:
-        return int(file.name.removesuffix(".gz").rpartition(".")[2])
-
-    return [*sorted(path.parent.glob(f"{path.name}.*"), key=index, reverse=True), path]

@@ -8,9 +8,9 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from limits.do_nothing import Nothing
 from lines import account_of_counts, account_of_cycle, cycled, mark_lines
 from pacing import latency_figures, paced_latencies_ns
-from rivals.do_nothing import Nothing
 from rounds import Run
 
 from auditring import LogWriter

@@ -48,7 +48,13 @@ def paced_latencies_ns(
 def latency_figures(latencies_ns: Iterable[int]) -> dict[str, float]:
     """Return the usual percentiles: the least value that such a share stays within."""
     ordered = sorted(latencies_ns)
-    shares = {"p50_ns": 0.5, "p99_ns": 0.99, "p99_9_ns": 0.999}
+    shares = {
+        "p50_ns": 0.5,
+        "p90_ns": 0.9,
+        "p99_ns": 0.99,
+        "p99_9_ns": 0.999,
+        "p99_99_ns": 0.9999,
+    }
     figures: dict[str, float] = {
         name: ordered[math.ceil(len(ordered) * share) - 1]
         for name, share in shares.items()

@@ -15,7 +15,15 @@ from targets import Target
 
 import auditring
 
-__all__ = ["conditions", "growth_markdown", "markdown", "save"]
+__all__ = [
+    "conditions",
+    "facts_list",
+    "growth_markdown",
+    "markdown",
+    "number",
+    "save",
+    "table",
+]
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -53,7 +61,7 @@ def markdown(
     results: Sequence[Result],
     targets: Sequence[Target],
 ) -> str:
-    parts = [f"# {title}", _facts_list(facts)]
+    parts = [f"# {title}", facts_list(facts)]
     if targets:
         parts += ["## Targets", _target_table(targets)]
     return "\n\n".join([*parts, "## Results", _result_table(results)]) + "\n"
@@ -64,14 +72,14 @@ def growth_markdown(
 ) -> str:
     heads = ["held", *next(iter(growth.values()))]
     rows = [
-        [name, *(_number(value) for value in figures.values())]
+        [name, *(number(value) for value in figures.values())]
         for name, figures in growth.items()
     ]
-    parts = [f"# {title}", _facts_list(facts), _table(heads, rows)]
+    parts = [f"# {title}", facts_list(facts), table(heads, rows)]
     return "\n\n".join(parts) + "\n"
 
 
-def _facts_list(facts: Mapping[str, Any]) -> str:
+def facts_list(facts: Mapping[str, Any]) -> str:
     return "\n".join(f"* {key}: {_plain(value)}" for key, value in facts.items())
 
 
@@ -86,15 +94,15 @@ def _target_table(targets: Sequence[Target]) -> str:
     rows = [
         [
             target.name,
-            _number(target.figure),
-            f"{_number(target.lowest)} .. {_number(target.highest)}",
+            number(target.figure),
+            f"{number(target.lowest)} .. {number(target.highest)}",
             f"{target.relation.replace('>=', '≥').replace('<=', '≤')} "
-            f"{_number(target.limit)}",
+            f"{number(target.limit)}",
             "yes" if target.is_reached else "**no**",
         ]
         for target in targets
     ]
-    return _table(["figure", "median", "of rounds", "limit", "reached"], rows)
+    return table(["figure", "median", "of rounds", "limit", "reached"], rows)
 
 
 def _result_table(results: Sequence[Result]) -> str:
@@ -105,21 +113,21 @@ def _result_table(results: Sequence[Result]) -> str:
         spread = f"{shown['min_per_s']:,.0f} .. {shown['max_per_s']:,.0f}"
         exact = {True: "yes", False: "**no**", None: ""}[result.is_exact]
         also = ", ".join(
-            f"{name} {_number(figure['median'])}"
+            f"{name} {number(figure['median'])}"
             for name, figure in shown["figures"].items()
         )
         speed = f"{shown['median_per_s']:,.0f}"
         row = [shown["workload"], shown["contender"], speed, spread, exact, also]
         rows.append(row)
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> str:
+def table(heads: list[str], rows: list[list[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:,.4g}"
 
 

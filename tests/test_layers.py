@@ -108,11 +108,11 @@ PYTHON_SHELVES = [
     {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
     {"problems", "output"},
-    {"policyreport", "sidecar"},
+    {"policyreport", "sidecar", "speedtrial"},
     {"configcommands", "policycommands"},
     {"demo_account"},
     {"demo"},
-    {"cli_follow"},
+    {"cli_bench", "cli_follow"},
     {"cli"},
     {"__main__"},
 ]

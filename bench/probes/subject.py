@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rivals.do_nothing import Nothing
+from limits.do_nothing import Nothing
 
 if TYPE_CHECKING:
     from auditring import LogWriter

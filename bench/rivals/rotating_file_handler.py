@@ -1,47 +1,55 @@
-"""logging.handlers.RotatingFileHandler, fed text that needs no formatting."""
+"""logging.handlers.RotatingFileHandler, with its documentation's recipe for gzip."""
 
-import time
-from collections.abc import Sequence
-from itertools import cycle, islice
-from logging import INFO, LogRecord
-from logging.handlers import RotatingFileHandler
+import gzip
+import logging
+import os
+import shutil
+from logging.handlers import RotatingFileHandler as Handler
 from pathlib import Path
 
-from lines import account_of_cycle
-from rounds import Run
+from logfiles import numbered_files
+from loggers import TakesText, logger_of
+from rivals.contender import Contender, Place
 
-__all__ = ["write_lines"]
+__all__ = ["RotatingFileHandler"]
 
 # More than a run makes, so that none is deleted before it is counted.
-BACKUP_COUNT = 10_000
+BACKUP_COUNT = 1000
 
 
-def write_lines(
-    folder: Path, lines: Sequence[bytes], count: int, max_bytes: int
-) -> Run:
-    """Hand ready records to the handler, without a logger's work before that."""
-    records = [_ready_record(line) for line in lines]
-    path = folder / "app.log"
-    handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=BACKUP_COUNT)
-    try:
-        handle = handler.handle
-        start = time.perf_counter()
-        for record in islice(cycle(records), count):
-            handle(record)
-        handler.flush()
-        seconds = time.perf_counter() - start
-    finally:
-        handler.close()
-    return Run(count, seconds, account_of_cycle(_written_files(path), lines, count))
+class RotatingFileHandler(TakesText, Contender):
+    rotates = True
+    compresses = True
+
+    def open(self, place: Place) -> None:
+        self._handler = self._make(place)
+        logger = logger_of(self._handler, has_layout=place.has_layout)
+        self.emit_text = self.log = logger.info
+
+    def drain(self) -> None:
+        self._handler.flush()
+
+    def close(self) -> None:
+        self._handler.close()
+
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        return numbered_files(folder / "app.log")
+
+    def _make(self, place: Place) -> logging.Handler:
+        handler = Handler(
+            place.folder / "app.log",
+            maxBytes=place.max_bytes,
+            backupCount=BACKUP_COUNT,
+        )
+        if place.compresses:
+            handler.namer = lambda name: f"{name}.gz"
+            handler.rotator = compress
+        return handler
 
 
-def _ready_record(line: bytes) -> LogRecord:
-    # The handler adds the newline.
-    text = line.decode().removesuffix("\n")
-    return LogRecord("bench", INFO, __file__, 1, text, None, None)
-
-
-def _written_files(path: Path) -> list[Path]:
-    """Return the backups, the oldest (the highest number) first, and the live file."""
-    backups = list(path.parent.glob(f"{path.name}.*"))
-    return [*sorted(backups, key=lambda file: -int(file.suffix[1:])), path]
+def compress(source: str, target: str) -> None:
+    """Do what the logging cookbook shows: gzip in the thread that logs."""
+    with open(source, "rb") as plain, gzip.open(target, "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    os.remove(source)

@@ -21,6 +21,7 @@ import click
 
 from ._version import __version__
 from .backups import list_backups
+from .cli_bench import bench
 from .cli_follow import sidecar, tail
 from .complaints import Refusal, complain, refusing
 from .configcommands import config
@@ -54,6 +55,7 @@ def main() -> None:
     """
 
 
+main.add_command(bench)
 main.add_command(config)
 main.add_command(policy)
 main.add_command(sidecar)

@@ -18,7 +18,7 @@ from .managedfields import event_without_managed_fields
 from .policy import Policy
 from .targets import find_route
 
-__all__ = ["Account", "Simulation"]
+__all__ = ["Account", "Simulation", "as_decided", "attributes_of", "is_recorded"]
 
 _METHODS = {
     "create": "POST",
@@ -98,16 +98,16 @@ class Simulation:
         if event.verb == "gap":
             self.gap_events += 1
             return
-        attributes = _attributes_of(event)
+        attributes = attributes_of(event)
         decision = self._policy.evaluate(attributes)
         account = self.accounts[decision.rule]
         account.events += 1
         account.size_bytes += len(line) + 1
         self._weigh(account, event, decision, attributes)
         for missing in self._missing_stages(event, attributes):
-            if _is_recorded(missing, decision):
+            if is_recorded(missing, decision):
                 account.gained_events += 1
-                account.gained_bytes += len(json_line(_as_decided(missing, decision)))
+                account.gained_bytes += len(json_line(as_decided(missing, decision)))
 
     def _weigh(
         self,
@@ -118,11 +118,11 @@ class Simulation:
     ) -> None:
         """Compare an event with what the decision leaves of it."""
         before = len(json_line(event))
-        if not _is_recorded(event, decision):
+        if not is_recorded(event, decision):
             account.lost_events += 1
             account.lost_bytes += before
             return
-        after = len(json_line(_as_decided(event, decision)))
+        after = len(json_line(as_decided(event, decision)))
         account.lost_bytes += max(before - after, 0)
         account.gained_bytes += max(after - before, 0)
         account.bodiless_events += _lacks_a_body(event, decision, attributes)
@@ -149,11 +149,12 @@ class Simulation:
             yield replace(early, stage=Stage.RESPONSE_STARTED)
 
 
-def _is_recorded(event: Event, decision: Decision) -> bool:
+def is_recorded(event: Event, decision: Decision) -> bool:
+    """Tell whether the decision has an event at this stage."""
     return decision.level is not Level.NONE and event.stage not in decision.omit_stages
 
 
-def _as_decided(event: Event, decision: Decision) -> Event:
+def as_decided(event: Event, decision: Decision) -> Event:
     """Return what of *event* the decision lets be recorded."""
     level = decision.level
     changed = replace(
@@ -184,7 +185,7 @@ def _lacks_a_body(event: Event, decision: Decision, attributes: Attributes) -> b
     return wants_answer and not has_answer and not attributes.long_running
 
 
-def _attributes_of(event: Event) -> Attributes:
+def attributes_of(event: Event) -> Attributes:
     """Return what was known of the request when the policy was asked.
 
     Not from the object reference: it may have gained names from the body since then.

@@ -1,0 +1,46 @@
+"""auditring.LogWriter: events and ready lines."""
+
+from pathlib import Path
+
+from logfiles import stamped_files
+from rivals.contender import Contender, Form, Place
+
+__all__ = ["OurWriter"]
+
+
+class OurWriter(Contender):
+    forms = frozenset[Form]({"dict", "bytes"})
+    rotates = True
+    compresses = True
+    shares = True
+    is_slow = False
+
+    def open(self, place: Place) -> None:
+        from auditring import LogWriter
+
+        self.log = LogWriter(
+            place.folder / "audit.log",
+            max_bytes=place.max_bytes,
+            compress="gzip" if place.compresses else None,
+            ring_bytes=place.ring_bytes,
+        )
+        self.emit_dict = self.log.write_json
+        self.emit_bytes = self.log.write
+
+    def drain(self) -> None:
+        self.log.flush()
+
+    def close(self) -> None:
+        self.log.close()
+
+    @classmethod
+    def recover(cls, place: Place) -> None:
+        # Whoever opens a log next does it.
+        writer = cls()
+        writer.open(place)
+        writer.drain()
+        writer.close()
+
+    @classmethod
+    def files(cls, folder: Path) -> list[Path]:
+        return stamped_files(folder / "audit.log")
