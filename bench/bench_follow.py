@@ -20,6 +20,7 @@ from time import perf_counter
 import report
 from bystanders import Bystanders
 from lines import Account, load_lines
+from options import workload_parser
 from printing import MB, print_log
 from rounds import Result, Run, fresh_folder, run_rounds
 from targets import Target
@@ -27,7 +28,6 @@ from targets import Target
 from auditring import LogWriter, follow
 from auditring.follow import follow_chunks
 
-BENCH = Path(__file__).parent
 EXIT_INEXACT = 1
 SIDECAR = [sys.executable, "-m", "auditring", "sidecar"]
 SPEED_LIMIT_MB_PER_S = 300
@@ -291,28 +291,8 @@ def main() -> int:
 
 def _parse_options() -> argparse.Namespace:
     names = [workload.__name__ for workload in WORKLOADS]
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--quick",
-        action="store_const",
-        const=QUICK,
-        help="about two minutes; the figures are rougher",
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, quick 3")
-    parser.add_argument("--only", action="append", choices=names, help="a workload")
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=BENCH.parent / "build" / "bench",
-        help="where logs are written and deleted; default: build/bench",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=BENCH / "results",
-        help="where follow.json and follow.md go; default: bench/results",
-    )
-    return parser.parse_args()
+    results = "follow.json and follow.md"
+    return workload_parser(__doc__, names, quick=QUICK, results=results).parse_args()
 
 
 if __name__ == "__main__":

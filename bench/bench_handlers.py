@@ -18,10 +18,10 @@ from pathlib import Path
 import log_calls
 import report
 from bystanders import Bystanders
+from options import workload_parser
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
-BENCH = Path(__file__).parent
 EXIT_INEXACT = 1
 LINE_BYTES = 72  # about
 
@@ -158,28 +158,8 @@ def main() -> int:
 
 def _parse_options() -> argparse.Namespace:
     names = [workload.__name__ for workload in WORKLOADS]
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--quick",
-        action="store_const",
-        const=QUICK,
-        help="about a minute; the figures are rougher",
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 15, quick 7")
-    parser.add_argument("--only", action="append", choices=names, help="a workload")
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=BENCH.parent / "build" / "bench",
-        help="where logs are written and deleted; default: build/bench",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=BENCH / "results",
-        help="where handlers.json and handlers.md go; default: bench/results",
-    )
-    return parser.parse_args()
+    results = "handlers.json and handlers.md"
+    return workload_parser(__doc__, names, quick=QUICK, results=results).parse_args()
 
 
 if __name__ == "__main__":

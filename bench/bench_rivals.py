@@ -14,7 +14,6 @@ import shutil
 import sys
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from time import perf_counter
 
 import comparison
@@ -24,12 +23,12 @@ from bystanders import Bystanders
 from catalogue import ALL_NAMES, NAMES, workload_named
 from jobs import run_job
 from limits import programs
+from options import workload_parser
 from registry import CONTENDERS, is_installed, side_of
 from rounds import Result, Run, fresh_folder, warm_pages
 from stand import QUICK, Parameters, Stand
 from workloads.workload import Workload
 
-BENCH = Path(__file__).parent
 EXIT_USAGE = 2
 
 
@@ -129,37 +128,14 @@ def _run(workload: Workload, stand: Stand, contender: str) -> Run:
 
 
 def _parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--quick",
-        action="store_const",
-        const=QUICK,
-        help="under three minutes; the figures are rougher",
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5; quick 3")
-    parser.add_argument(
-        "--only",
-        action="append",
-        choices=ALL_NAMES,
-        help="a workload; may be given several times",
+    parser = workload_parser(
+        __doc__, ALL_NAMES, quick=QUICK, results="latest.json, latest.md and the charts"
     )
     parser.add_argument(
         "--contender",
         action="append",
         metavar="NAME",
         help="one of the contenders; may be given several times",
-    )
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=BENCH.parent / "build" / "bench",
-        help="where logs are written and deleted; default: build/bench",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=BENCH / "results",
-        help="where latest.json, latest.md and the charts go; default: bench/results",
     )
     return parser.parse_args()
 

@@ -24,13 +24,13 @@ import tracing
 from bystanders import Bystanders
 from limits import do_nothing, orjson_dumps, programs
 from lines import Account, account_of_cycle, cycled, load_lines
+from options import workload_parser
 from probes import run_probe
 from probes.subject import WITH_LOG, WITHOUT_LOG
 from rivals.rotating_file_handler import RotatingFileHandler
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
-BENCH = Path(__file__).parent
 EXIT_INEXACT = 1
 EXISTING_LINE_COUNT = 10_000
 
@@ -333,28 +333,8 @@ def _with_and_without(run_of: Callable[[str], Run]) -> dict[str, Callable[[], Ru
 
 def _parse_options() -> argparse.Namespace:
     names = [workload.__name__ for workload in WORKLOADS]
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--quick",
-        action="store_const",
-        const=QUICK,
-        help="about a minute; the figures are rougher",
-    )
-    parser.add_argument("--rounds", type=int, metavar="N", help="default: 5, quick 3")
-    parser.add_argument("--only", action="append", choices=names, help="a workload")
-    parser.add_argument(
-        "--dir",
-        type=Path,
-        default=BENCH.parent / "build" / "bench",
-        help="where logs are written and deleted; default: build/bench",
-    )
-    parser.add_argument(
-        "--results",
-        type=Path,
-        default=BENCH / "results",
-        help="where writer.json and writer.md go; default: bench/results",
-    )
-    return parser.parse_args()
+    results = "writer.json and writer.md"
+    return workload_parser(__doc__, names, quick=QUICK, results=results).parse_args()
 
 
 if __name__ == "__main__":
