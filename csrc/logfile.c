@@ -11,7 +11,7 @@
 enum { stream_patience_ms = 100 };
 /* Appends of that size come from programs that write tens of thousands of lines a
  * second. */
-static const uint64_t reserve_from = 256 * 1024, reserve_size = 4 * 1024 * 1024;
+static const uint64_t reserve_from = 256 * 1024, reserve_size = 8 * 1024 * 1024;
 
 static int
 adopt(struct logfile *file, int fd, const struct stat *status)

@@ -587,7 +587,7 @@ a_busy_file_on_ext4_has_blocks_ahead_of_it(void)
     file.size = 10;
     logfile_reserve(&file, 1 << 20, 0);
     CHECK_EQUAL(disk.from, 10);
-    CHECK_EQUAL(disk.to, (4 << 20) + 10);
+    CHECK_EQUAL(disk.to, (8 << 20) + 10);
 
     file.size = disk.to - (1 << 20);
     logfile_reserve(&file, 1 << 20, 0);
