@@ -30,8 +30,8 @@ from .errors import ClosedError, RingFullError
 cdef extern from "Python.h":
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
 
-cdef extern from "string.h" nogil:
-    void *memmem(const void *text, size_t size, const void *part, size_t part_size)
+cdef extern from "literal.h" nogil:
+    bint literal_has_null(const char *text, size_t size)
 
 cdef object dumps = orjson.dumps
 
@@ -261,7 +261,7 @@ cdef class Writer:
         except Exception:  # Foreign code may run in it: the event stays, come what may.
             line = self._coerced(value)
         else:
-            if memmem(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line), b"null", 4):
+            if literal_has_null(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line)):
                 self.coerced_values += _count_not_finite(value)
         return self._commit(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
 
