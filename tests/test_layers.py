@@ -120,7 +120,7 @@ PYTHON_SHELVES = [
 C_SHELVES = [
     {"testpoint"},
     {"sys"},
-    {"clock", "crc32c", "wait"},
+    {"clock", "crc32c", "literal", "wait"},
     {"gap"},
     {"ring", "control"},
     {"ringmap", "logfile", "syncer"},
