@@ -67,6 +67,7 @@ PYTHON_SHELVES = [
     # 3: ask a policy
     {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
+    {"lifetime", "writeroptions"},
     {"writer"},
     {"_lineformat"},
     # 4: places and questions

@@ -9,7 +9,8 @@ import orjson
 from .eventsize import MIN_EVENT_BYTES
 from .handleroptions import WriterOptions
 from .policy import PRESETS, Policy
-from .writer import LogWriter, check_options
+from .writer import LogWriter
+from .writeroptions import check_options
 
 if TYPE_CHECKING:
     from .backups import Dialect

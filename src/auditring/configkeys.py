@@ -35,7 +35,7 @@ from .eventsize import MAX_EVENT_BYTES, MIN_EVENT_BYTES
 from .formats import Compression
 from .redactionrules import RedactionRule
 from .truncation import TruncationLimits
-from .writer import RING_BYTES_MAX, RING_BYTES_MIN
+from .writeroptions import RING_BYTES_MAX, RING_BYTES_MIN
 
 __all__ = [
     "KEYS",

@@ -11,7 +11,8 @@ from typing import Any
 from .configkeys import KEYS, Settings, value_at
 from .configtext import Origin
 from .errors import ConfigProblem
-from .writer import LogWriter, check_options
+from .writer import LogWriter
+from .writeroptions import check_options
 
 __all__ = ["PRESET_PATHS", "broken_rules", "writer_options"]
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .lifetime import park_at_forks
 from .millthread import wait_until_gone
-from .writer import park_at_forks
 
 __all__ = ["ConfigWatch", "FileStates"]
 

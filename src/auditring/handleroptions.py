@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
-from .writer import LogWriter, check_options
+from .writer import LogWriter
+from .writeroptions import check_options
 
 if TYPE_CHECKING:
     from .formats import Compression

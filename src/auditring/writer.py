@@ -1,28 +1,30 @@
 """The log writer: a log as a Python program opens, writes and closes it.
 
-Between `write` and the file runs only C (csrc/writer.h). Here stand the options and
-their checks, the counters, and what ties writers to the life of the process: fork,
-exit, the mill that works on backups.
+Between `write` and the file runs only C (csrc/writer.h). The mill that works on backups
+is started here.
 """
 
-import atexit
 import errno
 import functools
-import grp
-import math
 import os
-import stat
-import sys
 import threading
 import weakref
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
-from . import _writer
+from . import _writer, lifetime
 from ._writer import Writer
 from .errors import ClosedError
+from .writeroptions import (
+    CHOICES,
+    MEBIBYTE,
+    NO_LEVEL,
+    check_options,
+    is_stream,
+    resolve,
+    seconds_ns,
+)
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -34,24 +36,11 @@ if TYPE_CHECKING:
     from .space import SpaceState, SpaceWatch
     from .stats import Stats
 
-__all__ = ["LogWriter", "Parkable", "park_at_forks"]
+__all__ = ["LogWriter"]
 
-MEBIBYTE: Final = 1024**2
-RING_BYTES_MIN: Final = 64 * 1024
-RING_BYTES_MAX: Final = 1024 * MEBIBYTE
-
-# How long close() waits for the disk before it leaves the rest to the next opener, and
-# how long the end of the process may take for that.
+# How long close() waits for the disk before it leaves the rest to the next opener.
 CLOSE_LIMIT_S: Final = 10.0
-EXIT_LIMIT_S: Final = 5.0
 
-_CHOICES: Final[dict[str, tuple[str, ...]]] = {
-    "compress": ("gzip", "zstd", "lz4"),
-    "on_full": ("block", "drop", "raise"),
-    "on_timeout": ("raise", "drop"),
-    "durability": ("process", "interval", "sync"),
-    "dialect": ("lumberjack", "stdlib"),
-}
 _HEALTH: Final = ("ok", "disk-full", "disk-error")
 
 
@@ -144,7 +133,7 @@ class LogWriter(Writer):
         """
         given = locals()
         options = check_options(given)
-        resolved = None if _is_stream(path, durability) else _resolve(path)
+        resolved = None if is_stream(path, durability) else resolve(path)
         self._log_path = resolved
         self._mill_thread: MillThread | None = None
         self._watch: SpaceWatch | None = None
@@ -155,8 +144,7 @@ class LogWriter(Writer):
         self._open(resolved, options)
         if resolved is not None:
             self._start_mill(options, space_warn_bytes, space_critical_bytes)
-        _open_writers.add(self)
-        _tie_to_process()
+        lifetime.join(self)
 
     # The mill.
 
@@ -314,7 +302,7 @@ class LogWriter(Writer):
                 writes them. On standard output, which nobody reads any more, they are.
             BaseException: Of a signal handler, like Ctrl-C's; the same holds.
         """
-        _seconds("timeout", timeout)
+        seconds_ns("timeout", timeout)
         _writer.finish_fork()
         with self._close_lock:
             # A signal handler may come here while the same thread is in the middle.
@@ -333,7 +321,7 @@ class LogWriter(Writer):
         try:
             error = self._close(timeout)
         finally:
-            _open_writers.discard(self)
+            lifetime.leave(self)
         if error == errno.EBUSY:
             code = last_error or error
             text = f"{os.strerror(code)}; records stay for the next opener"
@@ -351,6 +339,17 @@ class LogWriter(Writer):
         traceback: "TracebackType | None",
     ) -> None:
         self.close()
+
+    @property
+    def parkable(self) -> "MillThread | None":
+        """The thread that works on backups, for `lifetime`."""
+        return self._mill_thread
+
+    def begin_in_child(self) -> None:
+        """Forget, in a forked child, what only the parent has; for `lifetime`."""
+        self._forget_calls()
+        self._close_lock = threading.RLock()
+        self._is_ending = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {str(self.path)!r}>"
@@ -383,8 +382,6 @@ _SPACE: Final = ("space_warn_bytes", "space_critical_bytes")
 # What stays as it is while a log is open.
 LASTING: Final = ("ring_bytes", "durability", "state_dir", "allow_network_fs", *_SPACE)
 
-_open_writers: "weakref.WeakSet[LogWriter]" = weakref.WeakSet()
-
 
 def _note_unread(
     reference: "weakref.ref[LogWriter]", count: int, size_bytes: int
@@ -405,338 +402,11 @@ def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
     compress = settings["compress"]
     level = settings["compress_level"]
     return MillSettings(
-        compress=_CHOICES["compress"][compress - 1] if compress else None,  # type: ignore[arg-type]
-        compress_level=None if level == _NO_LEVEL else level,
+        compress=CHOICES["compress"][compress - 1] if compress else None,  # type: ignore[arg-type]
+        compress_level=None if level == NO_LEVEL else level,
         max_backups=settings["max_backups"],
         max_age_days=settings["max_age_s"] / 86400 or None,
         max_total_bytes=settings["max_total_bytes"] or None,
-        dialect=writer.mill_dialect or _CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+        dialect=writer.mill_dialect or CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
         keep_for_followers=bool(settings["keep_for_followers"]),
     )
-
-
-# Options.
-
-_NO_LEVEL: Final = -(2**31)
-
-
-def check_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Turn the arguments of `LogWriter` into what the binding takes."""
-    for name in ("max_bytes", "max_backups", "ring_bytes", "mode"):
-        _check_count(name, given[name])
-    for name in ("max_total_bytes", "space_warn_bytes", "space_critical_bytes"):
-        if given[name] is not None:
-            _check_count(name, given[name])
-    for name in (
-        "keep_for_followers",
-        "wipe_on_drain",
-        "adopt_settings",
-        "allow_network_fs",
-    ):
-        if not isinstance(given[name], bool):
-            raise TypeError(f"{name}: expected True or False, got {given[name]!r}")
-    if not RING_BYTES_MIN <= given["ring_bytes"] <= RING_BYTES_MAX:
-        raise ValueError(
-            f"ring_bytes: expected {RING_BYTES_MIN} to {RING_BYTES_MAX}, "
-            f"got {given['ring_bytes']!r}"
-        )
-    if given["mode"] > 0o7777:
-        raise ValueError(f"mode: expected at most 0o7777, got {given['mode']:#o}")
-    if given["on_error"] is not None and not callable(given["on_error"]):
-        raise TypeError(f"on_error: expected a callable, got {given['on_error']!r}")
-    _check_level(given["compress"], given["compress_level"])
-    rings = given["state_dir"]
-    return {
-        "max_bytes": given["max_bytes"],
-        "max_backups": given["max_backups"],
-        "max_age_s": _age_s(given["max_age"]),
-        "max_total_bytes": given["max_total_bytes"] or 0,
-        "dialect": _index("dialect", given["dialect"]),
-        "compress": _index("compress", given["compress"], none=True),
-        "compress_level": (
-            _NO_LEVEL if given["compress_level"] is None else given["compress_level"]
-        ),
-        # Whoever leads writes to the live file: all of the group must be able to.
-        "mode": given["mode"] | (0 if given["group"] is None else 0o660),
-        "gid": _group_id(given["group"]),
-        "keep_for_followers": given["keep_for_followers"],
-        "wipe_on_drain": given["wipe_on_drain"],
-        "sync_interval_ns": _seconds("sync_interval", given["sync_interval"]),
-        "ring_bytes": given["ring_bytes"],
-        "on_full": _index("on_full", given["on_full"]),
-        "drops_on_timeout": _index("on_timeout", given["on_timeout"]) == 1,
-        "block_ns": (
-            None
-            if given["block_timeout"] is None
-            else _seconds("block_timeout", given["block_timeout"])
-        ),
-        "durability": _index("durability", given["durability"]),
-        "rings_path": None if rings is None else _existing_directory(rings),
-        "adopt_settings": given["adopt_settings"],
-        "allow_network_fs": given["allow_network_fs"],
-    }
-
-
-def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
-    if not 0 <= value < 2**63:
-        raise ValueError(f"{name}: expected 0 or more, got {value!r}")
-
-
-def _check_level(compress: "Compression | None", level: int | None) -> None:
-    if level is None:
-        return
-    _check_count("compress_level", level)
-    # Only then: checking the range takes the mill's table of formats.
-    from .mill import MillSettings
-
-    MillSettings(compress=compress, compress_level=level)
-
-
-def _index(name: str, value: object, *, none: bool = False) -> int:
-    """Return the place of *value* among the choices; with *none* they count from 1."""
-    if none and value is None:
-        return 0
-    choices = _CHOICES[name]
-    if value not in choices:
-        wanted = ", ".join(map(repr, (None, *choices) if none else choices))
-        raise ValueError(f"{name}: expected one of {wanted}, got {value!r}")
-    return choices.index(str(value)) + none
-
-
-def _seconds(name: str, value: object) -> int:
-    """Return *value* seconds in nanoseconds."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name}: expected seconds, got {value!r}")
-    if not 0 <= value < 2**31:
-        raise ValueError(f"{name}: expected seconds from 0 to 2**31, got {value!r}")
-    return int(value * 1e9)
-
-
-def _age_s(value: object) -> int:
-    """Return `max_age`, in days or a timedelta, in seconds."""
-    if value is None:
-        return 0
-    if isinstance(value, timedelta):
-        seconds = value.total_seconds()
-    elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"max_age: expected days or a timedelta, got {value!r}")
-    else:
-        seconds = value * 86400
-    if not 0 <= seconds < 2**40:
-        raise ValueError(f"max_age: expected 0 or more days, got {value!r}")
-    return math.ceil(seconds)
-
-
-def _group_id(group: object) -> int:
-    if group is None:
-        return 2**32 - 1
-    if isinstance(group, str):
-        try:
-            return grp.getgrnam(group).gr_gid
-        except KeyError:
-            raise ValueError(f"group: no group is named {group!r}") from None
-    if isinstance(group, bool) or not isinstance(group, int):
-        raise TypeError(f"group: expected a name or number, got {group!r}")
-    if not 0 <= group < 2**32 - 1:
-        raise ValueError(f"group: expected a group number, got {group!r}")
-    return group
-
-
-# Paths.
-
-
-def _is_stream(path: object, durability: str) -> bool:
-    """Tell standard output from a file, if what is asked of it can be had."""
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected a str or PathLike, got {path!r}")
-    name = os.fspath(path)
-    if not name:
-        raise ValueError(f"path: expected the name of a file, got {name!r}")
-    if name == "-" and durability != "process":
-        raise ValueError(
-            f"durability: expected 'process' for standard output, got {durability!r}"
-        )
-    return name == "-"
-
-
-def _existing_directory(path: object) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"state_dir: expected a str or PathLike, got {path!r}")
-    real = os.path.realpath(path)
-    os.makedirs(real, mode=0o700, exist_ok=True)
-    return real
-
-
-def _resolve(path: str | os.PathLike[str]) -> Path:
-    """Return the one path of a log, so that all spellings of it meet.
-
-    A symbolic link as the log itself is followed once if it is root's or ours:
-    another user's may lead anywhere.
-    """
-    text = os.path.abspath(os.fsdecode(os.fspath(path)))
-    if os.fsdecode(os.fspath(path)).endswith("/"):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), text)
-    try:
-        status = os.lstat(text)
-    except FileNotFoundError:
-        status = None
-    if status is not None and stat.S_ISLNK(status.st_mode):
-        if status.st_uid not in (0, os.geteuid()):
-            raise PermissionError(errno.EPERM, "a symbolic link of another user", text)
-        text = os.path.join(os.path.dirname(text), os.readlink(text))
-    _refuse_special(text)
-    directory, name = os.path.split(text)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    return Path(os.path.realpath(directory), name)
-
-
-def _refuse_special(path: str) -> None:
-    """Refuse what is no regular file before anything is made beside it."""
-    try:
-        kind = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if stat.S_ISDIR(kind):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if stat.S_ISLNK(kind):
-        raise OSError(errno.ELOOP, "a symbolic link to a symbolic link", path)
-    if not stat.S_ISREG(kind):
-        raise OSError(errno.EINVAL, "not a regular file", path)
-
-
-# The life of the process.
-
-
-def _tie_to_process() -> None:
-    """Hook into fork and exit; again in a child, where more may be imported by now."""
-    _tie_to_fork_and_exit()
-    if "multiprocessing.util" in sys.modules:
-        _tie_to_multiprocessing()
-
-
-@functools.cache
-def _tie_to_fork_and_exit() -> None:
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
-    )
-    atexit.register(_close_all)
-
-
-@functools.cache
-def _tie_to_multiprocessing() -> None:
-    """Flush at the end of a child of multiprocessing, which skips atexit functions."""
-    from multiprocessing import util
-
-    def register(_: object = None) -> None:
-        util.Finalize(None, _flush_all, exitpriority=0)
-
-    register()
-    util.register_after_fork(_tie_to_process, register)
-
-
-def _close_all() -> None:
-    for writer in list(_open_writers):
-        try:
-            writer.close(EXIT_LIMIT_S)
-        except OSError as error:
-            print(f"auditring: {error}", file=sys.stderr)
-
-
-def _flush_all() -> None:
-    for writer in list(_open_writers):
-        if not writer.closed:
-            writer.flush(EXIT_LIMIT_S)
-
-
-class Parkable(Protocol):
-    """A thread that is ended before a fork, and begun again behind it."""
-
-    def park(self) -> None:
-        """End it, before a fork."""
-        ...
-
-    def resume(self) -> None:
-        """Go on, in the parent."""
-        ...
-
-    def forget(self) -> None:
-        """Drop what is the parent's, in the child."""
-        ...
-
-    def start(self) -> None:
-        """Begin, in the child."""
-        ...
-
-
-_parkable: "weakref.WeakSet[Parkable]" = weakref.WeakSet()
-
-
-def park_at_forks(thread: Parkable) -> None:
-    """Have a *thread* that uses writers ended before a fork, and begun again."""
-    _parkable.add(thread)
-    _tie_to_process()
-
-
-def _threads_to_park() -> list[Parkable]:
-    mills = [w._mill_thread for w in _open_writers if w._mill_thread is not None]
-    return [*_parkable, *mills]
-
-
-_parked: list[Parkable] = []
-_forking_frame: "FrameType | None" = None
-
-
-def _before_fork() -> None:
-    global _forking_frame
-    _writer.finish_fork()  # of a fork in whose hooks this one happens
-    # First of all: they call into the writers that are parked next.
-    for thread in _threads_to_park():
-        thread.park()
-        _parked.append(thread)
-    _writer.before_fork()
-    _forking_frame = sys._getframe().f_back
-
-
-def _after_fork_in_parent() -> None:
-    global _forking_frame
-    frame, _forking_frame = _forking_frame, None
-    if frame is not None and _would_make_fork_warn():
-        _writer.call_after_fork(_resume, frame)
-    else:
-        _resume()
-
-
-def _would_make_fork_warn() -> bool:
-    """Tell whether a thread that starts now would be held against the caller of fork.
-
-    From 3.12 on CPython warns when the parent has other threads, and 3.13 and 3.14
-    began with counting them after the hooks. Source: its issue gh-137109.
-    """
-    return (
-        sys.version_info >= (3, 13)
-        and threading.current_thread() is threading.main_thread()
-        and len(os.listdir("/proc/self/task")) == 1
-    )
-
-
-def _resume() -> None:
-    _writer.after_fork_in_parent()
-    while _parked:
-        _parked.pop().resume()
-
-
-def _after_fork_in_child() -> None:
-    _writer.after_fork_in_child()
-    for writer in _open_writers:
-        writer._forget_calls()
-        writer._close_lock = threading.RLock()
-        writer._is_ending = False
-    while _parked:
-        thread = _parked.pop()
-        thread.forget()
-        thread.start()
-    _tie_to_process()
