@@ -69,6 +69,7 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"lifetime", "writeroptions"},
     {"writer"},
+    {"_versions"},
     {"_lineformat"},
     # 4: places and questions
     {"latency", "losses"},
@@ -98,7 +99,8 @@ PYTHON_SHELVES = [
     {"_exchange"},
     # 6: ways in
     {"_fasthandler", "handleroptions", "logstream"},
-    {"_fastlogger", "ringhandler"},
+    {"_logroute", "ringhandler"},
+    {"_fastlogger"},
     {"audithandleroptions", "byteslogger", "recordevent"},
     {"audithandler"},
     {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},

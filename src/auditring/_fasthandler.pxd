@@ -20,9 +20,10 @@ cdef class FastHandler:
     cdef double _due
     cdef unsigned int _version
     cdef bint _is_armed
-    # Counts assignments to attributes.
-    cdef unsigned long _changes
+    # The number of the last assignment to an attribute; no two handlers share one.
+    cdef unsigned long changes
 
+    cdef int _change(self) except -1
     cdef bint _is_current(self) except -1
     cdef bint _put(self, object record) except -1
     cdef bint _put_formatted(self, object record, line *out) except -1

@@ -16,7 +16,8 @@ from ._line cimport (
     line_put_bytes,
     line_put_text,
 )
-from ._lineformat cimport LinePlan, call, type_version
+from ._lineformat cimport LinePlan, call
+from ._versions cimport type_version
 from ._writer cimport Writer
 
 import logging
@@ -37,6 +38,8 @@ cdef double NEVER = float("inf")
 # Since 3.12 a filter may replace the record, and handle() returns it.
 cdef bint REPLACES_RECORDS = sys.version_info >= (3, 12)
 
+cdef unsigned long _last_change = 0
+
 
 cdef class FastHandler:
     """What a handler needs of C; `ringhandler.RingHandler` is the rest of it.
@@ -46,26 +49,30 @@ cdef class FastHandler:
     """
 
     def __cinit__(self, *args, **kwargs):
-        self._is_armed = False
-        self._changes = 0
+        self._change()
 
     def __setattr__(self, name, value):
-        self._changes += 1
-        self._is_armed = False
+        self._change()
         PyObject_GenericSetAttr(
             <PyObject *> self, <PyObject *> name, <PyObject *> value
         )
 
     def __delattr__(self, name):
-        self._changes += 1
-        self._is_armed = False
+        self._change()
         PyObject_GenericSetAttr(<PyObject *> self, <PyObject *> name, NULL)
+
+    cdef int _change(self) except -1:
+        global _last_change
+        _last_change += 1
+        self.changes = _last_change
+        self._is_armed = False
+        return 0
 
     # Arming.
 
     def _count_changes(self):
-        """Return how often attributes were assigned to; what `_arm` wants to see."""
-        return self._changes
+        """Return the number of the last assignment; what `_arm` wants to see."""
+        return self.changes
 
     def _arm(
         self,
@@ -109,7 +116,7 @@ cdef class FastHandler:
         self._due = due
         self._takes_calls = takes_calls
         self._version = type_version(type(self))
-        self._is_armed = self._version != 0 and self._changes == changes
+        self._is_armed = self._version != 0 and self.changes == changes
 
     def _disarm(self):
         """Close the short way and let go of the writer."""

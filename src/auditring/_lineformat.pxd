@@ -23,18 +23,6 @@ cdef struct call:
     int lineno
 
 
-# Changes with every change of a class or of one that it inherits from. 0: not known.
-cdef extern from *:
-    """
-    static inline unsigned int
-    type_version(PyObject *kind)
-    {
-        return ((PyTypeObject *)kind)->tp_version_tag;
-    }
-    """
-    unsigned int type_version(object kind) noexcept
-
-
 cdef class LinePlan:
     cdef readonly object formatter
     cdef readonly bint wants_caller

@@ -19,6 +19,7 @@ from ._line cimport (
     line_put_int,
     line_put_text,
 )
+from ._versions cimport dict_version, type_version
 
 import logging
 import re
@@ -29,22 +30,6 @@ from threading import current_thread, get_ident
 cdef extern from *:
     """
     #include <time.h>
-
-    /* Changes with every change of a dictionary. 0: not known, where CPython doesn't
-     * count any more. */
-    static inline unsigned long
-    dict_version(PyObject *owner)
-    {
-    #if PY_VERSION_HEX < 0x030D0000
-    #pragma GCC diagnostic push
-    #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-        return ((PyDictObject *)owner)->ma_version_tag;
-    #pragma GCC diagnostic pop
-    #else
-        (void)owner;
-        return 0;
-    #endif
-    }
 
     static inline PyObject *
     text_of(const char *utf8, Py_ssize_t size)
@@ -66,7 +51,6 @@ cdef extern from *:
     }
     """
     object text_of(const char *utf8, Py_ssize_t size)
-    unsigned long dict_version(dict owner) noexcept
     long timezone
     char *tzname[2]
 
