@@ -213,7 +213,8 @@ cdef bint _is_kind_plain(object kind) except -1:
 
 
 cdef bint _shadows(object kind) except -1:
-    return any(name in vars(base) for base in kind.__mro__ for name in LOGGER_ATTRIBUTES)
+    names = LOGGER_ATTRIBUTES
+    return any(name in vars(base) for base in kind.__mro__ for name in names)
 
 
 cdef bint _learn_handlers(route *way, object logger, object level) except -1:
