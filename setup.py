@@ -31,6 +31,7 @@ ALONE = [
     "_fasthandler",
     "_fastlogger",
     "_lineformat",
+    "_logmessage",
     "_logroute",
     "_outlet",
     "_plainrequest",

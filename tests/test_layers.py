@@ -69,7 +69,7 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"lifetime", "writeroptions"},
     {"writer"},
-    {"_versions"},
+    {"_logmessage", "_versions"},
     {"_lineformat"},
     # 4: places and questions
     {"latency", "losses"},

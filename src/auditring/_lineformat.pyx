@@ -19,6 +19,7 @@ from ._line cimport (
     line_put_int,
     line_put_text,
 )
+from ._logmessage cimport message_of, put_message
 from ._versions cimport dict_version, type_version
 
 import logging
@@ -60,7 +61,6 @@ cdef extern from "Python.h":
     bint PyLong_CheckExact(object value) noexcept
     bint PyFloat_CheckExact(object value) noexcept
     double PyFloat_AS_DOUBLE(object value) noexcept
-    bint PyTuple_CheckExact(object value) noexcept
 
 cdef object LogRecord = logging.LogRecord
 cdef object LOGGING_FILE = logging.addLevelName.__code__.co_filename
@@ -121,95 +121,6 @@ PIECE = re.compile(
     r"|(?P<literal>[^%]+)"
 )
 MSEC_FORMAT = re.compile(r"%s(?P<between>[^%]*)%03d")
-
-
-# Messages.
-
-cdef class _Message:
-    """A message with nothing in it but %s and %d: how its arguments are put."""
-
-    cdef tuple literals  # one more than conversions
-    cdef bytes conversions
-    cdef bint is_ascii
-
-
-MESSAGE_PIECE = re.compile(r"%(?P<conversion>[sd%])|(?P<literal>[^%]+)")
-# Messages by their text, None for those that are best left alone. Most are constants of
-# a program; should one make them up, they don't stay.
-cdef dict _messages = {}
-cdef Py_ssize_t MESSAGES_MAX = 2000
-
-
-cdef _Message _message_plan(str msg):
-    cdef PyObject *known = PyDict_GetItemWithError(_messages, msg)
-    if known != NULL:
-        return <_Message> known
-    if len(_messages) >= MESSAGES_MAX:
-        _messages.clear()
-    plan = _messages[msg] = _learn_message(msg)
-    return plan
-
-
-cdef _Message _learn_message(str msg):
-    cdef _Message plan = _Message.__new__(_Message)
-    literals, conversions = [""], ""
-    end = 0
-    for match in MESSAGE_PIECE.finditer(msg):
-        if match.start() != end:
-            return None
-        end = match.end()
-        if match["literal"]:
-            literals[-1] += match["literal"]
-        elif match["conversion"] == "%":
-            literals[-1] += "%"
-        else:
-            conversions += match["conversion"]
-            literals.append("")
-    if end != len(msg):
-        return None
-    try:
-        plan.literals = tuple([literal.encode() for literal in literals])
-    except UnicodeEncodeError:
-        return None
-    plan.conversions = conversions.encode()
-    plan.is_ascii = msg.isascii()
-    return plan
-
-
-cdef int _put_message(object msg, object args, line *out, bint is_utf8) except -1:
-    """Put ``msg % args``; 0 when `%` is to do it."""
-    cdef _Message plan
-    cdef Py_ssize_t i
-    cdef bytes literal
-    if not PyUnicode_CheckExact(msg) or not PyTuple_CheckExact(args):
-        return 0
-    if PyTuple_GET_SIZE(args) == 0:
-        return line_put_text(out, msg, is_utf8)
-    plan = _message_plan(msg)
-    if plan is None or not (is_utf8 or plan.is_ascii):
-        return 0
-    if PyTuple_GET_SIZE(args) != len(plan.conversions):
-        return 0
-    for i in range(PyTuple_GET_SIZE(args)):
-        literal = <bytes> (<tuple> plan.literals)[i]
-        line_put_bytes(out, literal)
-        if not _put_argument(plan.conversions[i], (<tuple> args)[i], out, is_utf8):
-            return 0
-    literal = <bytes> (<tuple> plan.literals)[PyTuple_GET_SIZE(args)]
-    line_put_bytes(out, literal)
-    return 1
-
-
-cdef int _put_argument(
-    char conversion, object value, line *out, bint is_utf8
-) except -1:
-    if PyLong_CheckExact(value):
-        return line_put_int(out, value)
-    if conversion == b"d":
-        return 0
-    if not PyUnicode_CheckExact(value):
-        value = PyObject_Str(value)
-    return line_put_text(out, value, is_utf8)
 
 
 # Plans.
@@ -406,7 +317,7 @@ cdef class LinePlan:
         if not _is_usual(record):
             return 0
         if not self._puts_message:
-            record.message = message = _message_of(record.msg, record.args)
+            record.message = message = message_of(record.msg, record.args)
         if self._wants_time:
             if not _time_of(record, &created, &msecs):
                 return 0
@@ -418,11 +329,11 @@ cdef class LinePlan:
                 continue
             start = out.size
             if piece.field == MESSAGE and self._puts_message:
-                if _put_message(record.msg, record.args, out, is_utf8):
+                if put_message(record.msg, record.args, out, is_utf8):
                     record.message = text_of(out.data + start, out.size - start)
                     continue
                 out.size = start
-                record.message = value = _message_of(record.msg, record.args)
+                record.message = value = message_of(record.msg, record.args)
             elif piece.field == MESSAGE:
                 value = message
             elif piece.field == ASCTIME:
@@ -449,10 +360,10 @@ cdef class LinePlan:
                 continue
             start = out.size
             if piece.field == MESSAGE:
-                if piece.kind == TEXT and _put_message(msg, args, out, is_utf8):
+                if piece.kind == TEXT and put_message(msg, args, out, is_utf8):
                     continue
                 out.size = start
-                value = _message_of(msg, args)
+                value = message_of(msg, args)
                 if value is None:
                     return 0
             elif piece.field == ASCTIME:
@@ -556,15 +467,6 @@ cdef bint _is_usual(object record) except -1:
         and not record.exc_text
         and not record.stack_info
     )
-
-
-cdef str _message_of(object msg, object args):
-    """Return what LogRecord.getMessage does, None when that isn't a plain text."""
-    if not PyUnicode_CheckExact(msg):
-        msg = PyObject_Str(msg)
-    if args:
-        msg = msg % args
-    return msg if PyUnicode_CheckExact(msg) else None
 
 
 cdef int _time_of(object record, double *created, int *msecs) except -1:
