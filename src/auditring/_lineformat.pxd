@@ -23,6 +23,17 @@ cdef struct call:
     int lineno
 
 
+# One piece of a format, as the loops over them want it.
+cdef struct step:
+    int kind
+    int field
+    bint is_standard
+    const char *literal
+    Py_ssize_t size
+    PyObject *key
+    PyObject *piece
+
+
 cdef class LinePlan:
     cdef readonly object formatter
     cdef readonly bint wants_caller
@@ -32,7 +43,9 @@ cdef class LinePlan:
     cdef object _style
     cdef object _formatter_attributes
     cdef object _style_attributes
-    cdef tuple _pieces
+    cdef tuple _pieces  # what the steps point into
+    cdef step *_steps
+    cdef Py_ssize_t _step_count
     cdef bint _wants_time
     cdef bint _puts_message  # once, as it is
     # The time of day, of one second and in it of one millisecond, in one zone.
@@ -46,12 +59,9 @@ cdef class LinePlan:
     cdef long _zone
     cdef char *_zone_names[2]
 
+    cdef int _learn_steps(self) except -1
     cdef bint _has_field(self, int first, int last)
     cdef bint is_valid(self) except -1
     cdef int put_record(self, object record, line *out, bint is_utf8) except -1
     cdef int put_call(self, call *given, line *out, bint is_utf8) except -1
-
-    cdef int _put_piece(
-        self, object item, object value, line *out, bint is_utf8
-    ) except -1
     cdef object _time_text(self, double created, int msecs)

@@ -7,6 +7,7 @@ is unusual about a record leaves it to the formatter, too: exceptions, stacks, a
 that isn't there, arguments that don't fit.
 """
 
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport Py_TYPE, PyObject, PyObject_Str
 from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.math cimport floor
@@ -15,7 +16,7 @@ from ._line cimport (
     line,
     line_begin,
     line_end,
-    line_put_bytes,
+    line_put,
     line_put_int,
     line_put_text,
 )
@@ -57,6 +58,7 @@ cdef extern from *:
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
+    object PyObject_GetAttr(object owner, object name)
     bint PyUnicode_CheckExact(object value) noexcept
     bint PyLong_CheckExact(object value) noexcept
     bint PyFloat_CheckExact(object value) noexcept
@@ -225,6 +227,9 @@ def plan_for(formatter):
 cdef class LinePlan:
     """How one formatter makes lines, as long as nobody changes it."""
 
+    def __dealloc__(self):
+        PyMem_Free(self._steps)
+
     def _learn(self):
         """Find out what the formatter does; False when that has no plan."""
         formatter, style = self.formatter, self._style
@@ -233,6 +238,7 @@ cdef class LinePlan:
         self._pieces = _pieces_of(style._fmt)
         if self._pieces is None or not self._learn_time():
             return False
+        self._learn_steps()
         self._puts_message = self._has_message_once()
         self.wants_caller = self._has_field(PATHNAME, FUNCNAME)
         self.knows_calls = not self._has_field(OTHER, OTHER)
@@ -241,6 +247,27 @@ cdef class LinePlan:
         self._formatter_version = type_version(type(formatter))
         self._style_version = type_version(logging.PercentStyle)
         return self._formatter_version != 0 and self._style_version != 0
+
+    cdef int _learn_steps(self) except -1:
+        cdef _Piece piece
+        cdef step *at
+        cdef Py_ssize_t count = len(self._pieces)
+        self._steps = <step *> PyMem_Calloc(<size_t> count + 1, sizeof(step))
+        if self._steps == NULL:
+            raise MemoryError()
+        for item in self._pieces:
+            piece = <_Piece> item
+            at = &self._steps[self._step_count]
+            at.kind, at.field, at.is_standard = (
+                piece.kind,
+                piece.field,
+                piece.is_standard,
+            )
+            at.piece, at.key = <PyObject *> piece, <PyObject *> piece.key
+            if piece.kind == LITERAL:
+                at.literal, at.size = piece.literal, len(piece.literal)
+            self._step_count += 1
+        return 0
 
     def _learn_time(self):
         formatter = self.formatter
@@ -309,10 +336,10 @@ cdef class LinePlan:
 
     cdef int put_record(self, object record, line *out, bint is_utf8) except -1:
         """Put the line for a record; 0 when it is to be left to the formatter."""
-        cdef _Piece piece
+        cdef step *at
         cdef double created = 0
         cdef int msecs = 0
-        cdef Py_ssize_t start
+        cdef Py_ssize_t i, start
         cdef object message = None, asctime = None
         if not _is_usual(record):
             return 0
@@ -322,75 +349,57 @@ cdef class LinePlan:
             if not _time_of(record, &created, &msecs):
                 return 0
             record.asctime = asctime = self._time_text(created, msecs)
-        for item in self._pieces:
-            piece = <_Piece> item
-            if piece.kind == LITERAL:
-                line_put_bytes(out, piece.literal)
+        for i in range(self._step_count):
+            at = &self._steps[i]
+            if at.kind == LITERAL:
+                line_put(out, at.literal, at.size)
                 continue
             start = out.size
-            if piece.field == MESSAGE and self._puts_message:
+            if at.field == MESSAGE and self._puts_message:
                 if put_message(record.msg, record.args, out, is_utf8):
                     record.message = text_of(out.data + start, out.size - start)
                     continue
                 out.size = start
                 record.message = value = message_of(record.msg, record.args)
-            elif piece.field == MESSAGE:
+            elif at.field == MESSAGE:
                 value = message
-            elif piece.field == ASCTIME:
+            elif at.field == ASCTIME:
                 value = asctime
-            elif piece.is_standard:
-                value = getattr(record, piece.key)
+            elif at.is_standard:
+                value = PyObject_GetAttr(record, <object> at.key)
             else:
-                value = record.__dict__[piece.key]
-            if value is None and piece.field == MESSAGE:
+                value = record.__dict__[<object> at.key]
+            if value is None and at.field == MESSAGE:
                 return 0
-            if not self._put_piece(piece, value, out, is_utf8):
+            if not _put_value(at, value, out, is_utf8):
                 return 0
         return 1
 
     cdef int put_call(self, call *given, line *out, bint is_utf8) except -1:
         """Put the line for a call; 0 when a record must be made for it."""
-        cdef _Piece piece
-        cdef Py_ssize_t start
+        cdef step *at
+        cdef Py_ssize_t i, start
         cdef object msg = <object> given.msg, args = <object> given.args
-        for item in self._pieces:
-            piece = <_Piece> item
-            if piece.kind == LITERAL:
-                line_put_bytes(out, piece.literal)
+        for i in range(self._step_count):
+            at = &self._steps[i]
+            if at.kind == LITERAL:
+                line_put(out, at.literal, at.size)
                 continue
             start = out.size
-            if piece.field == MESSAGE:
-                if piece.kind == TEXT and put_message(msg, args, out, is_utf8):
+            if at.field == MESSAGE:
+                if at.kind == TEXT and put_message(msg, args, out, is_utf8):
                     continue
                 out.size = start
                 value = message_of(msg, args)
                 if value is None:
                     return 0
-            elif piece.field == ASCTIME:
+            elif at.field == ASCTIME:
                 value = self._time_text(given.created, given.msecs)
             else:
-                value = _value_of_call(piece.field, given)
-            if not self._put_piece(piece, value, out, is_utf8):
+                value = _value_of_call(at.field, given)
+            if not _put_value(at, value, out, is_utf8):
                 return 0
         return 1
-
-    cdef int _put_piece(
-        self, object item, object value, line *out, bint is_utf8
-    ) except -1:
-        cdef _Piece piece = <_Piece> item
-        if piece.kind == TEXT:
-            if not PyUnicode_CheckExact(value):
-                value = PyObject_Str(value)
-            return line_put_text(out, value, is_utf8)
-        if piece.kind == NUMBER and PyLong_CheckExact(value):
-            if line_put_int(out, value):
-                return 1
-        if PyUnicode_CheckExact(value):
-            if piece.shaped is not value:
-                piece.shaped_text = piece.shape % (value,)
-                piece.shaped = value
-            return line_put_text(out, piece.shaped_text, is_utf8)
-        return line_put_text(out, piece.shape % (value,), is_utf8)
 
     # Times.
 
@@ -415,6 +424,28 @@ cdef class LinePlan:
                 self._text = f"{self._second_text}{self._before_msecs}{msecs:03d}"
             self._msecs = msecs
         return self._text
+
+
+cdef inline int _put_value(step *at, object value, line *out, bint is_utf8) except -1:
+    if at.kind != TEXT:
+        return _put_shaped(<_Piece> at.piece, value, out, is_utf8)
+    if not PyUnicode_CheckExact(value):
+        value = PyObject_Str(value)
+    return line_put_text(out, value, is_utf8)
+
+
+cdef int _put_shaped(
+    _Piece piece, object value, line *out, bint is_utf8
+) except -1:
+    if piece.kind == NUMBER and PyLong_CheckExact(value):
+        if line_put_int(out, value):
+            return 1
+    if PyUnicode_CheckExact(value):
+        if piece.shaped is not value:
+            piece.shaped_text = piece.shape % (value,)
+            piece.shaped = value
+        return line_put_text(out, piece.shaped_text, is_utf8)
+    return line_put_text(out, piece.shape % (value,), is_utf8)
 
 
 # Attributes of a formatter or its style, as they were.
