@@ -8,7 +8,8 @@
 #               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
-#   make bench [QUICK=1]   side by side with every rival that can be installed
+#   make bench [QUICK=1] [MINUTES=N]   side by side with every rival that can be
+#       installed
 #   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
 #   make performance   both in full, and docs/explanation/performance.md from them
 #   make storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
@@ -69,7 +70,7 @@ conformance: $(BIN)/.installed
 # QUICK=1: only the comparison with all rivals, in under three minutes. The page on
 # performance has the figures of the last run.
 bench: $(BIN)/.installed $(BIN)/.bench $(BIN)/.rivals
-	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick)
+	$(BIN)/python bench/bench_rivals.py $(if $(QUICK),--quick) $(if $(MINUTES),--minutes $(MINUTES))
 	$(BIN)/python bench/performance_page.py
 ifeq ($(QUICK),)
 	$(BIN)/python bench/bench_policy.py

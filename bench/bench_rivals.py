@@ -5,7 +5,7 @@ files then. A contender that hangs, crashes, loses or doubles lines has that in 
 table; it ends nothing. Results are printed and kept as latest.json, latest.md and
 charts.
 
-Usage: bench_rivals.py [--quick] [--rounds N] [--only WORKLOAD ...]
+Usage: bench_rivals.py [--quick] [--rounds N] [--minutes N] [--only WORKLOAD ...]
                        [--contender NAME ...] [--dir DIR] [--results DIR]
 """
 
@@ -40,6 +40,8 @@ def main() -> int:
         parameters = replace(
             parameters, rounds=options.rounds, budget_s=Parameters().budget_s
         )
+    if options.minutes:
+        parameters = replace(parameters, budget_s=options.minutes * 60)
     stand = Stand(options.dir.resolve() / "rivals", parameters)
     shutil.rmtree(stand.folder, ignore_errors=True)
     programs.build(stand.programs)
@@ -136,6 +138,12 @@ def _parse_options() -> argparse.Namespace:
         action="append",
         metavar="NAME",
         help="one of the contenders; may be given several times",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help="begin no round that would end later than that; the first one is whole",
     )
     return parser.parse_args()
 

@@ -49,6 +49,20 @@ def logger_info(folder: Path, count: int) -> None:
     handler.close()
 
 
+def logger_info_installed(folder: Path, count: int) -> None:
+    """The same by a logger of install()."""
+    from loggers import logger_of
+
+    from auditring.fastlogger import FastLogger
+    from auditring.handlers import RotatingFileHandler
+
+    handler = RotatingFileHandler(folder / "app.log")
+    logger = logger_of(handler, FastLogger)
+    for number in range(count):
+        logger.info(MESSAGE, "abc", number)
+    handler.close()
+
+
 def audit_request(folder: Path, count: int) -> None:
     """A decision, a line of level Metadata, and the ring."""
     from audited import policy_for_everything, sample_requests
@@ -80,7 +94,14 @@ def audit_two_stages(folder: Path, count: int) -> None:
 
 HOT_PATHS: dict[str, Callable[[Path, int], None]] = {
     path.__name__: path
-    for path in (write, write_json, logger_info, audit_request, audit_two_stages)
+    for path in (
+        write,
+        write_json,
+        logger_info,
+        logger_info_installed,
+        audit_request,
+        audit_two_stages,
+    )
 }
 
 
