@@ -1,11 +1,9 @@
 #include "batch.h"
 
-#include "crc32c.h"
 #include "testpoint.h"
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +13,7 @@ batch_open(struct batch *batch, const struct sys *sys, struct control *control,
 {
     *batch = (struct batch){.sys = sys, .control = control, .file = file};
     batch->staging = malloc(BATCH_STAGING_SIZE);
-    batch->aside = malloc(BATCH_ASIDE_SIZE);
-    if (batch->staging == NULL || batch->aside == NULL) {
+    if (batch->staging == NULL || gapfile_open(&batch->gaps) < 0) {
         batch_close(batch);
         return -ENOMEM;
     }
@@ -27,9 +24,8 @@ void
 batch_close(struct batch *batch)
 {
     free(batch->staging);
-    free(batch->aside);
     batch->staging = NULL;
-    batch->aside = NULL;
+    gapfile_close(&batch->gaps);
 }
 
 /* Everything "after" as it is now: what is staged adds to it. */
@@ -71,7 +67,7 @@ batch_begin(struct batch *batch)
     batch->part_count = 0;
     batch->size = 0;
     batch->written = 0;
-    batch->aside_size = 0;
+    gapfile_begin(&batch->gaps);
     batch->must_sync = false;
     batch->sync_error = 0;
 }
@@ -234,11 +230,8 @@ stage_gap(struct batch *batch, const struct ring_record *record,
     }
     if (!intent->gaps_aside) {
         taken = stage(batch, line, mark.line_size);
-    } else if (mark.line_size > BATCH_ASIDE_SIZE - batch->aside_size) {
+    } else if (!gapfile_add(&batch->gaps, line, mark.line_size)) {
         taken = BATCH_FULL;
-    } else {
-        memcpy(batch->aside + batch->aside_size, line, mark.line_size);
-        batch->aside_size += mark.line_size;
     }
     if (taken != BATCH_TOOK_ALL) {
         return taken;
@@ -450,66 +443,11 @@ batch_publish(struct control *control, struct control_intent *intent,
     TEST_POINT(batch_cleared);
 }
 
-/* How much of the gap events beside the log is there already: the batch that they were
- * written for failed, and this one has the same. */
-static uint64_t
-present_aside(const struct batch *batch)
-{
-    uint64_t written = batch->aside_written;
-
-    return written <= batch->aside_size &&
-                   crc32c(0, batch->aside, written) == batch->aside_digest
-               ? written
-               : 0;
-}
-
-/* Appends the rest of them, and notes how far that got. */
-static int
-append_aside(struct batch *batch, struct logfile *aside)
-{
-    uint64_t present = present_aside(batch), short_writes = 0;
-    struct iovec part = {.iov_base = batch->aside + present,
-                         .iov_len = batch->aside_size - present};
-    struct logfile_parts parts = {.next = &part, .count = 1};
-    int error = present == 0 ? logfile_complete_last_line(aside) : 0;
-
-    if (error < 0) {
-        return error;
-    }
-    batch->aside_written = present;
-    error = logfile_append(aside, &parts, &batch->aside_written, &short_writes);
-    batch->aside_digest = crc32c(0, batch->aside, batch->aside_written);
-    return error;
-}
-
-/* Gap events beside the log are written before the intent is said: after a crash they
- * may be there twice, never not at all. */
-static int
-write_aside(struct batch *batch)
-{
-    char name[300];
-    struct logfile aside = {
-        .sys = batch->sys, .dir = batch->file->dir, .name = name, .fd = -1};
-    int error;
-
-    if (batch->aside_size == 0) {
-        return 0;
-    }
-    snprintf(name, sizeof(name), "%.280s.gaps", batch->file->name);
-    error = logfile_open(&aside, batch->settings.mode, (gid_t)batch->settings.gid);
-    if (error < 0) {
-        return error;
-    }
-    error = append_aside(batch, &aside);
-    logfile_close(&aside);
-    return error;
-}
-
 static int
 say_intent(struct batch *batch)
 {
     struct control_intent *intent = batch->intent;
-    int error = write_aside(batch);
+    int error = gapfile_write(&batch->gaps, batch->file, &batch->settings);
 
     if (error < 0) {
         return error;

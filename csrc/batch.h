@@ -6,8 +6,8 @@
  * completes. A write that stops half way (a full disk) leaves the batch outstanding:
  * batch_write continues it.
  *
- * Ownership:  the struct owns its staging buffer; rings, file and control are borrowed
- *             and must outlive an outstanding batch.
+ * Ownership:  the struct owns its staging buffer and its gap events; rings, file and
+ *             control are borrowed and must outlive an outstanding batch.
  * Threads:    the leader's only.
  * Errors:     0 or a negative errno.
  */
@@ -15,6 +15,7 @@
 #define AUDITRING_BATCH_H
 
 #include "control.h"
+#include "gapfile.h"
 #include "logfile.h"
 #include "ring.h"
 #include "sys.h"
@@ -28,8 +29,7 @@ enum {
     BATCH_STAGING_SIZE = 256 * 1024,
     /* What stands back to back in a ring is written from there, as one part. Smaller
      * records have holes between them, and are copied together. */
-    BATCH_COPY_LIMIT = RING_UNIT,
-    BATCH_ASIDE_SIZE = 16 * 1024
+    BATCH_COPY_LIMIT = RING_UNIT
 };
 
 struct batch {
@@ -43,13 +43,10 @@ struct batch {
     uint32_t part_count;
     struct logfile_parts missing; /* of an outstanding batch */
     uint64_t size;
-    uint64_t written;  /* how much of it is in the file */
-    char *aside;       /* gap events for the file beside the log */
-    uint64_t aside_size;
-    uint64_t aside_written; /* of the last ones, what got there */
-    uint32_t aside_digest;  /* and its CRC-32C */
-    bool must_sync;    /* a slot of durability sync takes part */
-    bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
+    uint64_t written;    /* how much of it is in the file */
+    struct gapfile gaps; /* gap events for the file beside the log */
+    bool must_sync;      /* a slot of durability sync takes part */
+    bool may_exceed; /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     int sync_error; /* of an outstanding batch that could not be synced */
     struct control_intent *intent;

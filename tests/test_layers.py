@@ -125,7 +125,7 @@ C_SHELVES = [
     {"gap"},
     {"ring", "control"},
     {"ringmap", "logfile", "syncer"},
-    {"rotate"},
+    {"gapfile", "rotate"},
     {"leader"},
     {"batch"},
     {"recover", "salvage"},
