@@ -96,15 +96,4 @@ uint64_t batch_whole(struct batch *batch);
  * that much. The rest stays in the rings. `keep` false: keeps none of it. */
 void batch_settle(struct batch *batch, bool keep);
 
-/* The bytes of an intent's records, in order. Returns what `each` returned, if not 0.
- * -EUCLEAN: the rings don't hold what the intent says. */
-typedef int (*batch_each)(void *context, const uint8_t *data, uint64_t size);
-int batch_walk(const struct control_intent *intent, struct ring *const *rings,
-               batch_each each, void *context);
-
-/* Makes everything that follows from a written intent true, and clears it; may be
- * repeated. The rings are those of its ranges. */
-void batch_publish(struct control *control, struct control_intent *intent,
-                   struct ring *const *rings, bool is_durable);
-
 #endif

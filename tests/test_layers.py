@@ -125,7 +125,7 @@ C_SHELVES = [
     {"gap"},
     {"ring", "control"},
     {"ringmap", "logfile", "syncer"},
-    {"gapfile", "rotate"},
+    {"gapfile", "intent", "rotate"},
     {"leader"},
     {"batch"},
     {"recover", "salvage"},
