@@ -88,12 +88,4 @@ bool batch_is_empty(const struct batch *batch);
  * will not be tried again; the batch has to be settled, keeping nothing. */
 int batch_write(struct batch *batch);
 
-/* How many bytes of an outstanding batch are in the file as whole records. */
-uint64_t batch_whole(struct batch *batch);
-
-/* Ends an outstanding batch at the last whole record that is in the file: cuts what
- * follows off `file` (which must not be the live file's name any more) and publishes
- * that much. The rest stays in the rings. `keep` false: keeps none of it. */
-void batch_settle(struct batch *batch, bool keep);
-
 #endif

@@ -128,7 +128,7 @@ C_SHELVES = [
     {"gapfile", "intent", "rotate"},
     {"leader"},
     {"batch"},
-    {"recover", "salvage"},
+    {"recover", "salvage", "settling"},
     {"writer"},
 ]
 

@@ -1,4 +1,5 @@
 /* One batch: what is staged, written, published, and what a failure leaves. */
+#include "settling.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_scene.h"
