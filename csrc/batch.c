@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include "intent.h"
+#include "ringreader.h"
 #include "testpoint.h"
 
 #include <errno.h>

@@ -17,7 +17,7 @@
 #include "control.h"
 #include "gapfile.h"
 #include "logfile.h"
-#include "ring.h"
+#include "ringfile.h"
 #include "sys.h"
 
 #include <stdbool.h>

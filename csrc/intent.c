@@ -1,5 +1,7 @@
 #include "intent.h"
 
+#include "ring.h"
+#include "ringwait.h"
 #include "testpoint.h"
 
 #include <errno.h>

@@ -14,7 +14,7 @@
 
 #include "control.h"
 #include "logfile.h"
-#include "ring.h"
+#include "ringreader.h"
 
 #include <stdbool.h>
 #include <stdint.h>

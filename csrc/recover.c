@@ -1,6 +1,7 @@
 #include "recover.h"
 
 #include "intent.h"
+#include "ring.h"
 #include "rotate.h"
 #include "testpoint.h"
 

@@ -1,6 +1,7 @@
 #include "settling.h"
 
 #include "intent.h"
+#include "ringreader.h"
 #include "testpoint.h"
 
 #include <stddef.h>

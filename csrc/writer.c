@@ -9,6 +9,7 @@
 #include "opening.h"
 #include "ownring.h"
 #include "registry.h"
+#include "ringwait.h"
 
 #include <errno.h>
 #include <string.h>

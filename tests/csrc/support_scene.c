@@ -1,5 +1,6 @@
 #include "support_scene.h"
 
+#include "ring.h"
 #include "support.h"
 #include "support_sys.h"
 

@@ -1,4 +1,6 @@
 /* One batch: what is staged, written, published, and what a failure leaves. */
+#include "ring.h"
+#include "ringwait.h"
 #include "settling.h"
 #include "support.h"
 #include "support_log.h"

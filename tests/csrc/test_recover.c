@@ -2,6 +2,8 @@
  * the table in recover.h, built by hand.
  */
 #include "recover.h"
+#include "ring.h"
+#include "ringwait.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_scene.h"

@@ -1,5 +1,7 @@
 /* The record protocol of one ring, step by step, in one thread. */
 #include "ring.h"
+#include "ringreader.h"
+#include "ringwait.h"
 #include "support.h"
 #include "support_sys.h"
 
