@@ -46,7 +46,7 @@ PYTHON_SHELVES = [
     {"generations"},
     {"place"},
     {"reader", "followers"},
-    {"packing", "space"},
+    {"millsettings", "packing", "space"},
     {"stats"},
     {
         "policy",
