@@ -41,13 +41,13 @@ PYTHON_SHELVES = [
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
-    {"backups", "cursornote", "formats"},
+    {"backupfiles", "backups", "cursornote", "formats"},
     {"cursor"},
     {"generations"},
     {"place"},
     {"reader", "followers"},
     {"millsettings", "packing", "space"},
-    {"stats"},
+    {"retention", "stats"},
     {
         "policy",
         "encode",

@@ -24,24 +24,27 @@ import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from .backupfiles import (
+    DIRECTORY_FLAGS,
+    READ_FLAGS,
+    is_same_file,
+    opened,
+    sync_directory,
+    temporary,
+)
 from .backups import Backup, Dialect, Listing, scan_backups, temp_name
 from .errors import CursorError
 from .followers import unread_backups
 from .formats import FORMAT_BY_SUFFIX, FORMATS, Format
 from .millsettings import MillSettings
 from .packing import Pace, buffer, compare, pack, verify
+from .retention import within_limits
 
 __all__ = [
     "Mill",
     "MillCounters",
     "MillSettings",
 ]
-
-_DAY_MS = 86_400_000
-# Should somebody put a FIFO in a backup's place, opening it must not wait.
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_TEMP_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,7 @@ class Mill:
 
     def _retain(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         backups = self._drop_temps(listing, settings)
-        kept = _within_limits(backups, settings, int(self._now() * 1000))
+        kept = within_limits(backups, settings, int(self._now() * 1000))
         doomed = [backup for backup in backups if backup.plain not in kept]
         removed = self._remove_all(doomed, backups, settings)
         return [backup for backup in backups if backup.plain not in removed]
@@ -274,7 +277,7 @@ class Mill:
         if dialect != "stdlib":
             yield
             return
-        with _opened(self._state_dir, _DIRECTORY_FLAGS) as state:
+        with opened(self._state_dir, DIRECTORY_FLAGS) as state:
             fcntl.flock(state, fcntl.LOCK_EX)
             try:
                 yield
@@ -299,14 +302,14 @@ class Mill:
     def _compress(self, plain: Backup, form: Format, level: int) -> Iterator[None]:
         with contextlib.ExitStack() as stack:
             try:
-                source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
+                source = stack.enter_context(opened(plain.path, READ_FLAGS))
             except FileNotFoundError:
                 return  # settled, or shifted by a rotation, which brings a pass
             before = os.fstat(source)
             if not stat.S_ISREG(before.st_mode):
                 return  # somebody put something else in its place
             temp = os.path.join(plain.directory, temp_name(plain.plain + form.suffix))
-            made = stack.enter_context(_temporary(temp, before))
+            made = stack.enter_context(temporary(temp, before))
             view = stack.enter_context(buffer())
             packer = form.packer(before.st_size, level)
             pace = self._paces.setdefault((form.suffix, level), Pace())
@@ -321,7 +324,7 @@ class Mill:
                 is_done = self._put_beside(plain, before, temp, form.suffix)
         if is_done:
             self._count_compressed(before.st_size, bytes_out)
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
             self._unlink_plain(plain, before)
 
     def _check_unchanged(
@@ -364,12 +367,12 @@ class Mill:
 
         Only with the names held: a rotation of the stdlib dialect shifts them.
         """
-        if _is_same_file(backup.path, status):
+        if is_same_file(backup.path, status):
             return backup
         if backup.dialect != "stdlib":
             return None
         for other in self._scan(backup.dialect).backups:
-            if other.suffix == backup.suffix and _is_same_file(other.path, status):
+            if other.suffix == backup.suffix and is_same_file(other.path, status):
                 return other
         return None
 
@@ -387,15 +390,15 @@ class Mill:
         form = FORMAT_BY_SUFFIX[compressed.suffix]
         with contextlib.ExitStack() as stack:
             try:
-                source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
-                made = stack.enter_context(_opened(compressed.path, _READ_FLAGS))
+                source = stack.enter_context(opened(plain.path, READ_FLAGS))
+                made = stack.enter_context(opened(compressed.path, READ_FLAGS))
             except FileNotFoundError:
                 return
             view = stack.enter_context(buffer())
             if (yield from compare(source, made, form, view)):
                 # The crash may have come before either reached the disk.
                 os.fsync(made)
-                _sync_directory(self._directory)
+                sync_directory(self._directory)
                 self._unlink_one(plain, source, compressed, made)
             else:
                 self._unlink_one(compressed, made, plain, source)
@@ -410,100 +413,9 @@ class Mill:
                 os.unlink(current.path)
 
 
-# Which backups to keep.
-
-
-def _within_limits(
-    backups: Sequence[Backup], settings: MillSettings, now_ms: int
-) -> set[str]:
-    """Return the plain names of those of *backups* (newest first) that may stay."""
-    names = list(dict.fromkeys(backup.plain for backup in backups))
-    if settings.max_backups:
-        names = names[: settings.max_backups]
-    kept = set(names)
-    if settings.max_age_days:
-        cutoff_ms = now_ms - int(settings.max_age_days * _DAY_MS)
-        kept -= {backup.plain for backup in backups if backup.written_ms() < cutoff_ms}
-    if settings.max_total_bytes:
-        kept = _within_total(backups, kept, settings.max_total_bytes)
-    return kept
-
-
-def _within_total(
-    backups: Sequence[Backup], kept: set[str], total_max_bytes: int
-) -> set[str]:
-    """Return what of *kept* fits: the newest, and older ones up to the first excess."""
-    sizes: dict[str, int] = {}
-    for backup in backups:
-        if backup.plain in kept:
-            sizes[backup.plain] = sizes.get(backup.plain, 0) + backup.size_bytes()
-    total = 0
-    fitting: set[str] = set()
-    for plain, size in sizes.items():
-        total += size
-        if total > total_max_bytes and fitting:
-            break
-        fitting.add(plain)
-    return fitting
-
-
 def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
     """Yield the backups of which both forms exist: the plain and the compressed."""
     plain = {backup.plain: backup for backup in backups if not backup.suffix}
     for backup in backups:
         if backup.suffix and backup.plain in plain:
             yield plain[backup.plain], backup
-
-
-# Files.
-
-
-@contextlib.contextmanager
-def _opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
-    fd = os.open(path, flags)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _temporary(path: str, like: os.stat_result) -> Iterator[int]:
-    """Create *path* with owner and mode of *like*; remove it if the block fails.
-
-    Not in a forked child: there the file belongs to the parent, which goes on with it.
-    """
-    fd = os.open(path, _TEMP_FLAGS, 0o600)
-    pid = os.getpid()
-    try:
-        _copy_rights(fd, like)
-        yield fd
-    except BaseException:
-        if os.getpid() == pid:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        raise
-    finally:
-        os.close(fd)
-
-
-def _copy_rights(fd: int, like: os.stat_result) -> None:
-    mode = stat.S_IMODE(like.st_mode)
-    try:
-        os.fchown(fd, like.st_uid, like.st_gid)
-    except PermissionError:
-        # Another group than the plain file's must not get its rights.
-        mode &= ~stat.S_IRWXG
-    os.fchmod(fd, mode)
-
-
-def _is_same_file(path: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.lstat(path), status)
-    except FileNotFoundError:
-        return False
-
-
-def _sync_directory(path: str) -> None:
-    with _opened(path, _DIRECTORY_FLAGS) as directory:
-        os.fsync(directory)
