@@ -42,7 +42,7 @@ PYTHON_SHELVES = [
     {"_encode", "legacytext"},
     # 3: decide, write, read
     {"backupfiles", "backups", "cursornote", "formats"},
-    {"cursor"},
+    {"backupnames", "cursor"},
     {"generations"},
     {"place"},
     {"reader", "followers"},

@@ -17,22 +17,15 @@ thread that drives a mill in millthread.py.
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .backupfiles import (
-    DIRECTORY_FLAGS,
-    READ_FLAGS,
-    is_same_file,
-    opened,
-    sync_directory,
-    temporary,
-)
-from .backups import Backup, Dialect, Listing, scan_backups, temp_name
+from .backupfiles import READ_FLAGS, opened, sync_directory, temporary
+from .backupnames import BackupNames
+from .backups import Backup, Listing, temp_name
 from .errors import CursorError
 from .followers import unread_backups
 from .formats import FORMAT_BY_SUFFIX, FORMATS, Format
@@ -102,11 +95,9 @@ class Mill:
             on_unread: Called with number and bytes on disk of the backups that were
                 removed although a registered follower had not read them.
         """
-        self._directory, self._name = os.path.split(os.path.abspath(log))
+        self._log = os.path.abspath(log)
         self._settings = settings
-        self._state_dir = state_dir or os.path.join(
-            self._directory, f".{self._name}.ring"
-        )
+        self._names = BackupNames(self._log, state_dir)
         self._now = now
         self._on_error = on_error
         self._on_unread = on_unread
@@ -182,16 +173,13 @@ class Mill:
     ) -> Listing:
         """Look into the directory, sort out and return what is left."""
         try:
-            with self._names_held(settings.dialect):
-                listing = self._scan(settings.dialect)
+            with self._names.held(settings.dialect):
+                listing = self._names.listing(settings.dialect)
                 return Listing(tuple(sort_out(listing, settings)), ())
         except OSError as error:
-            error.add_note(f"backups in {self._directory}")
+            error.add_note(f"backups in {self._names.directory}")
             self.report(error)
             return Listing((), ())
-
-    def _scan(self, dialect: Dialect) -> Listing:
-        return scan_backups(self._directory, self._name, dialect)
 
     def _drop_temps(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         for temp in listing.temps:
@@ -241,7 +229,7 @@ class Mill:
     def _unread(self, backups: Sequence[Backup], settings: MillSettings) -> set[str]:
         """Return the plain names of *backups* that registered followers still need."""
         try:
-            return unread_backups(os.path.join(self._directory, self._name), backups)
+            return unread_backups(self._log, backups)
         except FileNotFoundError:
             pass  # Just renamed by a rotation, which brings another pass.
         except (CursorError, OSError) as error:
@@ -266,25 +254,6 @@ class Mill:
             self.report(error)
             return False
         return True
-
-    @contextlib.contextmanager
-    def _names_held(self, dialect: Dialect) -> Iterator[None]:
-        """Keep a rotation from renaming backups meanwhile.
-
-        Only in the stdlib dialect does a backup get another name. Never held over a
-        yield: a rotation waits for it, and a fork would copy it.
-        """
-        if dialect != "stdlib":
-            yield
-            return
-        with opened(self._state_dir, DIRECTORY_FLAGS) as state:
-            fcntl.flock(state, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                # A child that was forked meanwhile has a copy of the descriptor, so
-                # closing ours would not be enough.
-                fcntl.flock(state, fcntl.LOCK_UN)
 
     # Compress.
 
@@ -320,11 +289,11 @@ class Mill:
             os.utime(made, ns=(before.st_atime_ns, before.st_mtime_ns))
             os.fsync(made)
             self._check_unchanged(plain, source, before)
-            with self._names_held(plain.dialect):
+            with self._names.held(plain.dialect):
                 is_done = self._put_beside(plain, before, temp, form.suffix)
         if is_done:
             self._count_compressed(before.st_size, bytes_out)
-            sync_directory(self._directory)
+            sync_directory(self._names.directory)
             self._unlink_plain(plain, before)
 
     def _check_unchanged(
@@ -342,7 +311,7 @@ class Mill:
         Returns:
             False when the backup was removed in the meantime: then nothing is left.
         """
-        current = self._find(plain, before)
+        current = self._names.find(plain, before)
         if current is None:
             os.unlink(temp)
             return False
@@ -357,24 +326,10 @@ class Mill:
     def _unlink_plain(self, plain: Backup, status: os.stat_result) -> None:
         # Held anew, because a rotation mustn't wait for the directory's fsync. It
         # shifts and removes both forms of a backup together.
-        with self._names_held(plain.dialect):
-            current = self._find(plain, status)
+        with self._names.held(plain.dialect):
+            current = self._names.find(plain, status)
             if current is not None:
                 os.unlink(current.path)
-
-    def _find(self, backup: Backup, status: os.stat_result) -> Backup | None:
-        """Find the name that the file with *status* has now, None if it has gone.
-
-        Only with the names held: a rotation of the stdlib dialect shifts them.
-        """
-        if is_same_file(backup.path, status):
-            return backup
-        if backup.dialect != "stdlib":
-            return None
-        for other in self._scan(backup.dialect).backups:
-            if other.suffix == backup.suffix and is_same_file(other.path, status):
-                return other
-        return None
 
     def _count_compressed(self, bytes_in: int, bytes_out: int) -> None:
         self.counters = replace(
@@ -398,7 +353,7 @@ class Mill:
             if (yield from compare(source, made, form, view)):
                 # The crash may have come before either reached the disk.
                 os.fsync(made)
-                sync_directory(self._directory)
+                sync_directory(self._names.directory)
                 self._unlink_one(plain, source, compressed, made)
             else:
                 self._unlink_one(compressed, made, plain, source)
@@ -407,9 +362,9 @@ class Mill:
         self, backup: Backup, fd: int, other: Backup, other_fd: int
     ) -> None:
         """Unlink *backup*, but only while the *other* form of it exists."""
-        with self._names_held(backup.dialect):
-            current = self._find(backup, os.fstat(fd))
-            if current is not None and self._find(other, os.fstat(other_fd)):
+        with self._names.held(backup.dialect):
+            current = self._names.find(backup, os.fstat(fd))
+            if current is not None and self._names.find(other, os.fstat(other_fd)):
                 os.unlink(current.path)
 
 
