@@ -97,7 +97,7 @@ PYTHON_SHELVES = [
     {"_scope", "exchange", "watchedstream"},
     {"_exchange"},
     # 6: ways in
-    {"_fasthandler", "handleroptions", "logstream"},
+    {"_fasthandler", "handleroptions", "logstream", "pastring", "patience"},
     {"_fastlogger", "ringhandler"},
     {"audithandleroptions", "byteslogger", "recordevent"},
     {"audithandler"},

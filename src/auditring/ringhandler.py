@@ -29,14 +29,11 @@ from ._fasthandler import FastHandler
 from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
 from .logstream import LogStream
+from .pastring import append_line
+from .patience import DROP_LIMIT_S, flush_while_healthy
 from .writer import LogWriter
 
 __all__ = ["RingHandler"]
-
-# How long a collector waits for lines of a handler that nobody closed.
-DROP_LIMIT_S = 1.0
-# How long flush() waits before it asks whether the disk is in trouble.
-FLUSH_SLICE_S = 1.0
 
 _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
 # Codecs in which ASCII is one byte each and that have no state between two lines.
@@ -258,14 +255,7 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _append_past_ring(self, line: bytes) -> None:
         """Write a line to the file past the ring."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self.baseFilename, flags, 0o666)
-        try:
-            left = memoryview(line)
-            while left:
-                left = left[os.write(fd, left) :]
-        finally:
-            os.close(fd)
+        append_line(self.baseFilename, line, 0o666)
 
     def _report_error(self, record: logging.LogRecord, error: Exception) -> None:
         """Hand an error to `handleError`, from where it sees the caller's stack."""
@@ -486,15 +476,10 @@ class RingHandler(FastHandler, logging.FileHandler):
         if writer is None or writer.closed:
             super().flush()
             return
-        with contextlib.suppress(ClosedError):
-            while not writer.flush(FLUSH_SLICE_S):
-                stats = writer.stats()
-                if stats.health != "ok":
-                    raise OSError(
-                        stats.last_error,
-                        os.strerror(stats.last_error),
-                        self.baseFilename,
-                    )
+        trouble = flush_while_healthy(writer)
+        if trouble is not None:
+            error = trouble.last_error
+            raise OSError(error, os.strerror(error), self.baseFilename)
 
     def close(self) -> None:
         """Wait until every line is in the file, and close it.
