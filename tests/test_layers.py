@@ -97,7 +97,15 @@ PYTHON_SHELVES = [
     {"_scope", "exchange", "watchedstream"},
     {"_exchange"},
     # 6: ways in
-    {"_fasthandler", "handleroptions", "logstream", "pastring", "patience"},
+    {
+        "_fasthandler",
+        "handleroptions",
+        "linecodec",
+        "logstream",
+        "pastring",
+        "patience",
+        "ringstate",
+    },
     {"_fastlogger", "ringhandler"},
     {"audithandleroptions", "byteslogger", "recordevent"},
     {"audithandler"},

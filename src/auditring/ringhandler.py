@@ -13,9 +13,7 @@ attribute of the handler. The standard library's own way it is
 - once the interpreter is ending and the rings are closed.
 """
 
-import codecs
 import contextlib
-import locale
 import logging
 import logging.handlers
 import os
@@ -23,61 +21,25 @@ import stat
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, ClassVar, NamedTuple, Self
+from typing import IO, Any, ClassVar, Self
 
 from ._fasthandler import FastHandler
 from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
+from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
 from .pastring import append_line
 from .patience import DROP_LIMIT_S, flush_while_healthy
+from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
 __all__ = ["RingHandler"]
 
 _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
-# Codecs in which ASCII is one byte each and that have no state between two lines.
-_PLAIN_CODECS = ("utf-8", "ascii", "gbk", "gb18030", "gb2312", "big5", "euc_")
-_PLAIN_CODEC_FAMILIES = ("iso8859", "cp125", "koi8", "mac-")
 # Overridden, they keep a record off the short way, not out of the ring.
 _SHORT_WAY = ("acquire", "filter", "format", "release")
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_builtin_open")
-
-
-class Target(NamedTuple):
-    """Where lines go: a log, and the arguments it is opened with."""
-
-    path: str
-    options: Mapping[str, Any]
-
-
-class RingState:
-    """What a handler knows of its ring. Not attributes of it: those disarm.
-
-    Attributes:
-        writer: None on the standard library's way, and before the first record.
-        target: What `writer` was opened for.
-        stream: What `handler.stream` shows.
-        opened: What `_open` made last.
-        checked: How often attributes had been assigned to when the way was chosen.
-        refused: A target that can't have a ring.
-        busy_pid: The process in which a thread is choosing the way, or rotating; it
-            holds the handler's lock. Not so in a child that was forked meanwhile.
-        is_continued: The file holds lines of ours, whatever `mode` is.
-        is_over: The interpreter is ending.
-    """
-
-    def __init__(self) -> None:
-        self.writer: LogWriter | None = None
-        self.target: Target | None = None
-        self.stream: Any = None
-        self.opened: IO[Any] | None = None
-        self.checked = -1
-        self.refused: Target | None = None
-        self.busy_pid = 0
-        self.is_continued = False
-        self.is_over = False
 
 
 class RingHandler(FastHandler, logging.FileHandler):
@@ -211,7 +173,7 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _line_of(self, record: logging.LogRecord) -> bytes:
         text = self.format(record) + self.terminator
-        return text.encode(_codec_name(self.encoding), self.errors or "strict")
+        return text.encode(codec_name(self.encoding), self.errors or "strict")
 
     def _write_line(self, line: bytes) -> None:
         """Commit a line that the short way couldn't, to whatever takes it now."""
@@ -237,7 +199,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         """
         with self._locked():
             state = self._ring
-            if state.target is not None and _needs_ring(state.target):
+            if state.target is not None and state.target.needs_ring:
                 raise error
             state.refused = state.target
             state.checked = -1
@@ -303,7 +265,7 @@ class RingHandler(FastHandler, logging.FileHandler):
                 raise ValueError("I/O operation on closed file.")
         elif state.stream is not None and state.stream is not state.opened:
             return None
-        if not _is_own_file(self.baseFilename):
+        if not is_own_file(self.baseFilename):
             return None
         options = {
             **self._ring_options.writer,
@@ -324,7 +286,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             and isinstance(self.terminator, str)
             and self.terminator.endswith("\n")
             and self._ring_options.newline in (None, "", "\n")
-            and _is_plain_codec(_codec_name(self.encoding))
+            and is_plain_codec(codec_name(self.encoding))
             and not any(map(self._is_overridden, self.ring_methods))
         )
 
@@ -355,7 +317,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         try:
             writer = self.writer_class(target.path, **options)
         except OSError:
-            if _needs_ring(target):
+            if target.needs_ring:
                 raise
             state.refused = target
             return False
@@ -397,7 +359,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         assert writer is not None
         if any(map(self._is_overridden, _SHORT_WAY)):
             return
-        encoding = _codec_name(self.encoding)
+        encoding = codec_name(self.encoding)
         errors = self.errors or "strict"
         self._arm(
             changes,
@@ -456,7 +418,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         return LogStream(
             self._ring.writer,
             self.baseFilename,
-            encoding=_codec_name(self.encoding),
+            encoding=codec_name(self.encoding),
             errors=self.errors or "strict",
             on_close=weakref.WeakMethod(self._forget_way),
         )
@@ -525,35 +487,3 @@ def _remake(kind: type[RingHandler], kept: dict[str, Any]) -> RingHandler:
     if name is not None and name not in vars(logging)["_handlers"]:
         handler.set_name(name)
     return handler
-
-
-def _is_own_file(path: str) -> bool:
-    """Tell whether *path* is a regular file with this one name, or nothing yet."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return True
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-
-
-def _needs_ring(target: Target) -> bool:
-    """Tell whether more was asked for than the standard library's own way gives."""
-    return bool(target.options.get("durability", "process") != "process")
-
-
-def _codec_name(encoding: str | None) -> str:
-    """Return the name of the codec that `open` takes for *encoding*.
-
-    Raises:
-        LookupError: There is none.
-    """
-    if encoding is None:
-        encoding = "utf-8" if sys.flags.utf8_mode else "locale"
-    if encoding == "locale":
-        encoding = locale.getencoding()
-    return codecs.lookup(encoding).name
-
-
-def _is_plain_codec(name: str) -> bool:
-    plain = name in _PLAIN_CODECS or name.startswith(_PLAIN_CODEC_FAMILIES)
-    return plain or name.startswith("euc_")
