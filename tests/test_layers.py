@@ -17,7 +17,7 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_line", "_version", "errors"},
+    {"_line", "_version", "afterfork", "errors"},
     {"_ascii", "_headername", "_slots", "coerce"},
     {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
     {"_writer"},
