@@ -141,7 +141,7 @@ C_SHELVES = [
     {"writer"},
 ]
 
-# One room of several files: drainer.h is the inside of `struct writer`.
+# Rooms of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
     "closing": "writer",
     "directories": "writer",
@@ -156,6 +156,8 @@ C_ROOMS = {
     "pass": "writer",
     "registry": "writer",
     "sources": "writer",
+    "stats": "writer",
+    "sysprocess": "sys",
     "trouble": "writer",
 }
 
