@@ -102,6 +102,7 @@ PYTHON_SHELVES = [
         "handleroptions",
         "linecodec",
         "logstream",
+        "overriding",
         "pastring",
         "patience",
         "ringstate",

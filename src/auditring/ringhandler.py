@@ -17,7 +17,6 @@ import contextlib
 import logging
 import logging.handlers
 import os
-import stat
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
 from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
+from .overriding import is_any_overridden
 from .pastring import append_line
 from .patience import DROP_LIMIT_S, flush_while_healthy
 from .ringstate import RingState, Target, is_own_file
@@ -128,18 +128,9 @@ class RingHandler(FastHandler, logging.FileHandler):
         finally:
             self.release()
 
-    @contextlib.contextmanager
-    def _busy(self) -> Iterator[None]:
-        """Let a signal handler that logs meanwhile write past the ring."""
-        before, self._ring.busy_pid = self._ring.busy_pid, os.getpid()
-        try:
-            yield
-        finally:
-            self._ring.busy_pid = before
-
     def _emit_slowly(self, record: logging.LogRecord) -> None:
         try:
-            if self._ring.busy_pid == os.getpid():
+            if self._ring.is_busy:
                 # A signal handler logs while its thread opens or rotates the log.
                 self._append_past_ring(self._line_of(record))
                 return
@@ -237,9 +228,9 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Tell whether lines go through a ring; make it ready if so."""
         state = self._ring
         changes = self._count_changes()
-        if state.checked == changes and not self._has_lost_writer():
+        if state.checked == changes and not state.has_lost_writer:
             return state.writer is not None
-        with self._busy():
+        with state.busy():
             target = self._ring_target()
             is_ring = target is not None and self._enter_ring(target)
             if not is_ring:
@@ -249,15 +240,11 @@ class RingHandler(FastHandler, logging.FileHandler):
         state.checked = changes
         return is_ring
 
-    def _has_lost_writer(self) -> bool:
-        writer = self._ring.writer
-        return writer is not None and writer.closed
-
     def _ring_target(self) -> Target | None:
         """Return what a ring would be for, None if the lines can't go through one."""
         state = self._ring
         # Only the end of the interpreter closes a writer of ours behind our back.
-        state.is_over = state.is_over or self._has_lost_writer()
+        state.is_over = state.is_over or state.has_lost_writer
         if state.is_over or not self._is_plain():
             return None
         if isinstance(state.stream, LogStream):
@@ -287,15 +274,8 @@ class RingHandler(FastHandler, logging.FileHandler):
             and self.terminator.endswith("\n")
             and self._ring_options.newline in (None, "", "\n")
             and is_plain_codec(codec_name(self.encoding))
-            and not any(map(self._is_overridden, self.ring_methods))
+            and not is_any_overridden(self, self.ring_methods)
         )
-
-    def _is_overridden(self, name: str) -> bool:
-        """Tell whether a method is neither this package's nor the stdlib's."""
-        method = getattr(type(self), name)
-        # A method written in C names no module.
-        module = str(getattr(method, "__module__", "auditring")).partition(".")[0]
-        return module not in ("auditring", "logging") or name in vars(self)
 
     def _enter_ring(self, target: Target) -> bool:
         """Open a ring for *target*, unless that is what is open."""
@@ -333,15 +313,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         state = self._ring
         if state.writer is None and state.stream is None:
             state.stream = self._open_file()
-        state.is_continued = True
-        if state.opened is None or state.stream is not state.opened:
-            with contextlib.suppress(FileNotFoundError):
-                return stat.S_IMODE(os.stat(self.baseFilename).st_mode)
-            return 0o644
-        mode = stat.S_IMODE(os.fstat(state.opened.fileno()).st_mode)
-        state.opened.close()
-        state.opened = state.stream = None
-        return mode
+        return state.take_over_file(self.baseFilename)
 
     def _leave_ring(self) -> None:
         """Close the ring, if there is one; every line is in the file then."""
@@ -357,7 +329,7 @@ class RingHandler(FastHandler, logging.FileHandler):
     def _arm_short_way(self, changes: int) -> None:
         writer = self._ring.writer
         assert writer is not None
-        if any(map(self._is_overridden, _SHORT_WAY)):
+        if is_any_overridden(self, _SHORT_WAY):
             return
         encoding = codec_name(self.encoding)
         errors = self.errors or "strict"
@@ -371,7 +343,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             errors=errors,
             limit=min(self._short_limit(), writer.record_limit),
             due=self._due_s(),
-            takes_calls=not self._is_overridden("handle"),
+            takes_calls=not is_any_overridden(self, ("handle",)),
         )
 
     def _short_limit(self) -> int:

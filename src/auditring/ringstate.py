@@ -1,8 +1,9 @@
 """What a drop-in handler knows of its ring, and what the ring is for."""
 
+import contextlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any, NamedTuple
 
 from .writer import LogWriter
@@ -61,3 +62,38 @@ class RingState:
         self.busy_pid = 0
         self.is_continued = False
         self.is_over = False
+
+    @property
+    def has_lost_writer(self) -> bool:
+        """Whether somebody else closed the writer."""
+        return self.writer is not None and self.writer.closed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a thread of this process is choosing the way, or rotating."""
+        return self.busy_pid == os.getpid()
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[None]:
+        """Let a signal handler that logs meanwhile write past the ring."""
+        before, self.busy_pid = self.busy_pid, os.getpid()
+        try:
+            yield
+        finally:
+            self.busy_pid = before
+
+    def take_over_file(self, path: str) -> int:
+        """Close the log at *path*, if `_open` made it; return its permissions.
+
+        Raises:
+            OSError: It can't be looked at.
+        """
+        self.is_continued = True
+        if self.opened is None or self.stream is not self.opened:
+            with contextlib.suppress(FileNotFoundError):
+                return stat.S_IMODE(os.stat(path).st_mode)
+            return 0o644
+        mode = stat.S_IMODE(os.fstat(self.opened.fileno()).st_mode)
+        self.opened.close()
+        self.opened = self.stream = None
+        return mode
