@@ -47,7 +47,7 @@ PYTHON_SHELVES = [
     {"place"},
     {"reader", "followers"},
     {"millsettings", "packing", "space"},
-    {"retention", "stats"},
+    {"compressor", "retention", "stats"},
     {
         "policy",
         "encode",

@@ -1,36 +1,22 @@
-"""Compress backups, and retain as many as the settings say.
-
-A backup is compressed under a temporary name: written, read back and unpacked,
-fsynced, renamed, the directory fsynced, and only then is the plain form unlinked. The
-formats carry a checksum of what went in; unpacking compares it with what comes out. So
-nobody ever sees a half-made file under a backup's name, and a crash leaves one of two
-things, which the next pass puts right:
-
-- a temporary file: it is removed;
-- both forms of a backup: they are compared byte by byte; the plain form goes if they
-  are equal, else the compressed one does.
+"""Work on the backups of a log, pass by pass, until they are as the settings say.
 
 Trouble with one file is counted and reported, its plain form stays, and the next pass
-tries again. Names of backups stand in backups.py, the formats in formats.py, the
-thread that drives a mill in millthread.py.
+tries again. How a backup is compressed stands in compressor.py, which ones may stay in
+retention.py, their names in backups.py, the thread that drives a mill in millthread.py.
 """
 
-import contextlib
-import errno
 import os
-import stat
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .backupfiles import READ_FLAGS, opened, sync_directory, temporary
 from .backupnames import BackupNames
-from .backups import Backup, Listing, temp_name
+from .backups import Backup, Listing
+from .compressor import Compressor
 from .errors import CursorError
 from .followers import unread_backups
-from .formats import FORMAT_BY_SUFFIX, FORMATS, Format
+from .formats import FORMATS
 from .millsettings import MillSettings
-from .packing import Pace, buffer, compare, pack, verify
 from .retention import within_limits
 
 __all__ = [
@@ -101,14 +87,14 @@ class Mill:
         self._now = now
         self._on_error = on_error
         self._on_unread = on_unread
-        self._paces: dict[tuple[str, int], Pace] = {}
+        self._compressor = Compressor(self._names)
         self.counters = MillCounters()
 
     def resolve(self) -> None:
         """Put right what a killed mill left, as every opener does."""
         listing = self._take_stock(self._settings(), self._drop_temps)
         for plain, compressed in _pairs(listing.backups):
-            for _ in self._guarded(plain, self._settle(plain, compressed)):
+            for _ in self._guarded(plain, self._compressor.settle(plain, compressed)):
                 pass
 
     def run(self) -> Generator[None, None, None]:
@@ -163,8 +149,6 @@ class Mill:
         except Exception as error:
             error.add_note(f"backup {backup.path}")
             self.report(error)
-
-    # Retain.
 
     def _take_stock(
         self,
@@ -255,81 +239,18 @@ class Mill:
             return False
         return True
 
-    # Compress.
-
     def _work_on(
         self, plain: Backup, compressed: Backup | None, settings: MillSettings
     ) -> Iterator[None]:
         if compressed is not None:
-            yield from self._settle(plain, compressed)
+            yield from self._compressor.settle(plain, compressed)
         if settings.compress is not None:
             form = FORMATS[settings.compress]
             level = settings.compress_level
             level = form.default_level if level is None else level
-            yield from self._compress(plain, form, level)
-
-    def _compress(self, plain: Backup, form: Format, level: int) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            try:
-                source = stack.enter_context(opened(plain.path, READ_FLAGS))
-            except FileNotFoundError:
-                return  # settled, or shifted by a rotation, which brings a pass
-            before = os.fstat(source)
-            if not stat.S_ISREG(before.st_mode):
-                return  # somebody put something else in its place
-            temp = os.path.join(plain.directory, temp_name(plain.plain + form.suffix))
-            made = stack.enter_context(temporary(temp, before))
-            view = stack.enter_context(buffer())
-            packer = form.packer(before.st_size, level)
-            pace = self._paces.setdefault((form.suffix, level), Pace())
-            bytes_out = yield from pack(
-                source, before.st_size, made, packer, pace, view
+            yield from self._compressor.compress(
+                plain, form, level, self._count_compressed
             )
-            yield from verify(made, before.st_size, form, view)
-            os.utime(made, ns=(before.st_atime_ns, before.st_mtime_ns))
-            os.fsync(made)
-            self._check_unchanged(plain, source, before)
-            with self._names.held(plain.dialect):
-                is_done = self._put_beside(plain, before, temp, form.suffix)
-        if is_done:
-            self._count_compressed(before.st_size, bytes_out)
-            sync_directory(self._names.directory)
-            self._unlink_plain(plain, before)
-
-    def _check_unchanged(
-        self, plain: Backup, source: int, before: os.stat_result
-    ) -> None:
-        after = os.fstat(source)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise OSError(errno.EBUSY, "changed while it was compressed", plain.path)
-
-    def _put_beside(
-        self, plain: Backup, before: os.stat_result, temp: str, suffix: str
-    ) -> bool:
-        """Give the temporary file its name, beside the plain backup.
-
-        Returns:
-            False when the backup was removed in the meantime: then nothing is left.
-        """
-        current = self._names.find(plain, before)
-        if current is None:
-            os.unlink(temp)
-            return False
-        final = os.path.join(current.directory, current.plain + suffix)
-        # Checking and renaming is enough: there is one mill, and a rotation never
-        # takes a name whose compressed form exists.
-        if os.path.lexists(final):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final)
-        os.rename(temp, final)
-        return True
-
-    def _unlink_plain(self, plain: Backup, status: os.stat_result) -> None:
-        # Held anew, because a rotation mustn't wait for the directory's fsync. It
-        # shifts and removes both forms of a backup together.
-        with self._names.held(plain.dialect):
-            current = self._names.find(plain, status)
-            if current is not None:
-                os.unlink(current.path)
 
     def _count_compressed(self, bytes_in: int, bytes_out: int) -> None:
         self.counters = replace(
@@ -338,34 +259,6 @@ class Mill:
             bytes_in=self.counters.bytes_in + bytes_in,
             bytes_out=self.counters.bytes_out + bytes_out,
         )
-
-    # Settle both forms of one backup.
-
-    def _settle(self, plain: Backup, compressed: Backup) -> Iterator[None]:
-        form = FORMAT_BY_SUFFIX[compressed.suffix]
-        with contextlib.ExitStack() as stack:
-            try:
-                source = stack.enter_context(opened(plain.path, READ_FLAGS))
-                made = stack.enter_context(opened(compressed.path, READ_FLAGS))
-            except FileNotFoundError:
-                return
-            view = stack.enter_context(buffer())
-            if (yield from compare(source, made, form, view)):
-                # The crash may have come before either reached the disk.
-                os.fsync(made)
-                sync_directory(self._names.directory)
-                self._unlink_one(plain, source, compressed, made)
-            else:
-                self._unlink_one(compressed, made, plain, source)
-
-    def _unlink_one(
-        self, backup: Backup, fd: int, other: Backup, other_fd: int
-    ) -> None:
-        """Unlink *backup*, but only while the *other* form of it exists."""
-        with self._names.held(backup.dialect):
-            current = self._names.find(backup, os.fstat(fd))
-            if current is not None and self._names.find(other, os.fstat(other_fd)):
-                os.unlink(current.path)
 
 
 def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
