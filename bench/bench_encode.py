@@ -16,11 +16,12 @@ from importlib.resources import files
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import orjson
 import report
 from bystanders import Bystanders
+from measuring import told
 from rounds import Result, Run, run_rounds
 from stage_requests import StageRequest, stage_request
 from targets import Target
@@ -132,9 +133,7 @@ def main() -> int:
     options = _parse_options()
     parameters = Parameters(rounds=options.rounds, metadata_count=options.count)
     stand = _stand(parameters)
-    facts = report.conditions(BENCH, asdict(parameters))
-    for of_the_disk in ("file_system", "durability"):
-        del facts[of_the_disk]
+    facts = report.conditions(None, asdict(parameters))
     facts["events"] = _described(stand)
 
     bystanders = Bystanders()
@@ -142,15 +141,7 @@ def main() -> int:
     facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
 
     targets = [_target(results)]
-    text = report.markdown("Events and lines", facts, results, targets)
-    document: dict[str, Any] = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "encode", document, text)
-    print(text)
-    return 0
+    return told(options.results, "encode", "Events and lines", facts, results, targets)
 
 
 def _target(results: list[Result]) -> Target:

@@ -12,15 +12,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
 
 import report
-from bystanders import Bystanders
 from lines import Account, load_lines
-from options import workload_parser
+from measuring import measured, told
+from options import chosen_parameters, made_folder, workload_parser
 from printing import MB, print_log
 from rounds import Result, Run, fresh_folder, run_rounds
 from targets import Target
@@ -28,7 +28,6 @@ from targets import Target
 from auditring import LogWriter, follow
 from auditring.follow import follow_chunks
 
-EXIT_INEXACT = 1
 SIDECAR = [sys.executable, "-m", "auditring", "sidecar"]
 SPEED_LIMIT_MB_PER_S = 300
 IDLE_LIMIT_PERCENT = 0.5
@@ -256,37 +255,16 @@ def _targets(results: Sequence[Result]) -> list[Target]:
 
 def main() -> int:
     options = _parse_options()
-    parameters = options.quick or Parameters()
-    if options.rounds:
-        parameters = replace(parameters, rounds=options.rounds)
-    folder = options.dir.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    parameters = chosen_parameters(options, Parameters())
+    folder = made_folder(options)
     stand = Stand(folder, parameters, b"".join(load_lines()))
     facts = report.conditions(folder, asdict(parameters))
     facts["unit"] = "MB/s, a MB being 1,000,000 bytes of lines that come out of a pipe"
-
-    results: list[Result] = []
-    disturbance: dict[str, float] = {}
-    for workload in WORKLOADS:
-        if not options.only or workload.__name__ in options.only:
-            bystanders = Bystanders()
-            print(f"{workload.__name__} ...", file=sys.stderr, flush=True)
-            results += workload(stand)
-            disturbance[workload.__name__] = round(bystanders.cores(), 2)
-    facts["cores_busy_with_others"] = disturbance
+    results = measured(WORKLOADS, stand, options.only, facts)
     shutil.rmtree(stand.path.parent, ignore_errors=True)
 
     targets = _targets(results)
-    text = report.markdown("Following a log", facts, results, targets)
-    document = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "follow", document, text)
-    print(text)
-    is_exact = all(result.is_exact is not False for result in results)
-    return 0 if is_exact else EXIT_INEXACT
+    return told(options.results, "follow", "Following a log", facts, results, targets)
 
 
 def _parse_options() -> argparse.Namespace:

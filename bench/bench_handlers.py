@@ -11,18 +11,17 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 import log_calls
 import report
-from bystanders import Bystanders
-from options import workload_parser
+from measuring import measured, told
+from options import chosen_parameters, made_folder, workload_parser
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
-EXIT_INEXACT = 1
 LINE_BYTES = 72  # about
 
 
@@ -125,35 +124,17 @@ WORKLOADS = (
 
 def main() -> int:
     options = _parse_options()
-    parameters = options.quick or Parameters()
-    if options.rounds:
-        parameters = replace(parameters, rounds=options.rounds)
-    folder = options.dir.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    parameters = chosen_parameters(options, Parameters())
+    folder = made_folder(options)
     stand = Stand(folder, parameters)
     facts = report.conditions(folder, asdict(parameters))
-
-    results: list[Result] = []
-    disturbance: dict[str, float] = {}
-    for workload in WORKLOADS:
-        if not options.only or workload.__name__ in options.only:
-            bystanders = Bystanders()
-            results += workload(stand)
-            disturbance[workload.__name__] = round(bystanders.cores(), 2)
-    facts["cores_busy_with_others"] = disturbance
+    results = measured(WORKLOADS, stand, options.only, facts)
     shutil.rmtree(stand.logs, ignore_errors=True)
 
     targets = compare(results)
-    text = report.markdown("The drop-in handlers", facts, results, targets)
-    document = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "handlers", document, text)
-    print(text)
-    is_exact = all(result.is_exact is not False for result in results)
-    return 0 if is_exact else EXIT_INEXACT
+    return told(
+        options.results, "handlers", "The drop-in handlers", facts, results, targets
+    )
 
 
 def _parse_options() -> argparse.Namespace:

@@ -29,25 +29,31 @@ from typing import Any
 import orjson
 import report
 from bystanders import Bystanders
+from measuring import EXIT_INEXACT, told
 from rounds import Result, Run, run_rounds
-from served import METADATA, ONE_EVENT, ONE_STAGE, ROUTES, USER, InexactError, app
+from served import (
+    METADATA,
+    ONE_EVENT,
+    ONE_STAGE,
+    ROUTES,
+    USER,
+    InexactError,
+    app,
+    counted_auditor,
+    cpu_run,
+    receive,
+    scope_of,
+    send,
+)
 from targets import Target
 
 from auditring import LogWriter
 from auditring.attributes import Attributes
 from auditring.auditor import Auditor
 from auditring.event import UserInfo
-from auditring.middleware.asgi import (
-    App,
-    AuditMiddleware,
-    Message,
-)
-from auditring.policy import Policy
+from auditring.middleware.asgi import App, AuditMiddleware
 
 BENCH = Path(__file__).parent
-EXIT_INEXACT = 1
-NS_PER_US = 1000
-NS_PER_S = 1_000_000_000
 
 FIGURES = {"loop_us": "event loop", "cpu_us": "whole process"}
 ONE_STAGE_LIMIT_US = 5
@@ -136,14 +142,6 @@ def audit_requests(stand: Stand) -> list[Result]:
     )
 
 
-async def _receive() -> Message:
-    return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _send(message: Message) -> None:
-    pass
-
-
 def _serve(
     app: App, log: LogWriter | None, requests: Iterator[dict[str, Any]], count: int
 ) -> Run:
@@ -151,7 +149,7 @@ def _serve(
     start = time.process_time_ns(), time.thread_time_ns()
     while scopes:
         # Nobody keeps a scope, and nothing here ever waits: the first step is the last.
-        coroutine = app(scopes.pop(), _receive, _send)
+        coroutine = app(scopes.pop(), receive, send)
         try:  # noqa: SIM105 - suppress() would be a part of what is measured
             coroutine.send(None)  # type: ignore[attr-defined]
         except StopIteration:
@@ -160,11 +158,7 @@ def _serve(
     if log is not None:
         log.flush()
     process_ns = time.process_time_ns() - start[0]
-    figures = {
-        "cpu_us": process_ns / count / NS_PER_US,
-        "loop_us": loop_ns / count / NS_PER_US,
-    }
-    return Run(count, process_ns / NS_PER_S, figures=figures)
+    return cpu_run(count, process_ns, loop_ns)
 
 
 def _scopes(path: str, query: str) -> Iterator[dict[str, Any]]:
@@ -172,24 +166,15 @@ def _scopes(path: str, query: str) -> Iterator[dict[str, Any]]:
     for number in itertools.count():
         address = number % ADDRESS_COUNT
         numbers = (address // 250, address % 250)
-        yield {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": ("127.0.0.1", 8000),
-            "client": (f"10.0.0.{number % PROXY_COUNT}", 40_000 + address),
-            "scheme": "http",
-            "method": "GET",
-            "root_path": "",
-            "path": path.format(number),
-            "raw_path": path.format(number).encode(),
-            "query_string": query.format(number).encode(),
-            "headers": [
+        yield scope_of(
+            path.format(number),
+            query.format(number),
+            (f"10.0.0.{number % PROXY_COUNT}", 40_000 + address),
+            [
                 (name.encode(), value.format(*numbers).encode())
                 for name, value in HEADERS
             ],
-            "state": {},
-        }
+        )
 
 
 @contextmanager
@@ -211,14 +196,8 @@ def _auditor(
     """Yield an auditor with a log of its own, whose events are counted then."""
     folder = stand.folder / name
     folder.mkdir()
-    path = folder / "audit.log"
-    policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [rule]}
-    with LogWriter(path, max_bytes=0) as writer:
-        yield Auditor(Policy.from_yaml(orjson.dumps(policy)), writer), writer
-    found = path.read_bytes().count(b"\n")
-    shutil.rmtree(folder)
-    if found != event_count:
-        raise InexactError(f"{found} events in the file, not {event_count}")
+    with counted_auditor(folder, rule, event_count) as pair:
+        yield pair
 
 
 WORKLOADS: tuple[Callable[[Stand], list[Result]], ...] = (
@@ -244,15 +223,9 @@ def main() -> int:
     facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
 
     targets = [*_targets(results)]
-    text = report.markdown("The middleware", facts, results, targets)
-    document = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "middleware", document, text)
-    print(text)
-    return 0
+    return told(
+        options.results, "middleware", "The middleware", facts, results, targets
+    )
 
 
 def _targets(results: list[Result]) -> Iterator[Target]:

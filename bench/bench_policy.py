@@ -15,6 +15,7 @@ from statistics import median, quantiles
 import orjson
 import report
 from bystanders import Bystanders
+from measuring import told
 from rounds import Result, Run, run_rounds
 from targets import Target
 
@@ -134,9 +135,7 @@ def main() -> int:
     options = _parse_options()
     parameters = Parameters(rounds=options.rounds, decision_count=options.count)
     stand = Stand(parameters, _read_requests(options.requests))
-    facts = report.conditions(BENCH, asdict(parameters))
-    for of_the_disk in ("file_system", "durability"):
-        del facts[of_the_disk]
+    facts = report.conditions(None, asdict(parameters))
     facts["requests"] = f"{len(stand.requests)} of {options.requests.name}, cycled"
 
     bystanders = Bystanders()
@@ -144,15 +143,7 @@ def main() -> int:
     facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
 
     targets = [*_targets(results)]
-    text = report.markdown("The policy", facts, results, targets)
-    document = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "policy", document, text)
-    print(text)
-    return 0
+    return told(options.results, "policy", "The policy", facts, results, targets)
 
 
 def _targets(results: list[Result]) -> list[Target]:

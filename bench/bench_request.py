@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import report
 from audited import (
@@ -29,6 +28,7 @@ from audited import (
 from bystanders import Bystanders
 from lines import account_of_cycle
 from log_writer import written_files
+from measuring import told
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from stage_requests import StageRequest
 from targets import Target
@@ -88,15 +88,7 @@ def main() -> int:
     facts["cores_busy_with_others"] = round(bystanders.cores(), 2)
 
     targets = [_target(results[1])]
-    text = report.markdown("Audited requests", facts, results, targets)
-    document: dict[str, Any] = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "request", document, text)
-    print(text)
-    return 0
+    return told(options.results, "request", "Audited requests", facts, results, targets)
 
 
 def _target(everything: Result) -> Target:

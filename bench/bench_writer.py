@@ -11,27 +11,25 @@ import argparse
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 
 import log_writer
 import orjson
 import report
 import through
 import tracing
-from bystanders import Bystanders
 from limits import do_nothing, orjson_dumps, programs
 from lines import Account, account_of_cycle, cycled, load_lines
-from options import workload_parser
+from measuring import measured, told
+from options import chosen_parameters, made_folder, workload_parser
 from probes import run_probe
 from probes.subject import WITH_LOG, WITHOUT_LOG
 from rivals.rotating_file_handler import RotatingFileHandler
 from rounds import Result, Run, fresh_folder, run_rounds, warm_pages
 from targets import compare
 
-EXIT_INEXACT = 1
 EXISTING_LINE_COUNT = 10_000
 
 
@@ -278,43 +276,15 @@ WORKLOADS = (
 
 def main() -> int:
     options = _parse_options()
-    parameters = options.quick or Parameters()
-    if options.rounds:
-        parameters = replace(parameters, rounds=options.rounds)
-    folder = options.dir.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    parameters = chosen_parameters(options, Parameters())
+    folder = made_folder(options)
     stand = Stand(folder, parameters, load_lines())
     facts = report.conditions(folder, asdict(parameters))
-
-    results: list[Result] = []
-    disturbance: dict[str, float] = {}
-    for workload in WORKLOADS:
-        if not options.only or workload.__name__ in options.only:
-            bystanders = Bystanders()
-            results += _timed(workload, stand)
-            disturbance[workload.__name__] = round(bystanders.cores(), 2)
-    facts["cores_busy_with_others"] = disturbance
+    results = measured(WORKLOADS, stand, options.only, facts)
     shutil.rmtree(stand.logs, ignore_errors=True)
 
     targets = compare(results)
-    text = report.markdown("The log writer", facts, results, targets)
-    document = {
-        **facts,
-        "results": [result.as_json() for result in results],
-        "targets": [target.as_json() for target in targets],
-    }
-    report.save(options.results, "writer", document, text)
-    print(text)
-    is_exact = all(result.is_exact is not False for result in results)
-    return 0 if is_exact else EXIT_INEXACT
-
-
-def _timed(workload: Callable[[Stand], list[Result]], stand: Stand) -> list[Result]:
-    start = perf_counter()
-    print(f"{workload.__name__} ...", end=" ", file=sys.stderr, flush=True)
-    results = workload(stand)
-    print(f"{perf_counter() - start:.0f} s", file=sys.stderr)
-    return results
+    return told(options.results, "writer", "The log writer", facts, results, targets)
 
 
 def _account_of(

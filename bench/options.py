@@ -2,11 +2,22 @@
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
-__all__ = ["workload_parser"]
+__all__ = ["chosen_parameters", "made_folder", "workload_parser"]
 
 BENCH = Path(__file__).parent
+
+
+class Rounds(Protocol):
+    """Parameters: a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Chosen = TypeVar("Chosen", bound=Rounds)
 
 
 def workload_parser(
@@ -47,3 +58,23 @@ def workload_parser(
         help=f"where {results} go; default: bench/results",
     )
     return parser
+
+
+def chosen_parameters(options: argparse.Namespace, usual: Chosen) -> Chosen:
+    """Return the *usual* parameters or those of ``--quick``, in as many rounds as said.
+
+    Args:
+        options: As the parser made them.
+        usual: A dataclass with `rounds`.
+    """
+    parameters: Chosen = options.quick or usual
+    if options.rounds:
+        return replace(parameters, rounds=options.rounds)
+    return parameters
+
+
+def made_folder(options: argparse.Namespace) -> Path:
+    """Return the folder for logs, which is there then."""
+    folder: Path = options.dir.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

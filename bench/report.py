@@ -28,8 +28,8 @@ __all__ = [
 REPOSITORY = Path(__file__).parent.parent
 
 
-def conditions(folder: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what was measured, where and how."""
+def conditions(folder: Path | None, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what was measured, where and how; *folder* is None if nothing is written."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
@@ -38,9 +38,15 @@ def conditions(folder: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
         "kernel": platform.release(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {"auditring": auditring.__version__, "orjson": orjson.__version__},
+        **({} if folder is None else _of_the_disk(folder)),
+        "parameters": dict(parameters),
+    }
+
+
+def _of_the_disk(folder: Path) -> dict[str, str]:
+    return {
         "file_system": _file_system(folder),
         "durability": "bytes are with the kernel, not on the disk",
-        "parameters": dict(parameters),
     }
 
 

@@ -27,8 +27,13 @@ __all__ = [
     "USER",
     "InexactError",
     "app",
+    "counted_auditor",
+    "cpu_run",
     "policy_of",
+    "receive",
+    "scope_of",
     "scopes",
+    "send",
     "serve",
     "temporary_auditor",
 ]
@@ -69,11 +74,11 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.body", "body": b'{"order": 1}'})
 
 
-async def _receive() -> Message:
+async def receive() -> Message:
     return {"type": "http.request", "body": b"", "more_body": False}
 
 
-async def _send(message: Message) -> None:
+async def send(message: Message) -> None:
     pass
 
 
@@ -83,11 +88,16 @@ def serve(called: App, chosen_scopes: list[dict[str, Any]], count: int) -> Run:
     start = time.process_time_ns(), time.thread_time_ns()
     for scope in chosen:
         # Nothing here ever waits, so the first step is the last.
-        coroutine = called(dict(scope), _receive, _send)
+        coroutine = called(dict(scope), receive, send)
         with suppress(StopIteration):
             coroutine.send(None)  # type: ignore[attr-defined]
     process_ns = time.process_time_ns() - start[0]
     loop_ns = time.thread_time_ns() - start[1]
+    return cpu_run(count, process_ns, loop_ns)
+
+
+def cpu_run(count: int, process_ns: int, loop_ns: int) -> Run:
+    """Return a run that took so much CPU time: of the process, and of one thread."""
     figures = {
         "cpu_us": process_ns / count / NS_PER_US,
         "loop_us": loop_ns / count / NS_PER_US,
@@ -97,23 +107,35 @@ def serve(called: App, chosen_scopes: list[dict[str, Any]], count: int) -> Run:
 
 def scopes(path: str) -> list[dict[str, Any]]:
     return [
-        {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": "1.1",
-            "server": ("127.0.0.1", 8000),
-            "client": (f"192.0.2.{number % CLIENT_COUNT}", 40_000 + number),
-            "scheme": "http",
-            "method": "GET",
-            "root_path": "",
-            "path": path.format(number),
-            "raw_path": path.format(number).encode(),
-            "query_string": b"",
-            "headers": HEADERS,
-            "state": {},
-        }
+        scope_of(
+            path.format(number),
+            "",
+            (f"192.0.2.{number % CLIENT_COUNT}", 40_000 + number),
+            HEADERS,
+        )
         for number in range(SCOPE_COUNT)
     ]
+
+
+def scope_of(
+    path: str, query: str, client: tuple[str, int], headers: list[tuple[bytes, bytes]]
+) -> dict[str, Any]:
+    """Return the scope of one GET, as a server makes it."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8000),
+        "client": client,
+        "scheme": "http",
+        "method": "GET",
+        "root_path": "",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": headers,
+        "state": {},
+    }
 
 
 class InexactError(Exception):
@@ -129,12 +151,23 @@ def policy_of(rule: dict[str, Any]) -> Policy:
 def temporary_auditor(
     folder: Path, rule: dict[str, Any], event_count: int
 ) -> Iterator[Auditor]:
-    """Yield an auditor with a log of its own, whose events are counted then."""
+    """Yield an auditor with a log of its own, in a folder that is empty again then."""
+    try:
+        with counted_auditor(folder, rule, event_count) as (auditor, _):
+            yield auditor
+    finally:
+        folder.mkdir(exist_ok=True)
+
+
+@contextmanager
+def counted_auditor(
+    folder: Path, rule: dict[str, Any], event_count: int
+) -> Iterator[tuple[Auditor, LogWriter]]:
+    """Yield an auditor and its log; count events and remove the folder then."""
     path = folder / "audit.log"
     with LogWriter(path, max_bytes=0) as writer:
-        yield Auditor(policy_of(rule), writer)
+        yield Auditor(policy_of(rule), writer), writer
     found = path.read_bytes().count(b"\n")
     shutil.rmtree(folder)
-    folder.mkdir()
     if found != event_count:
         raise InexactError(f"{found} events in the file, not {event_count}")

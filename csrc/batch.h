@@ -6,8 +6,8 @@
  * completes. A write that stops half way (a full disk) leaves the batch outstanding:
  * batch_write continues it.
  *
- * Ownership:  the struct owns its staging buffer; rings, file and control are borrowed
- *             and must outlive an outstanding batch.
+ * Ownership:  the struct owns its staging buffer and its gap events; rings, file and
+ *             control are borrowed and must outlive an outstanding batch.
  * Threads:    the leader's only.
  * Errors:     0 or a negative errno.
  */
@@ -15,8 +15,9 @@
 #define AUDITRING_BATCH_H
 
 #include "control.h"
+#include "gapfile.h"
 #include "logfile.h"
-#include "ring.h"
+#include "ringfile.h"
 #include "sys.h"
 
 #include <stdbool.h>
@@ -28,8 +29,7 @@ enum {
     BATCH_STAGING_SIZE = 256 * 1024,
     /* What stands back to back in a ring is written from there, as one part. Smaller
      * records have holes between them, and are copied together. */
-    BATCH_COPY_LIMIT = RING_UNIT,
-    BATCH_ASIDE_SIZE = 16 * 1024
+    BATCH_COPY_LIMIT = RING_UNIT
 };
 
 struct batch {
@@ -43,13 +43,10 @@ struct batch {
     uint32_t part_count;
     struct logfile_parts missing; /* of an outstanding batch */
     uint64_t size;
-    uint64_t written;  /* how much of it is in the file */
-    char *aside;       /* gap events for the file beside the log */
-    uint64_t aside_size;
-    uint64_t aside_written; /* of the last ones, what got there */
-    uint32_t aside_digest;  /* and its CRC-32C */
-    bool must_sync;    /* a slot of durability sync takes part */
-    bool may_exceed;   /* rotating failed a moment ago: better too large than stuck */
+    uint64_t written;    /* how much of it is in the file */
+    struct gapfile gaps; /* gap events for the file beside the log */
+    bool must_sync;      /* a slot of durability sync takes part */
+    bool may_exceed; /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     int sync_error; /* of an outstanding batch that could not be synced */
     struct control_intent *intent;
@@ -90,24 +87,5 @@ bool batch_is_empty(const struct batch *batch);
  * file is not as we left it, recovery has to look. -EREMOTEIO: the sync failed, and it
  * will not be tried again; the batch has to be settled, keeping nothing. */
 int batch_write(struct batch *batch);
-
-/* How many bytes of an outstanding batch are in the file as whole records. */
-uint64_t batch_whole(struct batch *batch);
-
-/* Ends an outstanding batch at the last whole record that is in the file: cuts what
- * follows off `file` (which must not be the live file's name any more) and publishes
- * that much. The rest stays in the rings. `keep` false: keeps none of it. */
-void batch_settle(struct batch *batch, bool keep);
-
-/* The bytes of an intent's records, in order. Returns what `each` returned, if not 0.
- * -EUCLEAN: the rings don't hold what the intent says. */
-typedef int (*batch_each)(void *context, const uint8_t *data, uint64_t size);
-int batch_walk(const struct control_intent *intent, struct ring *const *rings,
-               batch_each each, void *context);
-
-/* Makes everything that follows from a written intent true, and clears it; may be
- * repeated. The rings are those of its ranges. */
-void batch_publish(struct control *control, struct control_intent *intent,
-                   struct ring *const *rings, bool is_durable);
 
 #endif

@@ -3,6 +3,7 @@
 #include "durability.h"
 #include "livefile.h"
 #include "rotate.h"
+#include "settling.h"
 #include "sources.h"
 #include "trouble.h"
 

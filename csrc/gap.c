@@ -61,3 +61,16 @@ gap_format(const struct gap *gap, char out[sizeof(struct gap_mark) + GAP_LINE_MA
     memcpy(out, &mark, sizeof(mark));
     return sizeof(mark) + (size_t)size;
 }
+
+const uint8_t *
+gap_line(const uint8_t *record, size_t size, struct gap_mark *mark)
+{
+    if (size < sizeof(*mark)) {
+        return NULL;
+    }
+    memcpy(mark, record, sizeof(*mark));
+    if (mark->reason >= GAP_REASONS || mark->line_size != size - sizeof(*mark)) {
+        return NULL;
+    }
+    return record + sizeof(*mark);
+}

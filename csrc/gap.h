@@ -53,4 +53,8 @@ const char *gap_reason_name(enum gap_reason reason);
 size_t gap_format(const struct gap *gap,
                   char out[sizeof(struct gap_mark) + GAP_LINE_MAX]);
 
+/* The line of a record of type RING_GAP, after its mark. NULL: they contradict each
+ * other; a record is input. */
+const uint8_t *gap_line(const uint8_t *record, size_t size, struct gap_mark *mark);
+
 #endif

@@ -1,6 +1,7 @@
 #include "recover.h"
 
-#include "batch.h"
+#include "intent.h"
+#include "ring.h"
 #include "rotate.h"
 #include "testpoint.h"
 
@@ -142,10 +143,10 @@ complete(const struct control_intent *intent, struct ring *const *rings,
 {
     struct completion at = {
         .file = file, .position = intent->start, .end = file->size, .is_same = true};
-    int error = batch_walk(intent, rings, count_nothing, NULL);
+    int error = intent_walk(intent, rings, count_nothing, NULL);
 
     if (error == 0) {
-        error = batch_walk(intent, rings, compare_with_file, &at);
+        error = intent_walk(intent, rings, compare_with_file, &at);
     }
     TEST_POINT(recover_rebuilt);
     if (error < 0) {
@@ -158,7 +159,7 @@ complete(const struct control_intent *intent, struct ring *const *rings,
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 1
     return 0;
 #endif
-    return batch_walk(intent, rings, append_missing, &at);
+    return intent_walk(intent, rings, append_missing, &at);
 }
 
 static int
@@ -327,7 +328,7 @@ finish(struct control *control, struct control_intent *intent, struct ring **rin
     if (error < 0) {
         return error;
     }
-    batch_publish(control, intent, rings, must_sync);
+    intent_publish(control, intent, rings, must_sync);
     control_add(control, counter, 1);
     return 0;
 }

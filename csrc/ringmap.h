@@ -8,7 +8,7 @@
 #define AUDITRING_RINGMAP_H
 
 #include "control.h"
-#include "ring.h"
+#include "ringfile.h"
 
 struct ringmap {
     const struct sys *sys;

@@ -2,6 +2,7 @@
 
 #include "logfile.h"
 #include "ring.h"
+#include "ringreader.h"
 
 #include <errno.h>
 #include <inttypes.h>

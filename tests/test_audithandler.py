@@ -9,7 +9,6 @@ import os
 import pickle
 import queue
 import re
-import signal
 import socketserver
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any
 import pytest
 from bystander import Bystander, wait_until
 from eventlog import Json, policy_of
+from programs import LAST_WORDS, kill_while_logging, log_to_the_end, run
 
 from auditring import LogWriter
 from auditring.attributes import Attributes
@@ -83,19 +83,6 @@ def events_in(log: Path) -> list[Json]:
 
 def messages_in(log: Path) -> list[str]:
     return [event["annotations"][PREFIX + "message"] for event in events_in(log)]
-
-
-def run(program: str, *arguments: str | Path) -> str:
-    """Run a program in a process of its own; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
-    return done.stdout
 
 
 # Records.
@@ -751,43 +738,13 @@ def test_shutdown_flushes_and_closes(log: Path) -> None:
 
 
 def test_whatever_is_logged_at_the_end_is_in_the_file(log: Path) -> None:
-    run(
-        """
-        import atexit, logging, sys
-        atexit.register(lambda: logging.getLogger("x").warning("registered first"))
-        from auditring.handlers import AuditHandler
-        logging.getLogger("x").addHandler(AuditHandler(sys.argv[1]))
-        logging.getLogger("x").warning("running")
-        atexit.register(lambda: logging.getLogger("x").warning("registered last"))
-        class Dropped:
-            def __del__(self, warning=logging.getLogger("x").warning):
-                warning("finalized")
-        kept = Dropped()
-        """,
-        log,
-    )
+    log_to_the_end("AuditHandler", log)
 
-    assert messages_in(log) == [
-        "running",
-        "registered last",
-        "registered first",
-        "finalized",
-    ]
+    assert messages_in(log) == LAST_WORDS
 
 
 def test_acknowledged_events_survive_a_kill(log: Path) -> None:
-    program = """
-        import logging, os, signal, sys
-        from auditring.handlers import AuditHandler
-        logging.getLogger("x").addHandler(AuditHandler(sys.argv[1]))
-        for i in range(500):
-            logging.getLogger("x").warning("%d", i)
-        os.kill(os.getpid(), signal.SIGKILL)
-        """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), log], timeout=60
-    )
-    assert done.returncode == -signal.SIGKILL
+    kill_while_logging("AuditHandler", log, 500)
 
     AuditHandler(log).close()
 

@@ -4,7 +4,6 @@ import ast
 import asyncio
 import logging
 import logging.handlers
-import signal
 import subprocess
 import sys
 import textwrap
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 from bystander import Bystander
+from programs import LAST_WORDS, kill_while_logging, log_to_the_end, run
 
 from auditring import handlers
 
@@ -23,19 +23,6 @@ KINDS = ["RotatingFileHandler", "TimedRotatingFileHandler", "WatchedFileHandler"
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     return tmp_path / "app.log"
-
-
-def run(program: str, *arguments: str | Path) -> str:
-    """Run a program in a process of its own; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.stderr == ""
-    assert done.returncode == 0
-    return done.stdout
 
 
 # The door.
@@ -275,31 +262,10 @@ def test_multiprocessing_passes_a_handler_on(tmp_path: Path, method: str) -> Non
     assert all_lines(log) == sorted(f"{n} {i}" for n in range(3) for i in range(100))
 
 
-ENDING = """\
-import atexit, logging, sys, threading
-atexit.register(lambda: logging.getLogger("x").warning("registered first"))
-import logging.handlers
-from auditring.handlers import RotatingFileHandler
-handler = RotatingFileHandler(sys.argv[1])
-logging.getLogger("x").addHandler(handler)
-logging.getLogger("x").warning("running")
-atexit.register(lambda: logging.getLogger("x").warning("registered last"))
-class Dropped:
-    def __del__(self, warning=logging.getLogger("x").warning):
-        warning("finalized")
-kept = Dropped()
-"""
-
-
 def test_whatever_is_logged_at_the_end_is_in_the_file(log: Path) -> None:
-    run(ENDING, log)
+    log_to_the_end("RotatingFileHandler", log)
 
-    assert log.read_text().splitlines() == [
-        "running",
-        "registered last",
-        "registered first",
-        "finalized",
-    ]
+    assert log.read_text().splitlines() == LAST_WORDS
 
 
 def test_a_daemon_thread_may_log_to_the_end(log: Path) -> None:
@@ -325,18 +291,7 @@ def test_a_daemon_thread_may_log_to_the_end(log: Path) -> None:
 
 
 def test_acknowledged_lines_survive_a_kill(log: Path) -> None:
-    program = """
-        import logging, os, signal, sys
-        from auditring.handlers import WatchedFileHandler
-        logging.getLogger("x").addHandler(WatchedFileHandler(sys.argv[1]))
-        for i in range(1000):
-            logging.getLogger("x").warning("%d", i)
-        os.kill(os.getpid(), signal.SIGKILL)
-        """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), log], timeout=60
-    )
-    assert done.returncode == -signal.SIGKILL
+    kill_while_logging("WatchedFileHandler", log, 1000)
 
     handlers.WatchedFileHandler(log).close()
 

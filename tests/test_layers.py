@@ -17,7 +17,7 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_line", "_version", "errors"},
+    {"_line", "_version", "afterfork", "errors"},
     {"_ascii", "_headername", "_slots", "coerce"},
     {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
     {"_writer"},
@@ -41,13 +41,13 @@ PYTHON_SHELVES = [
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
-    {"backups", "cursornote", "formats"},
-    {"cursor"},
+    {"backupfiles", "backups", "cursornote", "formats"},
+    {"backupnames", "cursor"},
     {"generations"},
     {"place"},
     {"reader", "followers"},
-    {"packing", "space"},
-    {"stats"},
+    {"millsettings", "packing", "space"},
+    {"compressor", "retention", "stats"},
     {
         "policy",
         "encode",
@@ -98,7 +98,16 @@ PYTHON_SHELVES = [
     {"_scope", "exchange", "watchedstream"},
     {"_exchange"},
     # 6: ways in
-    {"_fasthandler", "handleroptions", "logstream"},
+    {
+        "_fasthandler",
+        "handleroptions",
+        "linecodec",
+        "logstream",
+        "overriding",
+        "pastring",
+        "patience",
+        "ringstate",
+    },
     {"_logroute", "ringhandler"},
     {"_fastlogger"},
     {"audithandleroptions", "byteslogger", "recordevent"},
@@ -125,16 +134,17 @@ C_SHELVES = [
     {"sys"},
     {"clock", "crc32c", "literal", "wait"},
     {"gap"},
-    {"ring", "control"},
-    {"ringmap", "logfile", "syncer"},
-    {"rotate"},
+    {"ringfile", "control"},
+    {"ring", "ringmap", "ringreader", "logfile", "syncer"},
+    {"ringwait"},
+    {"gapfile", "intent", "rotate"},
     {"leader"},
     {"batch"},
-    {"recover", "salvage"},
+    {"recover", "salvage", "settling"},
     {"writer"},
 ]
 
-# One room of several files: drainer.h is the inside of `struct writer`.
+# Rooms of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
     "closing": "writer",
     "directories": "writer",
@@ -149,6 +159,8 @@ C_ROOMS = {
     "pass": "writer",
     "registry": "writer",
     "sources": "writer",
+    "stats": "writer",
+    "sysprocess": "sys",
     "trouble": "writer",
 }
 

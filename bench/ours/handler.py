@@ -5,20 +5,17 @@ from pathlib import Path
 
 from logfiles import numbered_files
 from loggers import logger_of
-from rivals.contender import Contender, Form, Place
+from ours.logged import Logged
+from rivals.contender import Form, Place
 from rivals.rotating_file_handler import BACKUP_COUNT
 
 __all__ = ["OurHandler", "OurInstalledHandler"]
 
 
-class OurHandler(Contender):
+class OurHandler(Logged):
     """The drop-in handler: nothing but its import changes in a program."""
 
     forms = frozenset[Form]({"text"})
-    rotates = True
-    compresses = True
-    shares = True
-    is_slow = False
 
     def open(self, place: Place) -> None:
         from auditring.handlers import RotatingFileHandler
@@ -38,14 +35,6 @@ class OurHandler(Contender):
 
     def close(self) -> None:
         self._handler.close()
-
-    @classmethod
-    def recover(cls, place: Place) -> None:
-        # Whoever opens a log next does it.
-        writer = cls()
-        writer.open(place)
-        writer.drain()
-        writer.close()
 
     @classmethod
     def files(cls, folder: Path) -> list[Path]:

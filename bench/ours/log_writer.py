@@ -3,17 +3,14 @@
 from pathlib import Path
 
 from logfiles import stamped_files
-from rivals.contender import Contender, Form, Place
+from ours.logged import Logged
+from rivals.contender import Form, Place
 
 __all__ = ["OurWriter"]
 
 
-class OurWriter(Contender):
+class OurWriter(Logged):
     forms = frozenset[Form]({"dict", "bytes"})
-    rotates = True
-    compresses = True
-    shares = True
-    is_slow = False
 
     def open(self, place: Place) -> None:
         from auditring import LogWriter
@@ -32,14 +29,6 @@ class OurWriter(Contender):
 
     def close(self) -> None:
         self.log.close()
-
-    @classmethod
-    def recover(cls, place: Place) -> None:
-        # Whoever opens a log next does it.
-        writer = cls()
-        writer.open(place)
-        writer.drain()
-        writer.close()
 
     @classmethod
     def files(cls, folder: Path) -> list[Path]:

@@ -23,6 +23,8 @@ from .errors import ClosedError, EventError
 from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
 from .losses import Losses, OnLoss
+from .pastring import append_line, write_whole
+from .patience import DROP_LIMIT_S, flush_while_healthy
 from .policy import Policy
 from .recordevent import STAGE, RecordReading
 from .writer import LogWriter
@@ -31,11 +33,6 @@ if TYPE_CHECKING:
     from .redact import Redactor
 
 __all__ = ["AuditHandler", "AuditHandlerOptions"]
-
-# How long flush() waits before it asks whether the disk is in trouble.
-FLUSH_SLICE_S = 1.0
-# How long a collector waits for lines of a handler that nobody closed.
-DROP_LIMIT_S = 1.0
 
 _EVERYTHING = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
 # What a pickled handler makes anew.
@@ -268,15 +265,12 @@ class AuditHandler(logging.Handler):
 
     def _append(self, line: bytes) -> None:
         """Write a line to the file past the ring."""
-        if self.baseFilename == "-":
-            fd = os.dup(1)
-        else:
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            fd = os.open(self.baseFilename, flags, self._options.get("mode", 0o600))
+        if self.baseFilename != "-":
+            append_line(self.baseFilename, line, self._options.get("mode", 0o600))
+            return
+        fd = os.dup(1)
         try:
-            left = memoryview(line)
-            while left:
-                left = left[os.write(fd, left) :]
+            write_whole(fd, line)
         finally:
             os.close(fd)
 
@@ -298,15 +292,12 @@ class AuditHandler(logging.Handler):
         writer = self._writer
         if writer is None or writer.closed:
             return True
+        if timeout is None:
+            return flush_while_healthy(writer) is None
         try:
-            if timeout is not None:
-                return writer.flush(timeout)
-            while not writer.flush(FLUSH_SLICE_S):
-                if writer.stats().health != "ok":
-                    return False
+            return writer.flush(timeout)
         except ClosedError:
-            pass  # which flushed
-        return True
+            return True  # which flushed
 
     def close(self) -> None:
         """Wait until every event is in the file, and close it.

@@ -1,16 +1,14 @@
 """An auditor that was opened from a configuration, and follows its changes."""
 
-import functools
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .afterfork import renew_after_fork
 from .auditor import Auditor
 from .configassembly import make_backends, make_redactor, open_log
 from .configkeys import KEYS, Key, Settings, settings_of, value_at
@@ -77,8 +75,12 @@ class ConfiguredAuditor(Auditor):
             redactor=make_redactor(config),
             latencies=config.settings.latencies,
         )
-        _auditors.add(self)
-        _tie_to_fork()
+        renew_after_fork(self)
+
+    def begin_in_child(self) -> None:
+        """Drop locks that another thread of the parent may have held."""
+        if self._watch is None:  # which does it itself, before its thread begins
+            self._renew_locks()
 
     def _renew_locks(self) -> None:
         self._lock = threading.RLock()
@@ -302,18 +304,3 @@ def _held_back(key: Key, before: Config, after: Config) -> ConfigProblem:
 def _changing(options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a writer that an open log takes."""
     return {name: value for name, value in options.items() if name not in LASTING}
-
-
-_auditors: "weakref.WeakSet[ConfiguredAuditor]" = weakref.WeakSet()
-
-
-@functools.cache
-def _tie_to_fork() -> None:
-    os.register_at_fork(after_in_child=_begin_anew)
-
-
-def _begin_anew() -> None:
-    """In a forked child: another thread of the parent may have held a lock."""
-    for auditor in list(_auditors):
-        if auditor._watch is None:  # which does it itself, before its thread begins
-            auditor._renew_locks()

@@ -1,118 +1,29 @@
-"""Compress backups, and retain as many as the settings say.
-
-A backup is compressed under a temporary name: written, read back and unpacked,
-fsynced, renamed, the directory fsynced, and only then is the plain form unlinked. The
-formats carry a checksum of what went in; unpacking compares it with what comes out. So
-nobody ever sees a half-made file under a backup's name, and a crash leaves one of two
-things, which the next pass puts right:
-
-- a temporary file: it is removed;
-- both forms of a backup: they are compared byte by byte; the plain form goes if they
-  are equal, else the compressed one does.
+"""Work on the backups of a log, pass by pass, until they are as the settings say.
 
 Trouble with one file is counted and reported, its plain form stays, and the next pass
-tries again. Names of backups stand in backups.py, the formats in formats.py, the
-thread that drives a mill in millthread.py.
+tries again. How a backup is compressed stands in compressor.py, which ones may stay in
+retention.py, their names in backups.py, the thread that drives a mill in millthread.py.
 """
 
-import contextlib
-import errno
-import fcntl
 import os
-import stat
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
 
-from .backups import Backup, Dialect, Listing, scan_backups, temp_name
+from .backupnames import BackupNames
+from .backups import Backup, Listing
+from .compressor import Compressor
 from .errors import CursorError
 from .followers import unread_backups
-from .formats import FORMAT_BY_SUFFIX, FORMATS, Compression, Format
-from .packing import Pace, buffer, compare, pack, verify
+from .formats import FORMATS
+from .millsettings import MillSettings
+from .retention import within_limits
 
 __all__ = [
     "Mill",
     "MillCounters",
     "MillSettings",
 ]
-
-_DAY_MS = 86_400_000
-# Should somebody put a FIFO in a backup's place, opening it must not wait.
-_READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_TEMP_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MillSettings:
-    """What to do with backups; the defaults keep every one as it is.
-
-    Attributes:
-        compress: The format, or None for none.
-        compress_level: gzip 1 to 9, zstd 1 to 22, lz4 0 to 16; None is the fastest
-            that still compresses well: 1, 1 and 0.
-        max_backups: How many to keep; 0 is all. Both forms of one count as one.
-        max_age_days: How long to keep them, in days of 24 hours; 0 and None are for
-            ever.
-        max_total_bytes: What all of them together may take on disk, the live file not
-            counted; 0 and None are any amount. The newest is kept in any case.
-        dialect: How they are named.
-        keep_for_followers: Whether those that a registered follower has not read are
-            kept in spite of all limits.
-
-    Raises:
-        ValueError: A value that no setting can have; the text says which.
-    """
-
-    compress: Compression | None = None
-    compress_level: int | None = None
-    max_backups: int = 0
-    max_age_days: float | None = None
-    max_total_bytes: int | None = None
-    dialect: Dialect = "lumberjack"
-    keep_for_followers: bool = True
-
-    def __post_init__(self) -> None:
-        if self.compress is not None and self.compress not in get_args(Compression):
-            raise ValueError(
-                f"compress: expected None, 'gzip', 'zstd' or 'lz4', "
-                f"got {self.compress!r}"
-            )
-        if self.dialect not in get_args(Dialect):
-            raise ValueError(
-                f"dialect: expected 'lumberjack', 'stdlib' or 'dated', "
-                f"got {self.dialect!r}"
-            )
-        self._check_level()
-        for name in ("max_backups", "max_age_days", "max_total_bytes"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise ValueError(f"{name}: expected 0 or more, got {value!r}")
-
-    def _check_level(self) -> None:
-        if self.compress_level is None:
-            return
-        if self.compress is None:
-            raise ValueError(
-                f"compress_level: {self.compress_level!r} without a compression"
-            )
-        levels = FORMATS[self.compress].levels
-        if self.compress_level not in levels:
-            raise ValueError(
-                f"compress_level: expected {levels[0]} to {levels[-1]} for "
-                f"{self.compress}, got {self.compress_level!r}"
-            )
-
-    @property
-    def has_work(self) -> bool:
-        """Tell whether anything at all is to be done with backups."""
-        return bool(
-            self.compress
-            or self.max_backups
-            or self.max_age_days
-            or self.max_total_bytes
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,22 +81,20 @@ class Mill:
             on_unread: Called with number and bytes on disk of the backups that were
                 removed although a registered follower had not read them.
         """
-        self._directory, self._name = os.path.split(os.path.abspath(log))
+        self._log = os.path.abspath(log)
         self._settings = settings
-        self._state_dir = state_dir or os.path.join(
-            self._directory, f".{self._name}.ring"
-        )
+        self._names = BackupNames(self._log, state_dir)
         self._now = now
         self._on_error = on_error
         self._on_unread = on_unread
-        self._paces: dict[tuple[str, int], Pace] = {}
+        self._compressor = Compressor(self._names)
         self.counters = MillCounters()
 
     def resolve(self) -> None:
         """Put right what a killed mill left, as every opener does."""
         listing = self._take_stock(self._settings(), self._drop_temps)
         for plain, compressed in _pairs(listing.backups):
-            for _ in self._guarded(plain, self._settle(plain, compressed)):
+            for _ in self._guarded(plain, self._compressor.settle(plain, compressed)):
                 pass
 
     def run(self) -> Generator[None, None, None]:
@@ -241,8 +150,6 @@ class Mill:
             error.add_note(f"backup {backup.path}")
             self.report(error)
 
-    # Retain.
-
     def _take_stock(
         self,
         settings: MillSettings,
@@ -250,16 +157,13 @@ class Mill:
     ) -> Listing:
         """Look into the directory, sort out and return what is left."""
         try:
-            with self._names_held(settings.dialect):
-                listing = self._scan(settings.dialect)
+            with self._names.held(settings.dialect):
+                listing = self._names.listing(settings.dialect)
                 return Listing(tuple(sort_out(listing, settings)), ())
         except OSError as error:
-            error.add_note(f"backups in {self._directory}")
+            error.add_note(f"backups in {self._names.directory}")
             self.report(error)
             return Listing((), ())
-
-    def _scan(self, dialect: Dialect) -> Listing:
-        return scan_backups(self._directory, self._name, dialect)
 
     def _drop_temps(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         for temp in listing.temps:
@@ -268,7 +172,7 @@ class Mill:
 
     def _retain(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         backups = self._drop_temps(listing, settings)
-        kept = _within_limits(backups, settings, int(self._now() * 1000))
+        kept = within_limits(backups, settings, int(self._now() * 1000))
         doomed = [backup for backup in backups if backup.plain not in kept]
         removed = self._remove_all(doomed, backups, settings)
         return [backup for backup in backups if backup.plain not in removed]
@@ -309,7 +213,7 @@ class Mill:
     def _unread(self, backups: Sequence[Backup], settings: MillSettings) -> set[str]:
         """Return the plain names of *backups* that registered followers still need."""
         try:
-            return unread_backups(os.path.join(self._directory, self._name), backups)
+            return unread_backups(self._log, backups)
         except FileNotFoundError:
             pass  # Just renamed by a rotation, which brings another pass.
         except (CursorError, OSError) as error:
@@ -335,114 +239,18 @@ class Mill:
             return False
         return True
 
-    @contextlib.contextmanager
-    def _names_held(self, dialect: Dialect) -> Iterator[None]:
-        """Keep a rotation from renaming backups meanwhile.
-
-        Only in the stdlib dialect does a backup get another name. Never held over a
-        yield: a rotation waits for it, and a fork would copy it.
-        """
-        if dialect != "stdlib":
-            yield
-            return
-        with _opened(self._state_dir, _DIRECTORY_FLAGS) as state:
-            fcntl.flock(state, fcntl.LOCK_EX)
-            try:
-                yield
-            finally:
-                # A child that was forked meanwhile has a copy of the descriptor, so
-                # closing ours would not be enough.
-                fcntl.flock(state, fcntl.LOCK_UN)
-
-    # Compress.
-
     def _work_on(
         self, plain: Backup, compressed: Backup | None, settings: MillSettings
     ) -> Iterator[None]:
         if compressed is not None:
-            yield from self._settle(plain, compressed)
+            yield from self._compressor.settle(plain, compressed)
         if settings.compress is not None:
             form = FORMATS[settings.compress]
             level = settings.compress_level
             level = form.default_level if level is None else level
-            yield from self._compress(plain, form, level)
-
-    def _compress(self, plain: Backup, form: Format, level: int) -> Iterator[None]:
-        with contextlib.ExitStack() as stack:
-            try:
-                source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
-            except FileNotFoundError:
-                return  # settled, or shifted by a rotation, which brings a pass
-            before = os.fstat(source)
-            if not stat.S_ISREG(before.st_mode):
-                return  # somebody put something else in its place
-            temp = os.path.join(plain.directory, temp_name(plain.plain + form.suffix))
-            made = stack.enter_context(_temporary(temp, before))
-            view = stack.enter_context(buffer())
-            packer = form.packer(before.st_size, level)
-            pace = self._paces.setdefault((form.suffix, level), Pace())
-            bytes_out = yield from pack(
-                source, before.st_size, made, packer, pace, view
+            yield from self._compressor.compress(
+                plain, form, level, self._count_compressed
             )
-            yield from verify(made, before.st_size, form, view)
-            os.utime(made, ns=(before.st_atime_ns, before.st_mtime_ns))
-            os.fsync(made)
-            self._check_unchanged(plain, source, before)
-            with self._names_held(plain.dialect):
-                is_done = self._put_beside(plain, before, temp, form.suffix)
-        if is_done:
-            self._count_compressed(before.st_size, bytes_out)
-            _sync_directory(self._directory)
-            self._unlink_plain(plain, before)
-
-    def _check_unchanged(
-        self, plain: Backup, source: int, before: os.stat_result
-    ) -> None:
-        after = os.fstat(source)
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise OSError(errno.EBUSY, "changed while it was compressed", plain.path)
-
-    def _put_beside(
-        self, plain: Backup, before: os.stat_result, temp: str, suffix: str
-    ) -> bool:
-        """Give the temporary file its name, beside the plain backup.
-
-        Returns:
-            False when the backup was removed in the meantime: then nothing is left.
-        """
-        current = self._find(plain, before)
-        if current is None:
-            os.unlink(temp)
-            return False
-        final = os.path.join(current.directory, current.plain + suffix)
-        # Checking and renaming is enough: there is one mill, and a rotation never
-        # takes a name whose compressed form exists.
-        if os.path.lexists(final):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final)
-        os.rename(temp, final)
-        return True
-
-    def _unlink_plain(self, plain: Backup, status: os.stat_result) -> None:
-        # Held anew, because a rotation mustn't wait for the directory's fsync. It
-        # shifts and removes both forms of a backup together.
-        with self._names_held(plain.dialect):
-            current = self._find(plain, status)
-            if current is not None:
-                os.unlink(current.path)
-
-    def _find(self, backup: Backup, status: os.stat_result) -> Backup | None:
-        """Find the name that the file with *status* has now, None if it has gone.
-
-        Only with the names held: a rotation of the stdlib dialect shifts them.
-        """
-        if _is_same_file(backup.path, status):
-            return backup
-        if backup.dialect != "stdlib":
-            return None
-        for other in self._scan(backup.dialect).backups:
-            if other.suffix == backup.suffix and _is_same_file(other.path, status):
-                return other
-        return None
 
     def _count_compressed(self, bytes_in: int, bytes_out: int) -> None:
         self.counters = replace(
@@ -452,71 +260,6 @@ class Mill:
             bytes_out=self.counters.bytes_out + bytes_out,
         )
 
-    # Settle both forms of one backup.
-
-    def _settle(self, plain: Backup, compressed: Backup) -> Iterator[None]:
-        form = FORMAT_BY_SUFFIX[compressed.suffix]
-        with contextlib.ExitStack() as stack:
-            try:
-                source = stack.enter_context(_opened(plain.path, _READ_FLAGS))
-                made = stack.enter_context(_opened(compressed.path, _READ_FLAGS))
-            except FileNotFoundError:
-                return
-            view = stack.enter_context(buffer())
-            if (yield from compare(source, made, form, view)):
-                # The crash may have come before either reached the disk.
-                os.fsync(made)
-                _sync_directory(self._directory)
-                self._unlink_one(plain, source, compressed, made)
-            else:
-                self._unlink_one(compressed, made, plain, source)
-
-    def _unlink_one(
-        self, backup: Backup, fd: int, other: Backup, other_fd: int
-    ) -> None:
-        """Unlink *backup*, but only while the *other* form of it exists."""
-        with self._names_held(backup.dialect):
-            current = self._find(backup, os.fstat(fd))
-            if current is not None and self._find(other, os.fstat(other_fd)):
-                os.unlink(current.path)
-
-
-# Which backups to keep.
-
-
-def _within_limits(
-    backups: Sequence[Backup], settings: MillSettings, now_ms: int
-) -> set[str]:
-    """Return the plain names of those of *backups* (newest first) that may stay."""
-    names = list(dict.fromkeys(backup.plain for backup in backups))
-    if settings.max_backups:
-        names = names[: settings.max_backups]
-    kept = set(names)
-    if settings.max_age_days:
-        cutoff_ms = now_ms - int(settings.max_age_days * _DAY_MS)
-        kept -= {backup.plain for backup in backups if backup.written_ms() < cutoff_ms}
-    if settings.max_total_bytes:
-        kept = _within_total(backups, kept, settings.max_total_bytes)
-    return kept
-
-
-def _within_total(
-    backups: Sequence[Backup], kept: set[str], total_max_bytes: int
-) -> set[str]:
-    """Return what of *kept* fits: the newest, and older ones up to the first excess."""
-    sizes: dict[str, int] = {}
-    for backup in backups:
-        if backup.plain in kept:
-            sizes[backup.plain] = sizes.get(backup.plain, 0) + backup.size_bytes()
-    total = 0
-    fitting: set[str] = set()
-    for plain, size in sizes.items():
-        total += size
-        if total > total_max_bytes and fitting:
-            break
-        fitting.add(plain)
-    return fitting
-
 
 def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
     """Yield the backups of which both forms exist: the plain and the compressed."""
@@ -524,57 +267,3 @@ def _pairs(backups: Sequence[Backup]) -> Iterator[tuple[Backup, Backup]]:
     for backup in backups:
         if backup.suffix and backup.plain in plain:
             yield plain[backup.plain], backup
-
-
-# Files.
-
-
-@contextlib.contextmanager
-def _opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
-    fd = os.open(path, flags)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@contextlib.contextmanager
-def _temporary(path: str, like: os.stat_result) -> Iterator[int]:
-    """Create *path* with owner and mode of *like*; remove it if the block fails.
-
-    Not in a forked child: there the file belongs to the parent, which goes on with it.
-    """
-    fd = os.open(path, _TEMP_FLAGS, 0o600)
-    pid = os.getpid()
-    try:
-        _copy_rights(fd, like)
-        yield fd
-    except BaseException:
-        if os.getpid() == pid:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)
-        raise
-    finally:
-        os.close(fd)
-
-
-def _copy_rights(fd: int, like: os.stat_result) -> None:
-    mode = stat.S_IMODE(like.st_mode)
-    try:
-        os.fchown(fd, like.st_uid, like.st_gid)
-    except PermissionError:
-        # Another group than the plain file's must not get its rights.
-        mode &= ~stat.S_IRWXG
-    os.fchmod(fd, mode)
-
-
-def _is_same_file(path: str, status: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(os.lstat(path), status)
-    except FileNotFoundError:
-        return False
-
-
-def _sync_directory(path: str) -> None:
-    with _opened(path, _DIRECTORY_FLAGS) as directory:
-        os.fsync(directory)

@@ -119,7 +119,7 @@ class Rescue:
             raise
 
     def _is_needed(self) -> bool:
-        # Whoever ends in good order removes his ring (ring.c: ring_name).
+        # Whoever ends in good order removes his ring (ringfile.c: ring_name).
         has_rings = any(self._rings.glob("ring.*.*"))
         return has_rings and is_log(self._log) and not has_writers(self._log)
 

@@ -13,74 +13,33 @@ attribute of the handler. The standard library's own way it is
 - once the interpreter is ending and the rings are closed.
 """
 
-import codecs
 import contextlib
-import locale
 import logging
 import logging.handlers
 import os
-import stat
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import IO, Any, ClassVar, NamedTuple, Self
+from typing import IO, Any, ClassVar, Self
 
 from ._fasthandler import FastHandler
 from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
+from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
+from .overriding import is_any_overridden
+from .pastring import append_line
+from .patience import DROP_LIMIT_S, flush_while_healthy
+from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
 __all__ = ["RingHandler"]
 
-# How long a collector waits for lines of a handler that nobody closed.
-DROP_LIMIT_S = 1.0
-# How long flush() waits before it asks whether the disk is in trouble.
-FLUSH_SLICE_S = 1.0
-
 _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
-# Codecs in which ASCII is one byte each and that have no state between two lines.
-_PLAIN_CODECS = ("utf-8", "ascii", "gbk", "gb18030", "gb2312", "big5", "euc_")
-_PLAIN_CODEC_FAMILIES = ("iso8859", "cp125", "koi8", "mac-")
 # Overridden, they keep a record off the short way, not out of the ring.
 _SHORT_WAY = ("acquire", "filter", "format", "release")
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_builtin_open")
-
-
-class Target(NamedTuple):
-    """Where lines go: a log, and the arguments it is opened with."""
-
-    path: str
-    options: Mapping[str, Any]
-
-
-class RingState:
-    """What a handler knows of its ring. Not attributes of it: those disarm.
-
-    Attributes:
-        writer: None on the standard library's way, and before the first record.
-        target: What `writer` was opened for.
-        stream: What `handler.stream` shows.
-        opened: What `_open` made last.
-        checked: How often attributes had been assigned to when the way was chosen.
-        refused: A target that can't have a ring.
-        busy_pid: The process in which a thread is choosing the way, or rotating; it
-            holds the handler's lock. Not so in a child that was forked meanwhile.
-        is_continued: The file holds lines of ours, whatever `mode` is.
-        is_over: The interpreter is ending.
-    """
-
-    def __init__(self) -> None:
-        self.writer: LogWriter | None = None
-        self.target: Target | None = None
-        self.stream: Any = None
-        self.opened: IO[Any] | None = None
-        self.checked = -1
-        self.refused: Target | None = None
-        self.busy_pid = 0
-        self.is_continued = False
-        self.is_over = False
 
 
 class RingHandler(FastHandler, logging.FileHandler):
@@ -169,18 +128,9 @@ class RingHandler(FastHandler, logging.FileHandler):
         finally:
             self.release()
 
-    @contextlib.contextmanager
-    def _busy(self) -> Iterator[None]:
-        """Let a signal handler that logs meanwhile write past the ring."""
-        before, self._ring.busy_pid = self._ring.busy_pid, os.getpid()
-        try:
-            yield
-        finally:
-            self._ring.busy_pid = before
-
     def _emit_slowly(self, record: logging.LogRecord) -> None:
         try:
-            if self._ring.busy_pid == os.getpid():
+            if self._ring.is_busy:
                 # A signal handler logs while its thread opens or rotates the log.
                 self._append_past_ring(self._line_of(record))
                 return
@@ -214,7 +164,7 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _line_of(self, record: logging.LogRecord) -> bytes:
         text = self.format(record) + self.terminator
-        return text.encode(_codec_name(self.encoding), self.errors or "strict")
+        return text.encode(codec_name(self.encoding), self.errors or "strict")
 
     def _write_line(self, line: bytes) -> None:
         """Commit a line that the short way couldn't, to whatever takes it now."""
@@ -240,7 +190,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         """
         with self._locked():
             state = self._ring
-            if state.target is not None and _needs_ring(state.target):
+            if state.target is not None and state.target.needs_ring:
                 raise error
             state.refused = state.target
             state.checked = -1
@@ -258,14 +208,7 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _append_past_ring(self, line: bytes) -> None:
         """Write a line to the file past the ring."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        fd = os.open(self.baseFilename, flags, 0o666)
-        try:
-            left = memoryview(line)
-            while left:
-                left = left[os.write(fd, left) :]
-        finally:
-            os.close(fd)
+        append_line(self.baseFilename, line, 0o666)
 
     def _report_error(self, record: logging.LogRecord, error: Exception) -> None:
         """Hand an error to `handleError`, from where it sees the caller's stack."""
@@ -285,9 +228,9 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Tell whether lines go through a ring; make it ready if so."""
         state = self._ring
         changes = self._count_changes()
-        if state.checked == changes and not self._has_lost_writer():
+        if state.checked == changes and not state.has_lost_writer:
             return state.writer is not None
-        with self._busy():
+        with state.busy():
             target = self._ring_target()
             is_ring = target is not None and self._enter_ring(target)
             if not is_ring:
@@ -297,15 +240,11 @@ class RingHandler(FastHandler, logging.FileHandler):
         state.checked = changes
         return is_ring
 
-    def _has_lost_writer(self) -> bool:
-        writer = self._ring.writer
-        return writer is not None and writer.closed
-
     def _ring_target(self) -> Target | None:
         """Return what a ring would be for, None if the lines can't go through one."""
         state = self._ring
         # Only the end of the interpreter closes a writer of ours behind our back.
-        state.is_over = state.is_over or self._has_lost_writer()
+        state.is_over = state.is_over or state.has_lost_writer
         if state.is_over or not self._is_plain():
             return None
         if isinstance(state.stream, LogStream):
@@ -313,7 +252,7 @@ class RingHandler(FastHandler, logging.FileHandler):
                 raise ValueError("I/O operation on closed file.")
         elif state.stream is not None and state.stream is not state.opened:
             return None
-        if not _is_own_file(self.baseFilename):
+        if not is_own_file(self.baseFilename):
             return None
         options = {
             **self._ring_options.writer,
@@ -334,16 +273,9 @@ class RingHandler(FastHandler, logging.FileHandler):
             and isinstance(self.terminator, str)
             and self.terminator.endswith("\n")
             and self._ring_options.newline in (None, "", "\n")
-            and _is_plain_codec(_codec_name(self.encoding))
-            and not any(map(self._is_overridden, self.ring_methods))
+            and is_plain_codec(codec_name(self.encoding))
+            and not is_any_overridden(self, self.ring_methods)
         )
-
-    def _is_overridden(self, name: str) -> bool:
-        """Tell whether a method is neither this package's nor the stdlib's."""
-        method = getattr(type(self), name)
-        # A method written in C names no module.
-        module = str(getattr(method, "__module__", "auditring")).partition(".")[0]
-        return module not in ("auditring", "logging") or name in vars(self)
 
     def _enter_ring(self, target: Target) -> bool:
         """Open a ring for *target*, unless that is what is open."""
@@ -365,7 +297,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         try:
             writer = self.writer_class(target.path, **options)
         except OSError:
-            if _needs_ring(target):
+            if target.needs_ring:
                 raise
             state.refused = target
             return False
@@ -381,15 +313,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         state = self._ring
         if state.writer is None and state.stream is None:
             state.stream = self._open_file()
-        state.is_continued = True
-        if state.opened is None or state.stream is not state.opened:
-            with contextlib.suppress(FileNotFoundError):
-                return stat.S_IMODE(os.stat(self.baseFilename).st_mode)
-            return 0o644
-        mode = stat.S_IMODE(os.fstat(state.opened.fileno()).st_mode)
-        state.opened.close()
-        state.opened = state.stream = None
-        return mode
+        return state.take_over_file(self.baseFilename)
 
     def _leave_ring(self) -> None:
         """Close the ring, if there is one; every line is in the file then."""
@@ -405,9 +329,9 @@ class RingHandler(FastHandler, logging.FileHandler):
     def _arm_short_way(self, changes: int) -> None:
         writer = self._ring.writer
         assert writer is not None
-        if any(map(self._is_overridden, _SHORT_WAY)):
+        if is_any_overridden(self, _SHORT_WAY):
             return
-        encoding = _codec_name(self.encoding)
+        encoding = codec_name(self.encoding)
         errors = self.errors or "strict"
         self._arm(
             changes,
@@ -419,7 +343,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             errors=errors,
             limit=min(self._short_limit(), writer.record_limit),
             due=self._due_s(),
-            takes_calls=not self._is_overridden("handle"),
+            takes_calls=not is_any_overridden(self, ("handle",)),
         )
 
     def _short_limit(self) -> int:
@@ -466,7 +390,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         return LogStream(
             self._ring.writer,
             self.baseFilename,
-            encoding=_codec_name(self.encoding),
+            encoding=codec_name(self.encoding),
             errors=self.errors or "strict",
             on_close=weakref.WeakMethod(self._forget_way),
         )
@@ -486,15 +410,10 @@ class RingHandler(FastHandler, logging.FileHandler):
         if writer is None or writer.closed:
             super().flush()
             return
-        with contextlib.suppress(ClosedError):
-            while not writer.flush(FLUSH_SLICE_S):
-                stats = writer.stats()
-                if stats.health != "ok":
-                    raise OSError(
-                        stats.last_error,
-                        os.strerror(stats.last_error),
-                        self.baseFilename,
-                    )
+        trouble = flush_while_healthy(writer)
+        if trouble is not None:
+            error = trouble.last_error
+            raise OSError(error, os.strerror(error), self.baseFilename)
 
     def close(self) -> None:
         """Wait until every line is in the file, and close it.
@@ -540,35 +459,3 @@ def _remake(kind: type[RingHandler], kept: dict[str, Any]) -> RingHandler:
     if name is not None and name not in vars(logging)["_handlers"]:
         handler.set_name(name)
     return handler
-
-
-def _is_own_file(path: str) -> bool:
-    """Tell whether *path* is a regular file with this one name, or nothing yet."""
-    try:
-        status = os.lstat(path)
-    except FileNotFoundError:
-        return True
-    return stat.S_ISREG(status.st_mode) and status.st_nlink == 1
-
-
-def _needs_ring(target: Target) -> bool:
-    """Tell whether more was asked for than the standard library's own way gives."""
-    return bool(target.options.get("durability", "process") != "process")
-
-
-def _codec_name(encoding: str | None) -> str:
-    """Return the name of the codec that `open` takes for *encoding*.
-
-    Raises:
-        LookupError: There is none.
-    """
-    if encoding is None:
-        encoding = "utf-8" if sys.flags.utf8_mode else "locale"
-    if encoding == "locale":
-        encoding = locale.getencoding()
-    return codecs.lookup(encoding).name
-
-
-def _is_plain_codec(name: str) -> bool:
-    plain = name in _PLAIN_CODECS or name.startswith(_PLAIN_CODEC_FAMILIES)
-    return plain or name.startswith("euc_")

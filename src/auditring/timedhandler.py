@@ -124,7 +124,11 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             super().doRollover()
             return
         now = int(time.time())
-        with self._locked(), self._busy(), _rollover_held(self._state_dir()) as state:
+        with (
+            self._locked(),
+            self._ring.busy(),
+            _rollover_held(self._state_dir()) as state,
+        ):
             if state is None:
                 self.rolloverAt = now + 1
                 return

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from .backups import Dialect
     from .formats import Compression
-    from .mill import Mill, MillSettings
+    from .mill import Mill
+    from .millsettings import MillSettings
     from .millthread import MillThread
     from .space import SpaceState, SpaceWatch
     from .stats import Stats
@@ -393,7 +394,7 @@ def _note_unread(
 
 def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
     """Return what the newest opener of the log wants done with backups."""
-    from .mill import MillSettings
+    from .millsettings import MillSettings
 
     writer = reference()
     if writer is None or writer.closed:

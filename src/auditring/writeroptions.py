@@ -110,7 +110,7 @@ def _check_level(compress: "Compression | None", level: int | None) -> None:
         return
     _check_count("compress_level", level)
     # Only then: checking the range takes the mill's table of formats.
-    from .mill import MillSettings
+    from .millsettings import MillSettings
 
     MillSettings(compress=compress, compress_level=level)
 

@@ -1,11 +1,13 @@
 #include "support_scene.h"
 
+#include "ring.h"
 #include "support.h"
 #include "support_sys.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct scene scene;
 
@@ -84,6 +86,38 @@ scene_change_leader(void)
 }
 
 void
+scene_forget(void)
+{
+    CHECK_EQUAL(unlink("audit.log"), 0);
+    for (uint32_t slot = 0; slot < SCENE_RINGS; slot++) {
+        char name[RING_NAME_SIZE];
+
+        ring_name(slot, scene.rings[slot].nonce, name);
+        CHECK_EQUAL(unlink(name), 0);
+    }
+}
+
+uint64_t
+scene_count(enum control_counter counter)
+{
+    return control_count(&scene.control, counter);
+}
+
+bool
+scene_has_intent(void)
+{
+    int error;
+
+    return control_valid_intent(&scene.control, &error) != NULL || error != 0;
+}
+
+bool
+scene_is_drained(uint32_t ring)
+{
+    return ring_head(&scene.rings[ring]) == ring_tail(&scene.rings[ring]);
+}
+
+void
 scene_put(uint32_t ring, const char *text)
 {
     struct ring_reservation at;
@@ -110,6 +144,16 @@ scene_put_gap(uint32_t ring, enum gap_reason reason, uint64_t count)
                 0);
 }
 
+const char scene_three[] = "line one\nline two, a bit longer\nline three\n";
+
+void
+scene_put_three(void)
+{
+    scene_put(0, "one");
+    scene_put(1, "two, a bit longer");
+    scene_put(2, "three");
+}
+
 enum batch_taken
 scene_take(uint32_t ring, bool owner_gone)
 {
@@ -128,6 +172,14 @@ scene_stage(void)
     for (uint32_t ring = 0; ring < SCENE_RINGS; ring++) {
         CHECK_EQUAL(scene_take(ring, false), BATCH_TOOK_ALL);
     }
+}
+
+void
+scene_write(void)
+{
+    CHECK_EQUAL(batch_write(&scene.batch), 0);
+    CHECK(!scene.batch.is_outstanding);
+    CHECK(!scene_has_intent());
 }
 
 void

@@ -30,9 +30,21 @@ void scene_close(void);
 /* The leader dies, another opens the same log. */
 void scene_change_leader(void);
 
+/* Removes the log and the rings' files, for the next scene. */
+void scene_forget(void);
+
+uint64_t scene_count(enum control_counter counter);
+/* Whether there is one, valid or not. */
+bool scene_has_intent(void);
+bool scene_is_drained(uint32_t ring);
+
 /* Commits "line <text>\n". */
 void scene_put(uint32_t ring, const char *text);
 void scene_put_gap(uint32_t ring, enum gap_reason reason, uint64_t count);
+
+/* Three lines, one a ring. */
+extern const char scene_three[];
+void scene_put_three(void);
 
 /* Stages all that the ring holds. */
 enum batch_taken scene_take(uint32_t ring, bool owner_gone);
@@ -40,7 +52,10 @@ enum batch_taken scene_take(uint32_t ring, bool owner_gone);
 /* Begins a batch of all that the rings hold. */
 void scene_stage(void);
 
-/* The same, and writes it, but no more than `bytes` of it: then the disk is full. */
+/* Writes what was staged, and all of it. */
+void scene_write(void);
+
+/* Stages, and writes it, but no more than `bytes` of it: then the disk is full. */
 void scene_write_part(uint64_t bytes);
 
 #endif

@@ -1,4 +1,7 @@
 /* One batch: what is staged, written, published, and what a failure leaves. */
+#include "ring.h"
+#include "ringwait.h"
+#include "settling.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_scene.h"
@@ -11,36 +14,6 @@
 #include <unistd.h>
 
 static const struct control_settings plain = {0};
-static const struct control_settings stdlib_dialect = {.dialect = DIALECT_STDLIB,
-                                                       .max_backups = 3};
-
-static uint64_t
-count_of(enum control_counter counter)
-{
-    return control_count(&scene.control, counter);
-}
-
-static bool
-is_drained(uint32_t ring)
-{
-    return ring_head(&scene.rings[ring]) == ring_tail(&scene.rings[ring]);
-}
-
-static bool
-has_intent(void)
-{
-    int error;
-
-    return control_valid_intent(&scene.control, &error) != NULL || error != 0;
-}
-
-static void
-write_staged(void)
-{
-    CHECK_EQUAL(batch_write(&scene.batch), 0);
-    CHECK(!scene.batch.is_outstanding);
-    CHECK(!has_intent());
-}
 
 static void
 records_of_all_rings_are_written_in_turn(void)
@@ -52,13 +25,13 @@ records_of_all_rings_are_written_in_turn(void)
     scene_put(2, "c1");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line a1\nline a2\nline b1\nline c1\n");
-    CHECK(is_drained(0) && is_drained(1) && is_drained(2));
-    CHECK_EQUAL(count_of(COUNTER_records_written), 4);
-    CHECK_EQUAL(count_of(COUNTER_bytes_written), 32);
-    CHECK_EQUAL(count_of(COUNTER_batches_written), 1);
+    CHECK(scene_is_drained(0) && scene_is_drained(1) && scene_is_drained(2));
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 4);
+    CHECK_EQUAL(scene_count(COUNTER_bytes_written), 32);
+    CHECK_EQUAL(scene_count(COUNTER_batches_written), 1);
     CHECK_EQUAL(scene.control.shared->live_size, 32);
     CHECK_EQUAL(scene.control.shared->live_lines, 4);
     CHECK_EQUAL(sys_test_calls(CALL_writev), 1);
@@ -97,8 +70,8 @@ what_stands_back_to_back_is_written_from_the_ring(void)
     /* Two of the first ring, which begins just before its wrap. */
     CHECK_EQUAL(scene.batch.part_count, 3);
     CHECK_EQUAL(scene.batch.staged, 50 * strlen("line small\n"));
-    write_staged();
-    CHECK_EQUAL(count_of(COUNTER_records_written), 100);
+    scene_write();
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 100);
     scene_close();
 }
 
@@ -116,14 +89,14 @@ a_source_gives_no_more_than_its_quota_but_always_a_record(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(batch_take(&scene.batch, &source, 1), BATCH_TOOK_ALL);
-    write_staged();
-    CHECK_EQUAL(count_of(COUNTER_records_written), 1);
+    scene_write();
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 1);
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(batch_take(&scene.batch, &source, 400), BATCH_TOOK_ALL);
-    write_staged();
+    scene_write();
     /* A pad before the wrap, and five records of 64. */
-    CHECK_EQUAL(count_of(COUNTER_records_written), 1 + 5);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 1 + 5);
     scene_close();
 }
 
@@ -140,7 +113,7 @@ what_was_reserved_after_the_pass_began_waits_for_the_next(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(batch_take(&scene.batch, &source, UINT64_MAX), BATCH_TOOK_ALL);
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line before\n");
     scene_close();
@@ -161,7 +134,7 @@ small_and_large_records_keep_their_order(void)
     }
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), expected);
     CHECK_EQUAL(sys_test_calls(CALL_writev), 1);
@@ -195,10 +168,10 @@ a_full_batch_is_told(void)
         taken = batch_take(&scene.batch, &source, UINT64_MAX);
         CHECK(taken == BATCH_FULL || scene.batch.intent->ranges[0].to == source.end);
         CHECK(scene.batch.size <= BATCH_SIZE_LIMIT);
-        write_staged();
+        scene_write();
     }
 
-    CHECK_EQUAL(count_of(COUNTER_records_written), written);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), written);
     CHECK_EQUAL(file_size("audit.log"), written * (sizeof(line) + 1));
     ring_close(&ring);
     scene_close();
@@ -214,10 +187,10 @@ an_empty_record_writes_nothing_and_holds_up_nothing(void)
     CHECK_EQUAL(ring_write(&scene.rings[0], RING_DATA, "", 0, false, &at), 0);
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_EQUAL(file_size("audit.log"), 0);
-    CHECK(is_drained(0));
+    CHECK(scene_is_drained(0));
     scene_close();
 }
 
@@ -233,10 +206,10 @@ a_hole_ends_what_is_taken(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(scene_take(0, false), BATCH_AT_HOLE);
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line before\n");
-    CHECK_EQUAL(count_of(COUNTER_abandoned_reservations), 0);
+    CHECK_EQUAL(scene_count(COUNTER_abandoned_reservations), 0);
     scene_close();
 }
 
@@ -252,12 +225,12 @@ a_hole_of_the_dead_is_counted_as_a_loss(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(scene_take(0, true), BATCH_TOOK_ALL);
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line before\nline after\n");
-    CHECK_EQUAL(count_of(COUNTER_abandoned_reservations), 1);
+    CHECK_EQUAL(scene_count(COUNTER_abandoned_reservations), 1);
     CHECK_EQUAL(scene.control.shared->losses[GAP_ABANDONED].count, 1);
-    CHECK_EQUAL(count_of(COUNTER_recovered_records), 2);
+    CHECK_EQUAL(scene_count(COUNTER_recovered_records), 2);
     scene_close();
 }
 
@@ -272,10 +245,10 @@ a_damaged_record_is_counted_as_a_loss(void)
     scene_put(0, "whole");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line whole\n");
-    CHECK_EQUAL(count_of(COUNTER_damaged_records), 1);
+    CHECK_EQUAL(scene_count(COUNTER_damaged_records), 1);
     CHECK_EQUAL(scene.control.shared->losses[GAP_DAMAGED].count, 1);
     scene_close();
 }
@@ -293,7 +266,7 @@ a_line_that_makes_the_file_exactly_full_still_belongs_to_it(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
-    write_staged();
+    scene_write();
 
     CHECK_EQUAL(file_size("audit.log"), 28);
     batch_begin(&scene.batch);
@@ -333,7 +306,7 @@ the_stdlib_dialect_rotates_one_byte_earlier(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
-    write_staged();
+    scene_write();
 
     CHECK_EQUAL(file_size("audit.log"), 14);
     scene_close();
@@ -349,7 +322,7 @@ without_backups_the_stdlib_dialect_never_rotates(void)
     scene_put(0, "12345678");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_EQUAL(file_size("audit.log"), 28);
     scene_close();
@@ -366,10 +339,10 @@ a_line_above_the_limit_is_alone_in_its_file(void)
 
     batch_begin(&scene.batch);
     CHECK_EQUAL(scene_take(0, false), BATCH_FILE_FULL);
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line longer than the limit\n");
-    CHECK_EQUAL(count_of(COUNTER_oversize_records), 1);
+    CHECK_EQUAL(scene_count(COUNTER_oversize_records), 1);
     scene_close();
 }
 
@@ -385,7 +358,7 @@ a_gap_event_stands_where_it_was_committed_and_is_reported(void)
     scene_put(0, "after");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     text = file_text("audit.log");
     CHECK(log_is_whole(text));
@@ -396,125 +369,8 @@ a_gap_event_stands_where_it_was_committed_and_is_reported(void)
     CHECK_EQUAL(scene.rings[0].shared->dropped_bytes_reported, 700);
     CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
     CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].bytes_reported, 200);
-    CHECK_EQUAL(count_of(COUNTER_gap_events), 2);
-    CHECK_EQUAL(count_of(COUNTER_records_written), 2);
-    scene_close();
-}
-
-static void
-in_the_stdlib_dialect_gap_events_go_beside_the_log(void)
-{
-    scene_open(&stdlib_dialect);
-    scene_put(0, "before");
-    scene_put_gap(0, GAP_CUT, 2);
-    scene_put(0, "after");
-
-    scene_stage();
-    write_staged();
-
-    CHECK_TEXT(file_text("audit.log"), "line before\nline after\n");
-    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 1);
-    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
-    scene_close();
-}
-
-static void
-gap_events_that_can_not_be_written_hold_the_batch_up(void)
-{
-    scene_open(&stdlib_dialect);
-    scene_put_gap(0, GAP_CUT, 2);
-    scene_put(0, "after");
-    CHECK_EQUAL(symlink("elsewhere", "audit.log.gaps"), 0);
-
-    scene_stage();
-    CHECK_EQUAL(batch_write(&scene.batch), -ELOOP);
-    CHECK_EQUAL(unlink("audit.log.gaps"), 0);
-    CHECK_EQUAL(mkfifo("audit.log.gaps", 0600), 0);
-    scene_stage();
-    CHECK(batch_write(&scene.batch) < 0);
-    CHECK_EQUAL(unlink("audit.log.gaps"), 0);
-    sys_test_fail(CALL_writev, ENOSPC, 1, 1);
-    scene_stage();
-    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
-
-    CHECK(!file_exists("elsewhere"));
-    CHECK(!has_intent());
-    CHECK_EQUAL(file_size("audit.log"), 0);
-    scene_stage();
-    write_staged();
-    CHECK_TEXT(file_text("audit.log"), "line after\n");
-    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 1);
-    scene_close();
-}
-
-static void
-fill_disk_after(uint64_t bytes)
-{
-    sys_test_cut_write(bytes);
-    sys_test_fail(CALL_writev, ENOSPC, 2, 1);
-    scene_stage();
-    CHECK_EQUAL(batch_write(&scene.batch), -ENOSPC);
-    sys_test_heal();
-}
-
-static void
-a_torn_gap_event_beside_the_log_is_completed(void)
-{
-    scene_open(&stdlib_dialect);
-    scene_put_gap(0, GAP_CUT, 2);
-
-    fill_disk_after(10);
-    scene_put_gap(0, GAP_CUT, 3);
-    fill_disk_after(10);
-    scene_stage();
-    write_staged();
-
-    CHECK(log_is_whole(file_text("audit.log.gaps")));
-    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), "live-file-cut"), 2);
-    scene_close();
-}
-
-/* Another leader does not know how far the last one got. */
-static void
-a_torn_gap_event_of_another_leader_is_ended(void)
-{
-    const char *text;
-
-    scene_open(&stdlib_dialect);
-    scene_put_gap(0, GAP_CUT, 2);
-    fill_disk_after(10);
-
-    scene_change_leader();
-    scene_stage();
-    write_staged();
-
-    text = file_text("audit.log.gaps");
-    CHECK(log_is_whole(strchr(text, '\n') + 1));
-    CHECK_EQUAL(log_gaps(text, "live-file-cut"), 1);
-    scene_close();
-}
-
-/* Each is about 500 bytes; 16 KiB of them fit into one batch. */
-static void
-many_gap_events_take_several_batches(void)
-{
-    int batches = 0;
-
-    scene_open(&stdlib_dialect);
-    for (uint64_t i = 0; i < 60; i++) {
-        scene_put_gap(0, GAP_CUT, i + 1);
-    }
-
-    while (!is_drained(0)) {
-        batch_begin(&scene.batch);
-        scene_take(0, false);
-        write_staged();
-        batches++;
-    }
-
-    CHECK(batches > 1);
-    CHECK_EQUAL(log_gaps(file_text("audit.log.gaps"), NULL), 60);
-    CHECK_EQUAL(file_size("audit.log"), 0);
+    CHECK_EQUAL(scene_count(COUNTER_gap_events), 2);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 2);
     scene_close();
 }
 
@@ -539,46 +395,31 @@ a_forged_gap_record_is_passed_over(void)
     scene_put(0, "after");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_TEXT(file_text("audit.log"), "line after\n");
-    CHECK_EQUAL(count_of(COUNTER_gap_events), 0);
+    CHECK_EQUAL(scene_count(COUNTER_gap_events), 0);
     scene_close();
-}
-
-static const char three[] = "line one\nline two, a bit longer\nline three\n";
-
-static void
-put_three(void)
-{
-    scene_put(0, "one");
-    scene_put(1, "two, a bit longer");
-    scene_put(2, "three");
 }
 
 static void
 a_batch_that_stopped_anywhere_is_continued(void)
 {
-    for (uint64_t cut = 0; cut < strlen(three); cut++) {
+    for (uint64_t cut = 0; cut < strlen(scene_three); cut++) {
         scene_open(&plain);
-        put_three();
+        scene_put_three();
         scene_write_part(cut);
         CHECK(scene.batch.is_outstanding);
-        CHECK(has_intent());
-        CHECK(!is_drained(0));
+        CHECK(scene_has_intent());
+        CHECK(!scene_is_drained(0));
 
         sys_test_heal();
-        write_staged();
+        scene_write();
 
-        CHECK_TEXT(file_text("audit.log"), three);
-        CHECK(is_drained(0) && is_drained(1) && is_drained(2));
+        CHECK_TEXT(file_text("audit.log"), scene_three);
+        CHECK(scene_is_drained(0) && scene_is_drained(1) && scene_is_drained(2));
         scene_close();
-        CHECK_EQUAL(unlink("audit.log"), 0);
-        for (uint32_t slot = 0; slot < SCENE_RINGS; slot++) {
-            char name[RING_NAME_SIZE];
-            ring_name(slot, scene.rings[slot].nonce, name);
-            CHECK_EQUAL(unlink(name), 0);
-        }
+        scene_forget();
     }
 }
 
@@ -586,7 +427,7 @@ static void
 a_batch_is_not_continued_in_a_file_that_somebody_changed(void)
 {
     scene_open(&plain);
-    put_three();
+    scene_put_three();
     scene_write_part(12);
     sys_test_heal();
 
@@ -601,7 +442,7 @@ a_batch_is_not_continued_in_a_file_that_somebody_changed(void)
     close(scene.file.fd);
     CHECK_EQUAL(batch_write(&scene.batch), -EBADF);
 
-    CHECK(has_intent());
+    CHECK(scene_has_intent());
     scene.file.fd = -1;
     batch_close(&scene.batch);
     control_close(&scene.control);
@@ -611,104 +452,14 @@ static void
 a_batch_goes_on_in_a_file_that_was_renamed(void)
 {
     scene_open(&plain);
-    put_three();
+    scene_put_three();
     scene_write_part(12);
     sys_test_heal();
     CHECK_EQUAL(rename("audit.log", "audit.log.1"), 0);
 
-    write_staged();
+    scene_write();
 
-    CHECK_TEXT(file_text("audit.log.1"), three);
-    scene_close();
-}
-
-/* What is whole stays in the old file; the rest can be written to another. */
-static void
-settling_keeps_whole_lines_wherever_it_stopped(void)
-{
-    for (uint64_t cut = 0; cut < strlen(three); cut++) {
-        uint64_t kept = cut < 9 ? 0 : cut < 32 ? 9 : 32;
-        char *text;
-
-        scene_open(&plain);
-        put_three();
-        scene_write_part(cut);
-        sys_test_heal();
-        batch_settle(&scene.batch, true);
-
-        CHECK(!has_intent());
-        CHECK(!scene.batch.is_outstanding);
-        CHECK_EQUAL(file_size("audit.log"), kept);
-        CHECK_EQUAL(is_drained(0), kept >= 9);
-        CHECK_EQUAL(is_drained(1), kept >= 32);
-        CHECK_EQUAL(count_of(COUNTER_bytes_written), kept);
-        CHECK_EQUAL(count_of(COUNTER_batches_settled), 1);
-        scene_stage();
-        write_staged();
-        text = file_text("audit.log");
-        CHECK_TEXT(text, three);
-        CHECK_EQUAL(count_of(COUNTER_records_written), 3);
-        scene_close();
-        CHECK_EQUAL(unlink("audit.log"), 0);
-        for (uint32_t slot = 0; slot < SCENE_RINGS; slot++) {
-            char name[RING_NAME_SIZE];
-            ring_name(slot, scene.rings[slot].nonce, name);
-            CHECK_EQUAL(unlink(name), 0);
-        }
-    }
-}
-
-static void
-settling_can_keep_nothing(void)
-{
-    scene_open(&plain);
-    put_three();
-    scene_write_part(35);
-    sys_test_heal();
-
-    batch_settle(&scene.batch, false);
-
-    CHECK(!has_intent());
-    CHECK_EQUAL(file_size("audit.log"), 0);
-    CHECK(!is_drained(0));
-    CHECK_EQUAL(count_of(COUNTER_records_written), 0);
-    scene_close();
-}
-
-static void
-a_file_that_can_not_be_cut_is_told_as_a_loss(void)
-{
-    scene_open(&plain);
-    put_three();
-    scene_write_part(12);
-    sys_test_fail(CALL_ftruncate, EIO, 1, 1);
-
-    batch_settle(&scene.batch, true);
-
-    CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].count, 1);
-    CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].bytes, 3);
-    CHECK(!has_intent());
-    scene_close();
-}
-
-static void
-settling_reports_the_gap_events_that_it_keeps(void)
-{
-    scene_open(&plain);
-    scene_put_gap(0, GAP_CUT, 2);
-    scene_put_gap(1, GAP_DROPPED, 3);
-    scene_put(2, "last");
-    scene_stage();
-    sys_test_cut_write(scene.batch.size - 1);
-    sys_test_fail(CALL_writev, EIO, 2, 1);
-    CHECK_EQUAL(batch_write(&scene.batch), -EIO);
-
-    batch_settle(&scene.batch, true);
-
-    CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].count_reported, 2);
-    CHECK_EQUAL(scene.rings[1].shared->dropped_count_reported, 3);
-    CHECK_EQUAL(count_of(COUNTER_gap_events), 2);
-    CHECK(is_drained(0) && is_drained(1) && !is_drained(2));
+    CHECK_TEXT(file_text("audit.log.1"), scene_three);
     scene_close();
 }
 
@@ -725,16 +476,16 @@ a_batch_is_synced_when_one_of_its_slots_wants_it(void)
     want_sync(1);
     scene_put(0, "process");
     scene_stage();
-    write_staged();
+    scene_write();
     CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 0);
 
     scene_put(0, "process");
     scene_put(1, "sync");
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK_EQUAL(sys_test_calls(CALL_fdatasync), 1);
-    CHECK_EQUAL(count_of(COUNTER_syncs), 1);
+    CHECK_EQUAL(scene_count(COUNTER_syncs), 1);
     CHECK(ring_wait_durable(&scene.rings[1], ring_tail(&scene.rings[1]), 0));
     CHECK_EQUAL(scene.control.shared->syncing, 0);
     scene_close();
@@ -745,17 +496,17 @@ a_failed_sync_publishes_nothing_and_leaves_its_mark(void)
 {
     scene_open(&plain);
     want_sync(0);
-    put_three();
+    scene_put_three();
     scene_stage();
     sys_test_fail(CALL_fdatasync, EIO, 1, 1);
 
     CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
 
     CHECK_EQUAL(scene.control.shared->syncing, 1);
-    CHECK(has_intent());
-    CHECK(!is_drained(0));
+    CHECK(scene_has_intent());
+    CHECK(!scene_is_drained(0));
     CHECK(!ring_wait_durable(&scene.rings[0], ring_tail(&scene.rings[0]), 0));
-    CHECK_EQUAL(count_of(COUNTER_sync_errors), 1);
+    CHECK_EQUAL(scene_count(COUNTER_sync_errors), 1);
     scene_close();
 }
 
@@ -765,14 +516,14 @@ a_failed_sync_is_never_tried_again_as_proof(void)
 {
     scene_open(&plain);
     want_sync(0);
-    put_three();
+    scene_put_three();
     scene_stage();
     sys_test_fail(CALL_fdatasync, EIO, 1, 1);
     CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
 
     CHECK_EQUAL(batch_write(&scene.batch), -EREMOTEIO);
 
-    CHECK(!is_drained(0));
+    CHECK(!scene_is_drained(0));
     CHECK(!ring_wait_durable(&scene.rings[0], ring_tail(&scene.rings[0]), 0));
     batch_settle(&scene.batch, false);
     CHECK_EQUAL(scene.control.shared->syncing, 0);
@@ -804,7 +555,7 @@ drained_records_are_wiped_when_asked_for(void)
     CHECK(is_in_ring("secret"));
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK(!is_in_ring("secret"));
     CHECK_EQUAL(log_count(file_text("audit.log"), "line with a secret"), 1);
@@ -818,7 +569,7 @@ drained_records_stay_when_nobody_asked(void)
     scene_put(0, "with a secret");
 
     scene_stage();
-    write_staged();
+    scene_write();
 
     CHECK(is_in_ring("secret"));
     scene_close();
@@ -839,18 +590,10 @@ RUN(TEST(records_of_all_rings_are_written_in_turn),
     TEST(without_backups_the_stdlib_dialect_never_rotates),
     TEST(a_line_above_the_limit_is_alone_in_its_file),
     TEST(a_gap_event_stands_where_it_was_committed_and_is_reported),
-    TEST(in_the_stdlib_dialect_gap_events_go_beside_the_log),
-    TEST(gap_events_that_can_not_be_written_hold_the_batch_up),
-    TEST(a_torn_gap_event_beside_the_log_is_completed),
-    TEST(a_torn_gap_event_of_another_leader_is_ended),
-    TEST(many_gap_events_take_several_batches),
     TEST(a_forged_gap_record_is_passed_over),
     TEST(a_batch_that_stopped_anywhere_is_continued),
     TEST(a_batch_is_not_continued_in_a_file_that_somebody_changed),
     TEST(a_batch_goes_on_in_a_file_that_was_renamed),
-    TEST(settling_keeps_whole_lines_wherever_it_stopped),
-    TEST(settling_can_keep_nothing), TEST(a_file_that_can_not_be_cut_is_told_as_a_loss),
-    TEST(settling_reports_the_gap_events_that_it_keeps),
     TEST(a_batch_is_synced_when_one_of_its_slots_wants_it),
     TEST(a_failed_sync_publishes_nothing_and_leaves_its_mark),
     TEST(a_failed_sync_is_never_tried_again_as_proof),

@@ -1,6 +1,7 @@
 /* The leader's round: holes, failures and how they end, handing over; step by step,
  * with time stopped.
  */
+#include "ringwait.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_sys.h"

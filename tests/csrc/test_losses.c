@@ -1,4 +1,6 @@
 /* Every loss is a gap event in the log: where it happened, once, with exact counts. */
+#include "ringreader.h"
+#include "ringwait.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_sys.h"

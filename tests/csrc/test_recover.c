@@ -2,6 +2,8 @@
  * the table in recover.h, built by hand.
  */
 #include "recover.h"
+#include "ring.h"
+#include "ringwait.h"
 #include "support.h"
 #include "support_log.h"
 #include "support_scene.h"
@@ -19,30 +21,16 @@ static const char three[] = "line one\nline two, a bit longer\nline three\n";
 enum { BEFORE_SIZE = sizeof(before) - 1, THREE_SIZE = sizeof(three) - 1 };
 
 static uint64_t
-count_of(enum control_counter counter)
-{
-    return control_count(&scene.control, counter);
-}
-
-static uint64_t
 loss_of(enum gap_reason reason)
 {
     return scene.control.shared->losses[reason].count;
 }
 
 static bool
-has_intent(void)
-{
-    int error;
-
-    return control_valid_intent(&scene.control, &error) != NULL || error != 0;
-}
-
-static bool
 is_drained(void)
 {
     for (int i = 0; i < SCENE_RINGS; i++) {
-        if (ring_head(&scene.rings[i]) != ring_tail(&scene.rings[i])) {
+        if (!scene_is_drained((uint32_t)i)) {
             return false;
         }
     }
@@ -56,9 +44,7 @@ open_torn(uint64_t bytes)
 {
     file_write("audit.log", before);
     scene_open(&plain);
-    scene_put(0, "one");
-    scene_put(1, "two, a bit longer");
-    scene_put(2, "three");
+    scene_put_three();
     scene_write_part(bytes);
 }
 
@@ -85,7 +71,7 @@ recover_now(void)
 {
     scene_change_leader();
     CHECK_EQUAL(recover_once(false), 0);
-    CHECK(!has_intent());
+    CHECK(!scene_has_intent());
     CHECK_EQUAL(recover_once(false), 0); /* and there is nothing more to do */
 }
 
@@ -143,9 +129,9 @@ a_batch_that_is_all_in_the_file_is_published(void)
 
     CHECK(is_drained());
     check_log_is(whole);
-    CHECK_EQUAL(count_of(COUNTER_batches_forwarded), 1);
-    CHECK_EQUAL(count_of(COUNTER_records_written), 3);
-    CHECK_EQUAL(count_of(COUNTER_bytes_written), THREE_SIZE);
+    CHECK_EQUAL(scene_count(COUNTER_batches_forwarded), 1);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 3);
+    CHECK_EQUAL(scene_count(COUNTER_bytes_written), THREE_SIZE);
     CHECK_EQUAL(scene.control.shared->live_size, BEFORE_SIZE + THREE_SIZE);
     CHECK_EQUAL(file_size("audit.log"), BEFORE_SIZE + THREE_SIZE);
     scene_close();
@@ -161,8 +147,8 @@ a_torn_batch_is_completed_wherever_it_stopped(void)
 
         CHECK(is_drained());
         check_log_is(whole);
-        CHECK_EQUAL(count_of(COUNTER_batches_completed), 1);
-        CHECK_EQUAL(count_of(COUNTER_records_written), 3);
+        CHECK_EQUAL(scene_count(COUNTER_batches_completed), 1);
+        CHECK_EQUAL(scene_count(COUNTER_records_written), 3);
         CHECK_EQUAL(sys_test_calls(CALL_ftruncate), 0); /* it only ever grows */
         remove_all();
         CHECK_EQUAL(unlink("audit.log"), 0);
@@ -178,8 +164,8 @@ a_batch_that_is_not_in_the_file_stays_in_the_rings(void)
 
     CHECK(!is_drained());
     check_log_is(before);
-    CHECK_EQUAL(count_of(COUNTER_batches_redone), 1);
-    CHECK_EQUAL(count_of(COUNTER_records_written), 0);
+    CHECK_EQUAL(scene_count(COUNTER_batches_redone), 1);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 0);
     drain_rest();
     check_log_is(whole);
     scene_close();
@@ -211,10 +197,10 @@ a_torn_batch_with_holes_and_gap_events_is_completed(void)
     CHECK_EQUAL(strlen(text), size);
     CHECK(log_is_whole(text));
     CHECK_EQUAL(log_gap_sum(text, "dropped", "count"), 5);
-    CHECK_EQUAL(count_of(COUNTER_abandoned_reservations), 1);
+    CHECK_EQUAL(scene_count(COUNTER_abandoned_reservations), 1);
     CHECK_EQUAL(loss_of(GAP_ABANDONED), 1);
     CHECK_EQUAL(scene.rings[0].shared->dropped_count_reported, 5);
-    CHECK_EQUAL(count_of(COUNTER_batches_completed), 1);
+    CHECK_EQUAL(scene_count(COUNTER_batches_completed), 1);
     scene_close();
 }
 
@@ -230,7 +216,7 @@ publishing_is_done_again_from_the_start(void)
 
     CHECK(is_drained());
     check_log_is(whole);
-    CHECK_EQUAL(count_of(COUNTER_records_written), 3);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 3);
     scene_close();
 }
 
@@ -245,7 +231,7 @@ a_batch_is_completed_in_the_file_it_was_begun_in(void)
     CHECK(is_drained());
     check_log_is(whole);
     CHECK_EQUAL(file_size("audit.log"), 0);
-    CHECK_EQUAL(count_of(COUNTER_batches_completed), 1);
+    CHECK_EQUAL(scene_count(COUNTER_batches_completed), 1);
     scene_close();
 }
 
@@ -261,7 +247,7 @@ a_batch_whose_file_was_removed_is_written_to_the_new_one(void)
     drain_rest();
 
     check_log_is(three);
-    CHECK_EQUAL(count_of(COUNTER_batches_redone), 1);
+    CHECK_EQUAL(scene_count(COUNTER_batches_redone), 1);
     close(reader);
     scene_close();
 }
@@ -273,7 +259,7 @@ check_conflict(unsigned files)
 {
     recover_now();
 
-    CHECK_EQUAL(count_of(COUNTER_recovery_conflicts), 1);
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 1);
     CHECK_EQUAL(loss_of(GAP_CONFLICT), 1);
     CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].bytes, THREE_SIZE);
     CHECK_EQUAL(log_files("audit.log"), files);
@@ -340,7 +326,7 @@ a_backup_with_other_bytes_is_not_rotated_again(void)
 
     check_conflict(2);
 
-    CHECK_EQUAL(count_of(COUNTER_rotations), 0);
+    CHECK_EQUAL(scene_count(COUNTER_rotations), 0);
     scene_close();
 }
 
@@ -392,7 +378,7 @@ an_intent_that_is_damaged_is_dropped_and_told(void)
 
     recover_now();
 
-    CHECK_EQUAL(count_of(COUNTER_recovery_conflicts), 1);
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 1);
     CHECK_EQUAL(loss_of(GAP_CONFLICT), 1);
     CHECK(!is_drained());
     scene_close();
@@ -415,7 +401,7 @@ a_file_that_was_being_synced_is_not_trusted(void)
     recover_now();
 
     CHECK_EQUAL(scene.control.shared->syncing, 0);
-    CHECK_EQUAL(count_of(COUNTER_batches_redone), 1);
+    CHECK_EQUAL(scene_count(COUNTER_batches_redone), 1);
     CHECK_EQUAL(log_files("audit.log"), 2);
     CHECK_EQUAL(file_size("audit.log"), 0);
     CHECK(!is_drained());
@@ -447,7 +433,7 @@ a_batch_that_is_given_up_is_cut_off_a_backup_and_redone(void)
 
         CHECK_EQUAL(recover_once(true), 0);
 
-        CHECK(!has_intent());
+        CHECK(!scene_has_intent());
         CHECK(!is_drained());
         drain_rest();
         check_log_is(whole);
@@ -512,10 +498,10 @@ a_batch_whose_sync_fails_goes_to_a_new_file(void)
 
     CHECK_EQUAL(recover_once(false), 0);
 
-    CHECK(!has_intent());
+    CHECK(!scene_has_intent());
     CHECK(!is_drained());
     CHECK_EQUAL(scene.control.shared->losses[GAP_SUSPECT].bytes, THREE_SIZE);
-    CHECK_EQUAL(count_of(COUNTER_sync_errors), 1);
+    CHECK_EQUAL(scene_count(COUNTER_sync_errors), 1);
     drain_rest();
     check_log_is(whole);
     CHECK_EQUAL(file_size("audit.log"), THREE_SIZE);
@@ -531,13 +517,13 @@ check_goes_on(enum sys_call call, int error)
 
     CHECK_EQUAL(recover_once(false), -error);
 
-    CHECK(has_intent());
+    CHECK(scene_has_intent());
     CHECK(!is_drained());
     /* As the writer does: it opens the live file again before each try. */
     logfile_close(&scene.file);
     CHECK_EQUAL(logfile_open(&scene.file, 0600, (gid_t)-1), 0);
     CHECK_EQUAL(recover_once(false), 0);
-    CHECK(!has_intent());
+    CHECK(!scene_has_intent());
     drain_rest();
     CHECK(is_drained());
 }
@@ -641,7 +627,7 @@ a_live_file_cut_to_nothing_lost_all_its_lines(void)
 
     CHECK_EQUAL(loss_of(GAP_CUT), 3);
     CHECK_EQUAL(scene.control.shared->losses[GAP_CUT].bytes, 29);
-    CHECK_EQUAL(count_of(COUNTER_live_file_cut), 1);
+    CHECK_EQUAL(scene_count(COUNTER_live_file_cut), 1);
     scene_close();
 }
 
@@ -657,7 +643,7 @@ a_live_file_that_was_removed_lost_all_its_lines(void)
 
     CHECK_EQUAL(loss_of(GAP_UNLINKED), 3);
     CHECK_EQUAL(scene.control.shared->losses[GAP_UNLINKED].bytes, 29);
-    CHECK_EQUAL(count_of(COUNTER_live_file_unlinked), 1);
+    CHECK_EQUAL(scene_count(COUNTER_live_file_unlinked), 1);
     close(reader);
     scene_close();
 }
@@ -671,7 +657,7 @@ a_live_file_that_was_renamed_is_no_loss(void)
     look_at_live_file();
 
     CHECK_EQUAL(loss_of(GAP_UNLINKED), 0);
-    CHECK_EQUAL(count_of(COUNTER_live_file_moved), 1);
+    CHECK_EQUAL(scene_count(COUNTER_live_file_moved), 1);
     scene_close();
 }
 
@@ -688,7 +674,7 @@ a_live_file_that_grew_is_no_loss(void)
     look_at_live_file();
 
     CHECK_EQUAL(loss_of(GAP_CUT), 0);
-    CHECK_EQUAL(count_of(COUNTER_foreign_bytes), 16);
+    CHECK_EQUAL(scene_count(COUNTER_foreign_bytes), 16);
     scene_close();
 }
 

@@ -1,5 +1,7 @@
 /* The record protocol between threads; ThreadSanitizer watches it in one build. */
 #include "ring.h"
+#include "ringreader.h"
+#include "ringwait.h"
 #include "support.h"
 #include "support_sys.h"
 

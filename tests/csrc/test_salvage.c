@@ -1,5 +1,6 @@
 /* What is saved after the machine went down, and what is left as it was. */
 #include "ring.h"
+#include "ringwait.h"
 #include "salvage.h"
 #include "support.h"
 #include "support_sys.h"

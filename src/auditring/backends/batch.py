@@ -6,7 +6,6 @@ and counted as such. Source: Kubernetes v1.36, the buffered audit backend.
 
 import atexit
 import functools
-import os
 import threading
 import time
 import weakref
@@ -14,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ..afterfork import renew_after_fork
 from ..backend import Backend, KeptEvent, OutgoingEvent
 from ..losses import Losses, OnLoss
 
@@ -93,12 +93,13 @@ class Batch:
         self._losses = Losses(self.name, on_loss)
         self._delegate_losses = Losses(delegate.name, on_loss)
         self._is_closed = False
-        self._begin()
+        self.begin_in_child()
         _batches.add(self)
-        _tie_to_process()
+        renew_after_fork(self)
+        _tie_to_exit()
 
-    def _begin(self) -> None:
-        """Set out without events and threads."""
+    def begin_in_child(self) -> None:
+        """Set out without events and threads: those that wait are the parent's."""
         self._waiting: deque[KeptEvent] = deque()
         self._condition = threading.Condition()
         self._worker: threading.Thread | None = None
@@ -239,15 +240,8 @@ def _start(work: Callable[[], None]) -> threading.Thread:
 
 
 @functools.cache
-def _tie_to_process() -> None:
-    os.register_at_fork(after_in_child=_begin_anew)
+def _tie_to_exit() -> None:
     atexit.register(_flush_all)
-
-
-def _begin_anew() -> None:
-    """In a forked child: threads are gone, and the parent delivers what waits."""
-    for batch in _batches:
-        batch._begin()
 
 
 def _flush_all() -> None:

@@ -1,0 +1,190 @@
+#include "ringfile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const uint64_t ring_magic = 0x31676e6972647561; /* "audring1" */
+
+uint64_t
+ring_capacity_for(uint64_t bytes)
+{
+    uint64_t capacity = RING_CAPACITY_MIN;
+
+    while (capacity < bytes && capacity < RING_CAPACITY_MAX) {
+        capacity *= 2;
+    }
+    return capacity;
+}
+
+uint64_t
+ring_file_size(uint64_t capacity)
+{
+    return RING_HEADER_SIZE + ring_index_size(capacity) + capacity;
+}
+
+void
+ring_name(uint32_t slot, uint64_t nonce, char out[RING_NAME_SIZE])
+{
+    snprintf(out, RING_NAME_SIZE, "ring.%" PRIu32 ".%016" PRIx64, slot, nonce);
+}
+
+/* Capacity and nonce are the checked ones: the file may change under us. */
+static void
+adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity,
+      uint64_t nonce)
+{
+    ring->sys = sys;
+    ring->shared = address;
+    ring->index = (void *)((uint8_t *)address + RING_HEADER_SIZE);
+    ring->data = (uint8_t *)ring->index + ring_index_size(capacity);
+    ring->capacity = capacity;
+    ring->nonce = nonce;
+    ring->populated = 0;
+    /* A child must not write to its parent's ring; failing here harms nobody. */
+    (void)sys->keep_from_children(address, ring_file_size(capacity));
+}
+
+static void
+fill_header(struct ring_shared *shared, const struct ring_options *options)
+{
+    shared->magic = ring_magic;
+    shared->version = RING_VERSION;
+    shared->slot = options->slot;
+    shared->capacity = options->capacity;
+    shared->nonce = options->nonce;
+    shared->first_position = options->first_position;
+    memcpy(shared->boot_id, options->boot_id, sizeof(shared->boot_id));
+    atomic_store_explicit(&shared->tail, options->first_position, memory_order_relaxed);
+    atomic_store_explicit(&shared->head, options->first_position, memory_order_relaxed);
+    atomic_store_explicit(&shared->durable, options->first_position,
+                          memory_order_relaxed);
+}
+
+static int
+map_new_file(struct ring *ring, const struct sys *sys, int fd,
+             const struct ring_options *options, mode_t mode, gid_t gid)
+{
+    size_t size = ring_file_size(options->capacity);
+    void *address;
+    int error = sys->fchmod(fd, mode);
+
+    if (error == 0 && gid != (gid_t)-1) {
+        error = sys->fchown(fd, (uid_t)-1, gid);
+    }
+    if (error == 0) {
+        error = sys->fallocate(fd, size);
+    }
+    if (error == 0) {
+        error = sys->mmap_shared(fd, size, &address);
+    }
+    if (error == 0) {
+        fill_header(address, options);
+        adopt(ring, sys, address, options->capacity, options->nonce);
+    }
+    return error;
+}
+
+int
+ring_create(struct ring *ring, const struct sys *sys, int dir,
+            const struct ring_options *options, mode_t mode, gid_t gid)
+{
+    char name[RING_NAME_SIZE];
+    int fd, error;
+
+    ring_name(options->slot, options->nonce, name);
+    fd = sys->openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                     mode);
+    if (fd < 0) {
+        return fd;
+    }
+    error = map_new_file(ring, sys, fd, options, mode, gid);
+    sys->close(fd);
+    if (error < 0) {
+        sys->unlinkat(dir, name);
+    }
+    return error;
+}
+
+int
+ring_create_private(struct ring *ring, const struct sys *sys,
+                    const struct ring_options *options)
+{
+    void *address;
+    int error = sys->mmap_shared(-1, ring_file_size(options->capacity), &address);
+
+    if (error == 0) {
+        fill_header(address, options);
+        adopt(ring, sys, address, options->capacity, options->nonce);
+    }
+    return error;
+}
+
+/* Everything in the file is input: another program may have written it. */
+static bool
+is_plausible(const struct ring_shared *shared, uint64_t file_size, uint32_t slot,
+             uint64_t nonce)
+{
+    uint64_t capacity = shared->capacity;
+
+    return shared->magic == ring_magic && shared->version == RING_VERSION &&
+           shared->slot == slot && shared->nonce == nonce &&
+           capacity >= RING_CAPACITY_MIN && capacity <= RING_CAPACITY_MAX &&
+           (capacity & (capacity - 1)) == 0 && file_size == ring_file_size(capacity);
+}
+
+static int
+map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
+             uint64_t nonce)
+{
+    struct stat status;
+    uint64_t capacity;
+    void *address;
+    int error = sys->fstat(fd, &status);
+
+    if (error < 0) {
+        return error;
+    }
+    if (!S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+        status.st_size < RING_HEADER_SIZE) {
+        return -EUCLEAN;
+    }
+    error = sys->mmap_shared(fd, (size_t)status.st_size, &address);
+    if (error < 0) {
+        return error;
+    }
+    if (!is_plausible(address, (uint64_t)status.st_size, slot, nonce)) {
+        sys->munmap(address, (size_t)status.st_size);
+        return -EUCLEAN;
+    }
+    capacity = ((uint64_t)status.st_size - RING_HEADER_SIZE) / 3 * 2;
+    adopt(ring, sys, address, capacity, nonce);
+    return 0;
+}
+
+int
+ring_open(struct ring *ring, const struct sys *sys, int dir, uint32_t slot,
+          uint64_t nonce)
+{
+    char name[RING_NAME_SIZE];
+    int fd, error;
+
+    ring_name(slot, nonce, name);
+    fd = sys->openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    error = map_old_file(ring, sys, fd, slot, nonce);
+    sys->close(fd);
+    return error;
+}
+
+void
+ring_close(struct ring *ring)
+{
+    if (ring->shared != NULL) {
+        ring->sys->munmap(ring->shared, ring_file_size(ring->capacity));
+        ring->shared = NULL;
+    }
+}

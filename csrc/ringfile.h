@@ -1,0 +1,185 @@
+/* ringfile.h - what the file of a ring holds, and a process's view of it.
+ *
+ * One page of cursors and counters, the index, the data. Everything in the file of
+ * another process is input: it is checked here as it is opened, and record by record as
+ * it is read.
+ *
+ * Ownership:  `struct ring` is this process's view; ring_close unmaps it. The file is
+ *             unlinked by the consumer, after ring_seal and draining.
+ * Threads:    create, open and close by whoever owns the view; the rest from any.
+ * Errors:     0 or a negative errno.
+ * Units:      sizes in bytes; a position counts bytes since the ring began.
+ */
+#ifndef AUDITRING_RINGFILE_H
+#define AUDITRING_RINGFILE_H
+
+#include "crc32c.h"
+#include "sys.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    RING_UNIT = 64, /* the least that a record takes up: in no unit begin two of them */
+    RING_HEADER_SIZE = 4096, /* one page before the index and the data */
+    RING_CACHE_LINE = 64,
+    RING_VERSION = 2,
+    RING_NAME_SIZE = 40 /* "ring.<slot>.<nonce>" and the NUL */
+};
+
+/* The top bit of a tail that is sealed. */
+#define RING_SEALED ((uint64_t)1 << 63)
+
+#define RING_CAPACITY_MIN ((uint64_t)64 * 1024)
+#define RING_CAPACITY_MAX ((uint64_t)1024 * 1024 * 1024)
+
+enum ring_type {
+    RING_PAD = 0, /* fills the end of the ring before the wrap; no payload */
+    RING_DATA = 1, /* a line */
+    RING_GAP = 2 /* struct gap_mark, then a line (gap.h) */
+};
+
+/* The first page of the file; the index, half as large as the data, and the data
+ * follow. Each group stands 256 bytes from the next, so that producers and the consumer
+ * never write to the same pair of cache lines. */
+struct ring_shared {
+    /* Written once, before the slot goes live. */
+    uint64_t magic;
+    uint32_t version;
+    uint32_t slot;
+    uint64_t capacity; /* of the data; a power of two */
+    uint64_t nonce;
+    uint64_t first_position;
+    char boot_id[40];
+    char unused_0[176];
+    /* Producers. */
+    _Atomic uint64_t tail; /* with RING_SEALED */
+    _Atomic uint64_t dropped_count;
+    _Atomic uint64_t dropped_bytes;
+    _Atomic uint64_t blocked_ns;
+    _Atomic uint64_t block_timeouts;
+    _Atomic uint64_t refused_count; /* on_full="raise", and records over the limit */
+    char unused_1[208];
+    /* The consumer. */
+    _Atomic uint64_t head;
+    _Atomic uint64_t durable; /* everything before it is on the disk */
+    _Atomic uint64_t dropped_count_reported; /* told in gap events that are written */
+    _Atomic uint64_t dropped_bytes_reported;
+    char unused_2[224];
+    /* Both. */
+    _Atomic uint32_t space_word; /* changes when the consumer made room */
+    _Atomic uint32_t space_waiters;
+    _Atomic uint32_t durable_word; /* changes when `durable` moved */
+    _Atomic uint32_t durable_waiters;
+    char unused_3[3312];
+};
+_Static_assert(sizeof(struct ring_shared) == RING_HEADER_SIZE, "one page");
+_Static_assert(offsetof(struct ring_shared, tail) == 256, "own lines");
+_Static_assert(offsetof(struct ring_shared, head) == 512, "own lines");
+_Static_assert(offsetof(struct ring_shared, space_word) == 768, "own lines");
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "lock-free is also address-free");
+
+/* What the index has for the record that begins in its unit. */
+struct ring_entry {
+    _Atomic uint64_t commit; /* position XOR nonce */
+    uint32_t size;
+    uint16_t type;
+    uint16_t unused_0;
+    uint32_t crc;
+    uint32_t unused_1[3];
+};
+_Static_assert(sizeof(struct ring_entry) == RING_UNIT / 2,
+               "the index is half the data");
+
+struct ring {
+    const struct sys *sys;
+    struct ring_shared *shared; /* NULL: closed */
+    struct ring_entry *index; /* one for each unit of the data */
+    uint8_t *data;
+    uint64_t capacity;
+    uint64_t nonce;
+    uint64_t populated; /* the bytes of the data that ring_populate has been through */
+};
+
+struct ring_options {
+    uint64_t capacity; /* a power of two in [RING_CAPACITY_MIN, RING_CAPACITY_MAX] */
+    uint64_t nonce;
+    uint64_t first_position; /* where positions start; 0 but in tests */
+    uint32_t slot;
+    char boot_id[40];
+};
+
+/* The smallest power of two that holds `bytes`, within the limits. */
+uint64_t ring_capacity_for(uint64_t bytes);
+
+/* The file's size. */
+uint64_t ring_file_size(uint64_t capacity);
+
+/* The file's name. */
+void ring_name(uint32_t slot, uint64_t nonce, char out[RING_NAME_SIZE]);
+
+/* Creates the file (-EEXIST when it is there), allocates all of it (-ENOSPC now rather
+ * than SIGBUS later) and maps it. On failure nothing stays behind. `gid` -1: as is. */
+int ring_create(struct ring *ring, const struct sys *sys, int dir,
+                const struct ring_options *options, mode_t mode, gid_t gid);
+
+/* A ring of this process alone, without a file. */
+int ring_create_private(struct ring *ring, const struct sys *sys,
+                        const struct ring_options *options);
+
+/* Maps the file of another process or an earlier one after checking all of its header.
+ * -EUCLEAN: it is no ring of that slot and nonce. */
+int ring_open(struct ring *ring, const struct sys *sys, int dir, uint32_t slot,
+              uint64_t nonce);
+
+/* Unmaps; a closed ring may be closed again. */
+void ring_close(struct ring *ring);
+
+/* The largest payload of one record: half the ring less 64 bytes. */
+static inline uint64_t
+ring_record_limit(uint64_t capacity)
+{
+    return capacity / 2 - 64;
+}
+
+/* Bytes that a payload takes up in the ring: its own, but at least one unit. Payloads
+ * that follow each other in time stand back to back, whoever wrote them, but at the
+ * wrap. */
+static inline uint64_t
+ring_span(uint64_t size)
+{
+    return size < RING_UNIT ? RING_UNIT : size;
+}
+
+/* The size of the index for so much of the data. */
+static inline uint64_t
+ring_index_size(uint64_t capacity)
+{
+    return capacity / RING_UNIT * sizeof(struct ring_entry);
+}
+
+static inline struct ring_entry *
+ring_entry_at(const struct ring *ring, uint64_t position)
+{
+    return &ring->index[(position & (ring->capacity - 1)) / RING_UNIT];
+}
+
+static inline uint8_t *
+ring_payload_at(const struct ring *ring, uint64_t position)
+{
+    return ring->data + (position & (ring->capacity - 1));
+}
+
+/* Place, size and type go into what the payload's CRC is continued from: a 64-bit hash
+ * of them costs less than their CRC. */
+static inline uint32_t
+ring_record_crc(uint64_t position, uint32_t size, uint16_t type, const uint8_t *payload)
+{
+    uint64_t place = position ^ (uint64_t)size << 32 ^ (uint64_t)type << 61;
+
+    return crc32c((uint32_t)(place * 0x9e3779b97f4a7c15 >> 32), payload, size);
+}
+
+#endif

@@ -1,0 +1,77 @@
+"""Backups as files: opened, made under a temporary name, told apart, synced.
+
+Nothing here knows what is in them.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+
+__all__ = [
+    "DIRECTORY_FLAGS",
+    "READ_FLAGS",
+    "is_same_file",
+    "opened",
+    "sync_directory",
+    "temporary",
+]
+
+# Should somebody put a FIFO in a backup's place, opening it must not wait.
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_TEMP_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
+    """Open *path* for the block, which gets the descriptor."""
+    fd = os.open(path, flags)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def temporary(path: str, like: os.stat_result) -> Iterator[int]:
+    """Create *path* with owner and mode of *like*; remove it if the block fails.
+
+    Not in a forked child: there the file belongs to the parent, which goes on with it.
+    """
+    fd = os.open(path, _TEMP_FLAGS, 0o600)
+    pid = os.getpid()
+    try:
+        _copy_rights(fd, like)
+        yield fd
+    except BaseException:
+        if os.getpid() == pid:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+        raise
+    finally:
+        os.close(fd)
+
+
+def _copy_rights(fd: int, like: os.stat_result) -> None:
+    mode = stat.S_IMODE(like.st_mode)
+    try:
+        os.fchown(fd, like.st_uid, like.st_gid)
+    except PermissionError:
+        # Another group than the plain file's must not get its rights.
+        mode &= ~stat.S_IRWXG
+    os.fchmod(fd, mode)
+
+
+def is_same_file(path: str, status: os.stat_result) -> bool:
+    """Tell whether *path* is a name of the file with *status*."""
+    try:
+        return os.path.samestat(os.lstat(path), status)
+    except FileNotFoundError:
+        return False
+
+
+def sync_directory(path: str) -> None:
+    """Have the names in a directory on the disk."""
+    with opened(path, DIRECTORY_FLAGS) as directory:
+        os.fsync(directory)
