@@ -65,14 +65,17 @@ def test_importing_loads_no_third_party_module_but_orjson() -> None:
     assert ast.literal_eval(printed) <= {"orjson", "auditring"}
 
 
-def test_the_first_record_loads_no_more_modules(log: Path) -> None:
+@pytest.mark.parametrize(
+    "option", ["delay=True", "compress='gzip'", "max_age=9", "max_total_bytes=10**9"]
+)
+def test_the_first_record_loads_no_more_modules(log: Path, option: str) -> None:
     printed = run(
-        """
+        f"""
         import logging, sys
         from auditring.handlers import RotatingFileHandler
-        handler = RotatingFileHandler(sys.argv[1], maxBytes=10**6, backupCount=3)
+        handler = RotatingFileHandler(sys.argv[1], maxBytes=10**6, {option})
         before = set(sys.modules)
-        handler.handle(logging.makeLogRecord({"msg": "x"}))
+        handler.handle(logging.makeLogRecord(dict(msg="x")))
         print(*set(sys.modules) - before)
         handler.close()
         """,

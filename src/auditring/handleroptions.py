@@ -5,6 +5,7 @@ same wishes, so that its users change one import.
 """
 
 import grp
+import importlib
 import os
 import pwd
 from collections.abc import Callable, Mapping
@@ -82,6 +83,7 @@ class HandlerOptions(WriterOptions, total=False):
 _OF_WRITER = frozenset(HandlerOptions.__annotations__) & frozenset(
     LogWriter.__init__.__kwdefaults__ or {}
 )
+_OF_MILL = ("compress", "max_age", "max_total_bytes")
 _NEWLINES = (None, "", "\n", "\r", "\r\n")
 
 
@@ -145,6 +147,9 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
     defaults = LogWriter.__init__.__kwdefaults__ or {}
     # Checking a state_dir makes it; the writer will do that.
     check_options({**defaults, **writer, "state_dir": None})
+    if any(writer.get(name) for name in _OF_MILL):
+        # It takes tens of milliseconds; the first record is not to wait for that.
+        importlib.import_module(f"{__package__}.millthread")
     return HandlerSettings(
         writer=writer,
         rights=_rights(options),
