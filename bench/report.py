@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from interruptions import interruptions_per_s
 from rounds import Result
 from targets import Target
 
@@ -35,6 +36,7 @@ def conditions(folder: Path | None, parameters: Mapping[str, Any]) -> dict[str, 
         "commit": _commit(),
         "machine": f"{_processor()}, {os.cpu_count()} CPUs, {_memory_gib():.0f} GiB",
         "load_before": os.getloadavg()[0],
+        "interruptions_of_20_us_per_s": interruptions_per_s(),
         "kernel": platform.release(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {"auditring": auditring.__version__, "orjson": orjson.__version__},
