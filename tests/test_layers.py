@@ -18,7 +18,7 @@ CSRC = ROOT / "csrc"
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
     {"_line", "_version", "errors"},
-    {"_ascii", "_headername", "_slots", "coerce"},
+    {"_ascii", "_headername", "_jsonstring", "_microtext", "_slots", "coerce"},
     {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
     {"_writer"},
     # 2: events

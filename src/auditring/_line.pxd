@@ -26,7 +26,7 @@ cdef extern from "Python.h":
     long PyLong_AsLongAndOverflow(object value, int *overflow) except? -1
 
 cdef enum:
-    LINE_LOCAL_BYTES = 1024
+    LINE_LOCAL_BYTES = 2048
     LINE_DIGITS = 24
 
 cdef struct line:
@@ -47,9 +47,14 @@ cdef inline void line_end(line *out) noexcept:
         PyMem_Free(out.data)
 
 
-cdef inline int line_put(line *out, const char *data, Py_ssize_t size) except -1:
+cdef inline int line_reserve(line *out, Py_ssize_t size) except -1:
     if size > out.capacity - out.size:
         line_grow(out, size)
+    return 0
+
+
+cdef inline int line_put(line *out, const char *data, Py_ssize_t size) except -1:
+    line_reserve(out, size)
     memcpy(out.data + out.size, data, <size_t> size)
     out.size += size
     return 0
