@@ -1,6 +1,8 @@
 from libc.stdint cimport int64_t
 
-from ._outlet cimport Outlet
+from ._line cimport line
+from ._outlet cimport Outlet, Way
+from ._writer cimport Writer
 
 
 cdef class AuditedRequest:
@@ -24,8 +26,11 @@ cdef class AuditedRequest:
 
     cdef bint _emit(self, stage) except -1
     cdef bint _send(self) except -1
-    cdef bint _write(self, write_line, lose) except -1
+    cdef bint _write(self, Way way) except -1
+    cdef bint _commit(self, Writer log) except -1
     cdef bytes _as_line(self)
+    cdef bint _has_plain_line(self) noexcept
+    cdef int _put_plain_line(self, line *text) except -1
     cdef int _set_status(self, status) except -1
     cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1

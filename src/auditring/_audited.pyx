@@ -5,6 +5,7 @@ the cases of tests/conformance_kinds/stage.py hold it to that.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
 from ._attributeslots cimport (
@@ -13,8 +14,10 @@ from ._attributeslots cimport (
     REQUEST_TARGET,
     member_of,
 )
-from ._encode cimport write_stage
-from ._outlet cimport Outlet
+from ._encode cimport put_stage_line
+from ._line cimport line, line_begin, line_end
+from ._outlet cimport Outlet, Way
+from ._writer cimport Writer
 
 from dataclasses import replace
 
@@ -139,27 +142,41 @@ cdef class AuditedRequest:
     cdef bint _send(self) except -1:
         """Hand the event to every backend; False if one refuses it."""
         cdef bint is_taken = True
-        for process, write_line, lose in self._outlet.ways:
+        cdef Way way
+        for way in self._outlet.ways:
             try:
-                if write_line is None:
-                    if not process((self,)):
+                if way.write_line is None:
+                    if not way.process((self,)):
                         is_taken = False
-                elif not self._write(write_line, lose):
+                elif not self._write(way):
                     is_taken = False
             except Exception as error:
                 # A backend that breaks its promise; the others have a right to theirs.
                 self._outlet.losses.note(error, ())
         return is_taken
 
-    cdef bint _write(self, write_line, lose) except -1:
+    cdef bint _write(self, Way way) except -1:
         """Go the short way of a `LineBackend`."""
         try:
-            if write_line(self._as_line()):
+            if way.log is not None and self._has_plain_line():
+                if self._commit(way.log):
+                    return True
+            elif way.write_line(self._as_line()):
                 return True
             error = None
         except Exception as raised:  # whatever it is, the request isn't at fault
             error = raised
-        return lose(self.event, error)
+        return way.lose(self.event, error)
+
+    cdef bint _commit(self, Writer log) except -1:
+        """Write the line of a plain request, which nobody else asks for."""
+        cdef line text
+        line_begin(&text)
+        try:
+            self._put_plain_line(&text)
+            return log._commit(text.data, text.size)
+        finally:
+            line_end(&text)
 
     @property
     def event(self):
@@ -196,21 +213,35 @@ cdef class AuditedRequest:
         return self._as_line()
 
     cdef bytes _as_line(self):
+        cdef line text
         if self._line is not None:
             return self._line
-        if self._is_plain and self._outlet.redact is None:
-            self._line = write_stage(
-                self.attributes,
-                self.level,
-                self.stage,
-                self._received_ns,
-                self._stage_ns,
-                self._code,
-                self.annotations,
-            )
+        if self._has_plain_line():
+            line_begin(&text)
+            try:
+                self._put_plain_line(&text)
+                self._line = PyBytes_FromStringAndSize(text.data, text.size)
+            finally:
+                line_end(&text)
         else:
             self._line = json_line(self.event)
         return self._line
+
+    cdef bint _has_plain_line(self) noexcept:
+        """Tell whether attributes, code and annotations say all there is to say."""
+        return self._is_plain and self._outlet.redact is None
+
+    cdef int _put_plain_line(self, line *text) except -1:
+        return put_stage_line(
+            text,
+            self.attributes,
+            self.level,
+            self.stage,
+            self._received_ns,
+            self._stage_ns,
+            self._code,
+            self.annotations,
+        )
 
     # The stages.
 

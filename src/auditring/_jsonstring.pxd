@@ -1,4 +1,130 @@
-from ._line cimport line
+"""Write a string as JSON, with the escapes that Kubernetes writes, and no others.
+
+Most strings need none: they are looked at while they are copied, many bytes at once.
+"""
+
+from cpython.unicode cimport PyUnicode_Check
+
+from ._line cimport PyUnicode_GET_LENGTH, ascii_of, line, line_reserve
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+    #include <string.h>
+
+    #define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
+    #define EACH_LANE(byte) ((block_words){EACH_BYTE(byte), EACH_BYTE(byte)})
+
+    typedef uint64_t block_words __attribute__((vector_size(16)));
+    typedef unsigned char block __attribute__((vector_size(16)));
+    typedef signed char signed_block __attribute__((vector_size(16)));
+
+    /* Tells whether any of the word's bytes may need an escape, or isn't ASCII.
+     *
+     * A byte of x is zero where the word holds < or >, one of y for " and &, of z for a
+     * backslash; subtracting carries into the top bit of zero bytes, and of those of
+     * the word that are below 0x20. Bytes behind such a one may be taken for one, too.
+     */
+    static inline int
+    word_has_special(uint64_t word)
+    {
+        uint64_t x = (word | EACH_BYTE(0x02)) ^ EACH_BYTE(0x3E);
+        uint64_t y = (word | EACH_BYTE(0x04)) ^ EACH_BYTE(0x26);
+        uint64_t z = word ^ EACH_BYTE(0x5C);
+        uint64_t found = ((x - EACH_BYTE(1)) & ~x) | ((y - EACH_BYTE(1)) & ~y) |
+                         ((z - EACH_BYTE(1)) & ~z) | ((word - EACH_BYTE(0x20)) & ~word);
+        return ((found | word) & EACH_BYTE(0x80)) != 0;
+    }
+
+    /* The same of 16 bytes, each on its own: all bits of a byte are set, or none. A
+     * byte that isn't ASCII is negative here.
+     */
+    static inline block_words
+    specials_of(block_words words)
+    {
+        return (block_words)((signed_block)words < (signed_block)EACH_LANE(0x20)) |
+               (block_words)((block)(words | EACH_LANE(0x02)) ==
+                             (block)EACH_LANE(0x3E)) |
+               (block_words)((block)(words | EACH_LANE(0x04)) ==
+                             (block)EACH_LANE(0x26)) |
+               (block_words)((block)words == (block)EACH_LANE(0x5C));
+    }
+
+    static inline int
+    copy_plain_blocks(char *to, const char *from, size_t size)
+    {
+        block_words words;
+        block_words found = {0, 0};
+        size_t at;
+
+        for (at = 0; at + 16 < size; at += 16) {
+            memcpy(&words, from + at, 16);
+            memcpy(to + at, &words, 16);
+            found |= specials_of(words);
+        }
+        /* The last 16 bytes; some of them may be there by now. */
+        memcpy(&words, from + size - 16, 16);
+        memcpy(to + size - 16, &words, 16);
+        found |= specials_of(words);
+        return (found[0] | found[1]) == 0;
+    }
+
+    /* Copies a text that needs no escape; 0 if it may need one, or isn't ASCII. */
+    static inline int
+    copy_plain(char *to, const char *from, size_t size)
+    {
+        uint64_t first, last = 0;
+        uint32_t half, other;
+
+        if (size >= 16) {
+            return copy_plain_blocks(to, from, size);
+        }
+        if (size >= 8) {
+            memcpy(&first, from, 8);
+            memcpy(&last, from + size - 8, 8);
+            memcpy(to, &first, 8);
+            memcpy(to + size - 8, &last, 8);
+            return !word_has_special(first) && !word_has_special(last);
+        }
+        if (size >= 4) {
+            memcpy(&half, from, 4);
+            memcpy(&other, from + size - 4, 4);
+            memcpy(to, &half, 4);
+            memcpy(to + size - 4, &other, 4);
+            return !word_has_special((uint64_t)half << 32 | other);
+        }
+        if (size == 0) {
+            return 1;
+        }
+        /* Of one to three bytes these are all; the other five are the letter a. */
+        first = (unsigned char)from[0];
+        first = first << 8 | (unsigned char)from[size / 2];
+        first = first << 8 | (unsigned char)from[size - 1];
+        to[size / 2] = from[size / 2];
+        to[size - 1] = from[size - 1];
+        to[0] = from[0];
+        return !word_has_special(EACH_BYTE(0x61) << 24 | first);
+    }
+    """
+    bint word_has_special(unsigned long long word) noexcept
+    bint copy_plain(char *to, const char *text, size_t size) noexcept
 
 
-cdef int put_string(line *text, string) except -1
+cdef inline int put_string(line *text, string) except -1:
+    """Put a string, quotes and all."""
+    cdef const char *data = ascii_of(string) if PyUnicode_Check(string) else NULL
+    cdef Py_ssize_t size
+    cdef char *out
+    if data != NULL:
+        size = PyUnicode_GET_LENGTH(string)
+        line_reserve(text, size + 2)
+        out = text.data + text.size
+        if copy_plain(out + 1, data, <size_t> size):
+            out[0] = b'"'
+            out[size + 1] = b'"'
+            text.size += size + 2
+            return 0
+    return put_any_string(text, string)
+
+
+cdef int put_any_string(line *text, string) except -1

@@ -1,4 +1,4 @@
-"""Write a string as JSON, with the escapes that Kubernetes writes, and no others."""
+"""The strings that need escapes, or aren't ASCII."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_Check
@@ -18,9 +18,6 @@ cdef enum Kind:
     NUMBER   # \u00xx
     LEAD_E2  # may begin U+2028 or U+2029
     LEAD_ED  # may begin a surrogate
-
-# Each byte is one.
-cdef uint64_t ONES = 0x0101010101010101
 
 cdef unsigned char KIND[256]
 cdef unsigned char SHORT_ESCAPES[256]
@@ -75,25 +72,6 @@ cdef Py_ssize_t _write_special(
     return at + 1
 
 
-cdef inline bint _has_special(uint64_t word) noexcept:
-    """Tell whether any of the word's bytes may need an escape, or isn't ASCII.
-
-    A byte of x is zero where the word holds < or >, one of y for " and &, of z for a
-    backslash; subtracting carries into the top bit of zero bytes, and of those of w
-    that are below 0x20. Bytes behind such a one may be taken for one, too.
-    """
-    cdef uint64_t x = (word | 0x02 * ONES) ^ 0x3E * ONES
-    cdef uint64_t y = (word | 0x04 * ONES) ^ 0x26 * ONES
-    cdef uint64_t z = word ^ 0x5C * ONES
-    return (
-        ((x - ONES) & ~x)
-        | ((y - ONES) & ~y)
-        | ((z - ONES) & ~z)
-        | ((word - 0x20 * ONES) & ~word)
-        | word
-    ) & 0x80 * ONES != 0
-
-
 cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
     """Put a string, quotes and all."""
     cdef const unsigned char *source = <const unsigned char *> data
@@ -108,7 +86,7 @@ cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
     while at < size:
         while size - at >= 8:
             memcpy(&word, source + at, 8)
-            if _has_special(word):
+            if word_has_special(word):
                 break
             memcpy(out, &word, 8)
             out += 8
@@ -116,7 +94,7 @@ cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
         if size - at < 8 <= size:
             # The last eight bytes as a word again: the first of them are there by now.
             memcpy(&word, source + size - 8, 8)
-            if not _has_special(word):
+            if not word_has_special(word):
                 memcpy(out - (8 - (size - at)), &word, 8)
                 out += size - at
                 break
@@ -132,7 +110,8 @@ cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
     return 0
 
 
-cdef int put_string(line *text, string) except -1:
+cdef int put_any_string(line *text, string) except -1:
+    """Put a string, whatever is in it; TypeError if it isn't one."""
     cdef const char *data
     cdef Py_ssize_t size = 0
     cdef bytes encoded

@@ -1,4 +1,4 @@
-"""Write times to the microsecond as JSON has them: ``"2026-11-22T00:41:36.000000Z"``."""
+"""Write a time as JSON has it: ``"2026-11-22T00:41:36.000000Z"``."""
 
 from libc.stdint cimport INT64_MIN, int64_t, uint32_t
 from libc.string cimport memcpy

@@ -16,6 +16,9 @@ class Tally:
     def events(self) -> dict[Level, int]: ...
 
 @final
+class Way: ...
+
+@final
 class Outlet:
     decisions: DecisionTable | None
     __weakref__: object
