@@ -39,6 +39,7 @@ ALONE = [
     "_routetable",
     "_scope",
     "_secretsigns",
+    "_sharedtext",
     "_sourcelist",
     "_uuid",
 ]

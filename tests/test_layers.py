@@ -17,9 +17,10 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_line", "_version", "errors"},
-    {"_ascii", "_headername", "_jsonstring", "_microtext", "_slots", "coerce"},
-    {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
+    {"_block", "_line", "_version", "errors"},
+    {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
+    {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
+    {"coerce"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},

@@ -5,20 +5,11 @@ Most strings need none: they are looked at while they are copied, many bytes at 
 
 from cpython.unicode cimport PyUnicode_Check
 
+from ._block cimport block
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of, line, line_reserve
 
 cdef extern from *:
     """
-    #include <stdint.h>
-    #include <string.h>
-
-    #define EACH_BYTE(byte) (0x0101010101010101u * (uint64_t)(byte))
-    #define EACH_LANE(byte) ((block_words){EACH_BYTE(byte), EACH_BYTE(byte)})
-
-    typedef uint64_t block_words __attribute__((vector_size(16)));
-    typedef unsigned char block __attribute__((vector_size(16)));
-    typedef signed char signed_block __attribute__((vector_size(16)));
-
     /* Tells whether any of the word's bytes may need an escape, or isn't ASCII.
      *
      * A byte of x is zero where the word holds < or >, one of y for " and &, of z for a
@@ -36,37 +27,32 @@ cdef extern from *:
         return ((found | word) & EACH_BYTE(0x80)) != 0;
     }
 
-    /* The same of 16 bytes, each on its own: all bits of a byte are set, or none. A
-     * byte that isn't ASCII is negative here.
-     */
-    static inline block_words
-    specials_of(block_words words)
+    static inline block
+    specials_of(block bytes)
     {
-        return (block_words)((signed_block)words < (signed_block)EACH_LANE(0x20)) |
-               (block_words)((block)(words | EACH_LANE(0x02)) ==
-                             (block)EACH_LANE(0x3E)) |
-               (block_words)((block)(words | EACH_LANE(0x04)) ==
-                             (block)EACH_LANE(0x26)) |
-               (block_words)((block)words == (block)EACH_LANE(0x5C));
+        return lanes_less(bytes, EACH_LANE(0x20)) |
+               lanes_equal(bytes | EACH_LANE(0x02), EACH_LANE('>')) | /* and < */
+               lanes_equal(bytes | EACH_LANE(0x04), EACH_LANE('&')) | /* and " */
+               lanes_equal(bytes, EACH_LANE(0x5C));
     }
 
     static inline int
     copy_plain_blocks(char *to, const char *from, size_t size)
     {
-        block_words words;
-        block_words found = {0, 0};
+        block bytes;
+        block found = {0, 0};
         size_t at;
 
-        for (at = 0; at + 16 < size; at += 16) {
-            memcpy(&words, from + at, 16);
-            memcpy(to + at, &words, 16);
-            found |= specials_of(words);
+        for (at = 0; at + BLOCK_SIZE < size; at += BLOCK_SIZE) {
+            bytes = block_at(from + at);
+            memcpy(to + at, &bytes, BLOCK_SIZE);
+            found |= specials_of(bytes);
         }
-        /* The last 16 bytes; some of them may be there by now. */
-        memcpy(&words, from + size - 16, 16);
-        memcpy(to + size - 16, &words, 16);
-        found |= specials_of(words);
-        return (found[0] | found[1]) == 0;
+        /* The last ones; some of them may be there by now. */
+        bytes = block_at(from + size - BLOCK_SIZE);
+        memcpy(to + size - BLOCK_SIZE, &bytes, BLOCK_SIZE);
+        found |= specials_of(bytes);
+        return block_is_empty(found);
     }
 
     /* Copies a text that needs no escape; 0 if it may need one, or isn't ASCII. */
@@ -76,7 +62,7 @@ cdef extern from *:
         uint64_t first, last = 0;
         uint32_t half, other;
 
-        if (size >= 16) {
+        if (size >= BLOCK_SIZE) {
             return copy_plain_blocks(to, from, size);
         }
         if (size >= 8) {
