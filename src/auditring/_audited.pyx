@@ -17,6 +17,7 @@ from ._attributeslots cimport (
 from ._encode cimport put_stage_line
 from ._line cimport line, line_begin, line_end
 from ._outlet cimport Outlet, Way
+from ._slots cimport slot_offset, slot_value
 from ._writer cimport Writer
 
 from dataclasses import replace
@@ -24,6 +25,7 @@ from dataclasses import replace
 import orjson
 
 from . import rawjson
+from .decisions import Decision
 from .encode import json_line
 from .errors import RefusedError
 from .event import AuthenticationMetadata, Level, ObjectReference, Stage
@@ -40,6 +42,9 @@ cdef object NONE = Level.NONE
 cdef object METADATA = Level.METADATA
 cdef object REQUEST = Level.REQUEST
 cdef object REQUEST_RESPONSE = Level.REQUEST_RESPONSE
+
+cdef Py_ssize_t LEVEL = slot_offset(Decision, "level")
+cdef Py_ssize_t OMIT_STAGES = slot_offset(Decision, "omit_stages")
 
 cdef object REQUEST_RECEIVED = Stage.REQUEST_RECEIVED
 cdef object RESPONSE_STARTED = Stage.RESPONSE_STARTED
@@ -532,7 +537,11 @@ cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
     if outlet.decisions is None:
         return request
     decision = outlet.decisions.decide(attributes)
-    level = decision.level
+    if type(decision) is Decision:
+        level = slot_value(decision, LEVEL)
+        omit_stages = slot_value(decision, OMIT_STAGES)
+    else:
+        level, omit_stages = decision.level, decision.omit_stages
     request._rank = _rank_of(level)
     outlet.tally._requests[request._rank] += 1
     request.decision = decision
@@ -540,7 +549,7 @@ cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
         return request
     request.level = level
     request._outlet = outlet
-    request._omit_stages = decision.omit_stages
+    request._omit_stages = omit_stages
     request._is_plain = True
     request.is_enabled = True
     request.long_running = member_of(attributes, LONG_RUNNING)

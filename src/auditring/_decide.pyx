@@ -3,6 +3,9 @@
 `decisions` works those out.
 """
 
+cimport cython
+from cpython.object cimport PyObject
+
 from ._attributeslots cimport (
     API_GROUP,
     IS_RESOURCE_REQUEST,
@@ -16,6 +19,28 @@ from ._attributeslots cimport (
 )
 
 
+cdef enum:
+    RECENT_BITS = 6
+
+
+@cython.final
+cdef class _Kind:
+    """A kind of resource request that came lately, and its candidates."""
+
+    cdef object verb, group, resource, subresource, candidates
+
+
+cdef inline size_t _slot_of(verb, group, resource, subresource) noexcept:
+    # Objects of one size are at least so far apart.
+    cdef size_t mixed = (
+        (<size_t> <PyObject *> verb)
+        + 3 * (<size_t> <PyObject *> group)
+        + 5 * (<size_t> <PyObject *> resource)
+        + 7 * (<size_t> <PyObject *> subresource)
+    ) >> 4
+    return (mixed ^ (mixed >> RECENT_BITS)) & ((1 << RECENT_BITS) - 1)
+
+
 cdef class DecisionTable:
     """Candidates by kind of request: a tuple of them, or a decision and no more.
 
@@ -23,6 +48,8 @@ cdef class DecisionTable:
     """
 
     def __cinit__(self, *args, **kwargs):
+        cdef int index
+        self._recent = [_Kind.__new__(_Kind) for index in range(1 << RECENT_BITS)]
         self.of_resource = {}
         self.of_path = {}
 
@@ -30,15 +57,12 @@ cdef class DecisionTable:
         """Decide on a request; source: Kubernetes v1.36, pkg/audit/policy."""
         cdef object candidates
         if member_of(attributes, IS_RESOURCE_REQUEST):
-            kind = (
+            candidates = self._of_resource(
                 member_of(attributes, VERB),
                 member_of(attributes, API_GROUP),
                 member_of(attributes, RESOURCE),
                 member_of(attributes, SUBRESOURCE),
             )
-            candidates = self.of_resource.get(kind)
-            if candidates is None:
-                candidates = self.add_resource(kind)
         else:
             verb = member_of(attributes, VERB)
             candidates = self.of_path.get(verb)
@@ -47,6 +71,34 @@ cdef class DecisionTable:
         if type(candidates) is not tuple:
             return candidates
         return _first_match(<tuple> candidates, attributes)
+
+    cdef object _of_resource(self, verb, group, resource, subresource):
+        """Return the candidates of a kind, by its four texts.
+
+        Most often they are the very objects that came before. A text stays what it is
+        as long as it's kept, so that they stand for the same kind; of equal ones that
+        are other objects, the dictionary knows.
+        """
+        cdef _Kind known = <_Kind> self._recent[
+            <Py_ssize_t> _slot_of(verb, group, resource, subresource)
+        ]
+        if (
+            known.candidates is not None
+            and known.resource is resource
+            and known.group is group
+            and known.verb is verb
+            and known.subresource is subresource
+        ):
+            return known.candidates
+        kind = (verb, group, resource, subresource)
+        candidates = self.of_resource.get(kind)
+        if candidates is None:
+            candidates = self.add_resource(kind)
+        if type(verb) is type(group) is type(resource) is type(subresource) is str:
+            known.verb, known.group = verb, group
+            known.resource, known.subresource = resource, subresource
+            known.candidates = candidates
+        return candidates
 
 
 cdef object _first_match(tuple candidates, attributes):

@@ -7,11 +7,15 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcmp
 
-from ._audited cimport AuditedRequest
+from ._audited cimport AuditedRequest, begin_request
 from ._headername cimport is_lower_name
+from ._outlet cimport Gate
 from ._routetable cimport RouteTable
 from ._scope cimport read_scope
 
+from types import MethodType
+
+from .auditor import Auditor
 from .disconnects import is_disconnect
 from .exchange import Exchange
 
@@ -159,11 +163,14 @@ cdef class HttpOpener:
     """Begins the HTTP requests of one application."""
 
     cdef object _begin, _user, _rules, _read
+    cdef Gate _gate  # None if the auditor begins requests in a way of its own
     cdef RouteTable _routes
     cdef bint _is_plain
 
-    def __cinit__(self, begin, user, RouteTable routes, rules, read, bint is_plain):
-        self._begin = begin
+    def __cinit__(self, auditor, user, RouteTable routes, rules, read, bint is_plain):
+        self._begin = auditor.begin
+        if type(self._begin) is MethodType and self._begin.__func__ is Auditor.begin:
+            self._gate = self._begin.__self__.gate
         self._user = user
         self._routes = routes
         self._rules = rules
@@ -181,6 +188,9 @@ cdef class HttpOpener:
             attributes = read_scope(scope, identity, self._routes)
         if attributes is None:
             attributes = self._read(scope, identity)
-        request = self._begin(attributes)
+        if self._gate is None:
+            request = self._begin(attributes)
+        else:
+            request = begin_request(attributes, self._gate.outlet, None)
         scope[SCOPE_KEY] = request
         return HttpExchange(request, self._rules, send)

@@ -31,3 +31,7 @@ cdef class Outlet:
     cdef Tally tally
 
     cdef int64_t now_ns(self) except -1
+
+
+cdef class Gate:
+    cdef public Outlet outlet

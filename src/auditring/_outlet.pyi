@@ -31,3 +31,8 @@ class Outlet:
         clock_ns: Callable[[], int] | None,
         adds_latency: bool,
     ) -> Self: ...
+
+@final
+class Gate:
+    outlet: Outlet
+    def __new__(cls, outlet: Outlet) -> Self: ...

@@ -65,6 +65,18 @@ cdef class Outlet:
 
 
 @cython.final
+cdef class Gate:
+    """Where requests come in, whatever changes behind it.
+
+    Attributes:
+        outlet: What a request takes that begins now.
+    """
+
+    def __cinit__(self, Outlet outlet not None):
+        self.outlet = outlet
+
+
+@cython.final
 cdef class Way:
     """What is called of a backend for each event."""
 
@@ -86,5 +98,6 @@ cdef Writer _log_behind(write_line):
     A class that inherits a log's has another one, and so has a double.
     """
     if type(write_line) is MethodType and write_line.__func__ is Writer.write:
-        return write_line.__self__
+        if isinstance(write_line.__self__, Writer):
+            return write_line.__self__
     return None

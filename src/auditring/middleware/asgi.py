@@ -83,7 +83,7 @@ class AuditMiddleware:
         self._user = user
         self._reader = RequestReader(routes, role)
         self._open = HttpOpener(
-            auditor.begin,
+            auditor,
             user,
             None if routes is None else routes.table,
             bodies or BodyRules(),
