@@ -13,6 +13,7 @@ SCOPE_KEY: str
 @final
 class HttpExchange:
     bodies: Exchange | None
+    is_refused: bool
     def __new__(
         cls,
         request: AuditedRequest,

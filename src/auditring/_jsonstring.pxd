@@ -59,8 +59,9 @@ cdef extern from *:
     static inline int
     copy_plain(char *to, const char *from, size_t size)
     {
-        uint64_t first, last = 0;
+        uint64_t first = 0, last = 0;
         uint32_t half, other;
+        block bytes;
 
         if (size >= BLOCK_SIZE) {
             return copy_plain_blocks(to, from, size);
@@ -70,26 +71,26 @@ cdef extern from *:
             memcpy(&last, from + size - 8, 8);
             memcpy(to, &first, 8);
             memcpy(to + size - 8, &last, 8);
-            return !word_has_special(first) && !word_has_special(last);
-        }
-        if (size >= 4) {
+        } else if (size >= 4) {
             memcpy(&half, from, 4);
             memcpy(&other, from + size - 4, 4);
             memcpy(to, &half, 4);
             memcpy(to + size - 4, &other, 4);
-            return !word_has_special((uint64_t)half << 32 | other);
-        }
-        if (size == 0) {
+            first = last = (uint64_t)half << 32 | other;
+        } else if (size > 0) {
+            /* Of one to three bytes these are all; the others are the letter a. */
+            to[size / 2] = from[size / 2];
+            to[size - 1] = from[size - 1];
+            to[0] = from[0];
+            first = EACH_BYTE('a') << 24 | (uint64_t)(unsigned char)from[0] << 16 |
+                    (uint64_t)(unsigned char)from[size / 2] << 8 |
+                    (unsigned char)from[size - 1];
+            last = first;
+        } else {
             return 1;
         }
-        /* Of one to three bytes these are all; the other five are the letter a. */
-        first = (unsigned char)from[0];
-        first = first << 8 | (unsigned char)from[size / 2];
-        first = first << 8 | (unsigned char)from[size - 1];
-        to[size / 2] = from[size / 2];
-        to[size - 1] = from[size - 1];
-        to[0] = from[0];
-        return !word_has_special(EACH_BYTE(0x61) << 24 | first);
+        bytes = (block){first, last};
+        return block_is_empty(specials_of(bytes));
     }
     """
     bint word_has_special(unsigned long long word) noexcept

@@ -3,7 +3,7 @@
 `sourceips` reads all others, and what it said of them is remembered.
 """
 
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from ._ascii cimport ascii_text
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
@@ -46,6 +46,14 @@ cdef bint _is_ipv4(const char *text, Py_ssize_t size) noexcept:
 cdef inline bint _is_one_ipv4(str address) noexcept:
     cdef const char *text = ascii_of(address)
     return text != NULL and _is_ipv4(text, PyUnicode_GET_LENGTH(address))
+
+
+cdef inline bint _are_equal(str address, str other) noexcept:
+    """Compare addresses that are ASCII."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(address)
+    return size == PyUnicode_GET_LENGTH(other) and not memcmp(
+        ascii_of(address), ascii_of(other), <size_t> size
+    )
 
 
 cdef list _ipv4_list(str joined):
@@ -96,7 +104,7 @@ cdef tuple source_list(str forwarded_for, str real_ip, str peer):
         if nearest is not None:
             if PyUnicode_GET_LENGTH(forwarded_for) == 0:
                 return (nearest,)
-            if _is_one_ipv4(forwarded_for) and forwarded_for != nearest:
+            if _is_one_ipv4(forwarded_for) and not _are_equal(forwarded_for, nearest):
                 return (forwarded_for, nearest)
             found = _ipv4_list(forwarded_for)
             if found is not None:
