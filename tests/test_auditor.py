@@ -6,17 +6,20 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from eventlog import EventLog, FullLog, policy_of
 
+from auditring import LogWriter
 from auditring.attributes import Attributes
 from auditring.auditor import Auditor
 from auditring.backend import OutgoingEvent
 from auditring.backends.handler import HandlerBackend
 from auditring.backends.log import LogBackend
-from auditring.errors import RefusedError
+from auditring.encode import json_line
+from auditring.errors import ClosedError, RefusedError
 from auditring.event import Event, Level, Stage, UserInfo
 from auditring.losses import Losses
 from auditring.redact import Redactor
@@ -380,6 +383,96 @@ def test_a_log_is_called_before_all_others(tmp_path: Path) -> None:
         auditor = Auditor(policy_of(), [memory, log.writer])
 
     assert [backend.name for backend in auditor.backends] == ["log", "memory"]
+
+
+def lines_of(folder: Path, *others: Memory) -> bytes:
+    """Return what a log gets of some requests, alone or with *others* beside it."""
+    folder.mkdir()
+    times = ticking()
+    with EventLog(folder) as log:
+        auditor = Auditor(
+            policy_of(), [log.writer, *others], clock_ns=lambda: next(times)
+        )
+        for target in (TARGET, "/healthz", "/x?" + "&" * 3000):
+            headers = [("audit-id", "id-1"), ("user-agent", "<a>" * 300)]
+            user = UserInfo("alice", groups=("a", "b" * 900), extra={"k": ("v",)})
+            request = auditor.begin(
+                Attributes.from_request("GET", target, headers=headers, user=user)
+            )
+            request.receive()
+            request.annotate("note", "\u2028")
+            request.start_response(200)
+            request.complete()
+        log.events()
+        return log.path.read_bytes()
+
+
+def test_a_log_has_the_same_lines_with_a_neighbour_and_without(tmp_path: Path) -> None:
+    memory = Memory()
+
+    alone = lines_of(tmp_path / "alone")
+    beside = lines_of(tmp_path / "beside", memory)
+
+    assert alone == beside
+    assert alone == b"".join(json_line(event) for event in memory.events)
+
+
+def test_a_log_that_writes_in_its_own_way_is_asked_to(tmp_path: Path) -> None:
+    class CountingLog(LogWriter):
+        written = 0
+
+        def write(self, data: bytes, /) -> bool:
+            self.written += 1
+            return super().write(data)
+
+    with CountingLog(tmp_path / "audit.log") as writer:
+        auditor = Auditor(policy_of(), writer)
+        with auditor.begin(attributes_of()):
+            pass
+
+        assert writer.written == 2
+
+
+def test_a_line_that_the_log_drops_is_a_loss(tmp_path: Path) -> None:
+    count = 2000
+    path = tmp_path / "audit.log"
+    with LogWriter(path, ring_bytes=64 * 1024, on_full="drop") as writer:
+        auditor = Auditor(policy_of(omitStages=["RequestReceived"]), writer)
+        for _ in range(count):
+            with auditor.begin(attributes_of()):
+                pass
+        lost = auditor.counts().lost["log"]
+
+    events = [b'"auditID"' in line for line in path.read_bytes().splitlines()]
+    assert lost > 0
+    assert sum(events) + lost >= count
+
+
+def test_a_log_that_is_closed_costs_the_event(tmp_path: Path) -> None:
+    lost: list[tuple[str, Exception, Sequence[Event]]] = []
+    writer = LogWriter(tmp_path / "audit.log")
+    backend = LogBackend(
+        writer, mode="blocking-strict", on_loss=lambda *loss: lost.append(loss)
+    )
+    auditor = Auditor(policy_of(), backend)
+    writer.close()
+
+    assert not auditor.begin(attributes_of()).receive()
+
+    ((plugin, error, events),) = lost
+    assert (plugin, type(error), len(events)) == ("log", ClosedError, 1)
+    assert events[0].stage == Stage.REQUEST_RECEIVED
+
+
+def test_what_no_line_can_be_made_of_is_a_loss(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        auditor = Auditor(policy_of(), log.writer)
+        odd = replace(attributes_of(), verb=5)  # type: ignore[arg-type]
+
+        assert auditor.begin(odd).receive()
+
+        assert auditor.counts().lost == {"auditor": 0, "log": 1}
+        assert log.writer.stats().dropped_records == 1
 
 
 def test_one_backends_failure_does_not_stop_the_next() -> None:

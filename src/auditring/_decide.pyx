@@ -48,8 +48,7 @@ cdef class DecisionTable:
     """
 
     def __cinit__(self, *args, **kwargs):
-        cdef int index
-        self._recent = [_Kind.__new__(_Kind) for index in range(1 << RECENT_BITS)]
+        self._recent = [_Kind.__new__(_Kind) for _ in range(1 << RECENT_BITS)]
         self.of_resource = {}
         self.of_path = {}
 

@@ -25,14 +25,16 @@ cdef extern from *:
     outside_path(block octets)
     {
         block braces = lanes_less(EACH_LANE(0x7A), octets); /* { | } ~ and 0x7F */
+        block pairs = /* " and #, < and >, \\ and ^ */
+            lanes_equal(octets | EACH_LANE(0x01), EACH_LANE(0x23)) |
+            lanes_equal(octets | EACH_LANE(0x02), EACH_LANE(0x3E)) |
+            lanes_equal(octets | EACH_LANE(0x02), EACH_LANE(0x5E));
 
-        return lanes_less(octets, EACH_LANE(0x21)) |
+        return lanes_less(octets, EACH_LANE(0x21)) | pairs |
                (braces & ~lanes_equal(octets, EACH_LANE('~'))) |
-               lanes_equal(octets | EACH_LANE(0x01), EACH_LANE('#')) | /* and " */
-               lanes_equal(octets | EACH_LANE(0x02), EACH_LANE('>')) | /* and < */
-               lanes_equal(octets | EACH_LANE(0x02), EACH_LANE('^')) | /* and a backslash */
                lanes_equal(octets, EACH_LANE('%')) |
-               lanes_equal(octets, EACH_LANE('?')) | lanes_equal(octets, EACH_LANE('`'));
+               lanes_equal(octets, EACH_LANE('?')) |
+               lanes_equal(octets, EACH_LANE('`'));
     }
 
     typedef block (*block_kind)(block octets);

@@ -3,8 +3,6 @@
 It isn't made and thrown away each time, and its hash is known.
 """
 
-from libc.stdint cimport uint64_t
-
 from ._ascii cimport ascii_text
 
 cdef extern from *:
