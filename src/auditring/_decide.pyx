@@ -74,9 +74,8 @@ cdef class DecisionTable:
     cdef object _of_resource(self, verb, group, resource, subresource):
         """Return the candidates of a kind, by its four texts.
 
-        Most often they are the very objects that came before. A text stays what it is
-        as long as it's kept, so that they stand for the same kind; of equal ones that
-        are other objects, the dictionary knows.
+        Most often they are the very objects that came before, which are kept so that no
+        others take their place. Of equal ones the dictionary knows.
         """
         cdef _Kind known = <_Kind> self._recent[
             <Py_ssize_t> _slot_of(verb, group, resource, subresource)
@@ -93,10 +92,9 @@ cdef class DecisionTable:
         candidates = self.of_resource.get(kind)
         if candidates is None:
             candidates = self.add_resource(kind)
-        if type(verb) is type(group) is type(resource) is type(subresource) is str:
-            known.verb, known.group = verb, group
-            known.resource, known.subresource = resource, subresource
-            known.candidates = candidates
+        known.verb, known.group = verb, group
+        known.resource, known.subresource = resource, subresource
+        known.candidates = candidates
         return candidates
 
 
