@@ -61,6 +61,7 @@ PYTHON_SHELVES = [
         "verify",
     },
     {"secrettext", "follow"},
+    {"answerstatus", "objectidentity"},
     {"truncation", "stageevent", "echoes", "masks", "redactionrules"},
     {"redactedbody"},
     {"redact"},

@@ -32,7 +32,6 @@ cdef class AuditedRequest:
     cdef bint _has_plain_line(self) noexcept
     cdef int _put_plain_line(self, line *text) except -1
     cdef int _set_status(self, status) except -1
-    cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1
     cpdef bint receive(self) except -1
     cpdef start_response(self, code)

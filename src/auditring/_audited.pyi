@@ -8,7 +8,6 @@ from .decisions import Decision
 from .event import Event, Level, UserInfo
 from .status import Status
 
-def panic_message(value: object) -> str: ...
 def begin_request(
     attributes: Attributes, outlet: Outlet, received_ns: int | None
 ) -> AuditedRequest: ...

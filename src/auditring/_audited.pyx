@@ -24,16 +24,16 @@ from dataclasses import replace
 
 import orjson
 
-from . import rawjson
+from .answerstatus import CLOSED_EARLY, status_in, status_of_panic
 from .decisions import Decision
 from .encode import json_line
 from .errors import RefusedError
 from .event import AuthenticationMetadata, Level, ObjectReference, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
+from .objectidentity import identity_in
 from .stageevent import stage_event
-from .status import STATUS, Status
-from .typedjson import MismatchError
+from .status import Status
 
 cdef enum:
     SERVER_ERROR = 500
@@ -58,9 +58,6 @@ cdef tuple TARGET_NOTES = (
 )
 
 cdef dict NO_ANNOTATIONS = {}  # never written to
-cdef object CLOSED_EARLY = Status(
-    code=200, status="Success", message="Connection closed early"
-)
 
 
 cdef int _rank_of(level) except -1:
@@ -72,35 +69,12 @@ cdef int _rank_of(level) except -1:
     return 2 if level is REQUEST else 3
 
 
-cdef object _status_in(bytes body):
-    """Return what the object *body* says if it is a Status, else None."""
-    if b"Status" not in body:
-        return None
-    try:
-        status = STATUS(rawjson.compact(body), STATUS.zero)
-    except (ValueError, MismatchError):
-        return None
-    # Without a version where the request's path has none.
-    if status.kind != "Status" or status.api_version not in ("", "v1"):
-        return None
-    return status
-
-
 cdef bytes _as_json(body):
     if isinstance(body, bytes):
         return body
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     return orjson.dumps(body)
-
-
-def panic_message(value):
-    """Say of a *value* that was raised what the event of a Panic says."""
-    if isinstance(value, BaseException):
-        text = str(value)
-        name = type(value).__name__
-        value = f"{name}: {text}" if text else name
-    return f"APIServer panic'd: {value}"
 
 
 @cython.final
@@ -310,14 +284,7 @@ cdef class AuditedRequest:
         """Record that the handler raised *value* instead of answering, and end."""
         if not self.is_enabled or self.is_over:
             return
-        self._set_status(
-            Status(
-                code=SERVER_ERROR,
-                status="Failure",
-                reason="InternalError",
-                message=panic_message(value),
-            )
-        )
+        self._set_status(status_of_panic(value))
         self._emit(PANIC)
         self.is_over = True
 
@@ -369,7 +336,7 @@ cdef class AuditedRequest:
         if not self.is_enabled or self.is_over:
             return
         text = _as_json(body)
-        self._fill_reference(text)
+        self.fill_object_ref(**identity_in(text))
         if self.wants_request_object:
             if self.decision.omit_managed_fields:
                 text = without_managed_fields(text)
@@ -393,7 +360,7 @@ cdef class AuditedRequest:
         if not self.is_enabled or self.is_over:
             return
         text = _as_json(body)
-        status = _status_in(text)
+        status = status_in(text)
         if status is not None:
             self._set_status(
                 Status(
@@ -435,25 +402,6 @@ cdef class AuditedRequest:
             resource_version=known.resource_version or resource_version,
         )
         self._is_plain = False
-
-    cdef int _fill_reference(self, bytes text) except -1:
-        body = None
-        if b"metadata" in text:
-            try:
-                body = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                pass
-        metadata = body.get("metadata") if isinstance(body, dict) else None
-        # The metadata of a list is of another kind, and says nothing of an object.
-        if not isinstance(metadata, dict) or "items" in body:
-            metadata = {}
-        members = ("namespace", "name", "uid", "resourceVersion")
-        found = [metadata.get(member) for member in members]
-        texts = [value if isinstance(value, str) else "" for value in found]
-        self.fill_object_ref(
-            namespace=texts[0], name=texts[1], uid=texts[2], resource_version=texts[3]
-        )
-        return 0
 
     def annotate(self, str key not None, str value not None):
         """Add an annotation; the first value of a key stays.
