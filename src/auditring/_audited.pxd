@@ -31,6 +31,7 @@ cdef class AuditedRequest:
     cdef bytes _as_line(self)
     cdef bint _has_plain_line(self) noexcept
     cdef int _put_plain_line(self, line *text) except -1
+    cdef bint keeps_request_object(self) noexcept
     cdef int _set_status(self, status) except -1
     cdef int _add_latencies(self) except -1
     cpdef bint receive(self) except -1

@@ -314,6 +314,9 @@ cdef class AuditedRequest:
     @property
     def wants_request_object(self):
         """Whether the request's body is recorded."""
+        return self.keeps_request_object()
+
+    cdef bint keeps_request_object(self) noexcept:
         return self.is_enabled and not self.is_over and (
             self.level is REQUEST or self.level is REQUEST_RESPONSE
         )

@@ -112,7 +112,7 @@ cdef class HttpExchange:
     def __cinit__(self, AuditedRequest request not None, rules, send):
         self._request = request
         self._send = send
-        if request.wants_request_object:
+        if request.keeps_request_object():
             self.bodies = Exchange(request, rules)
 
     cpdef bint receive(self) except -1:

@@ -53,15 +53,16 @@ cdef enum:
     # A path of more segments is no plain one of the API.
     SEGMENTS_MAX = 12
 
-cdef dict VERBS = {
-    "GET": "get",
-    "HEAD": "get",
-    "POST": "create",
-    "PUT": "update",
-    "PATCH": "patch",
-    "DELETE": "delete",
+# What each method is for what is no resource, and for a resource.
+cdef dict METHODS = {
+    "GET": ("get", "get"),
+    "HEAD": ("head", "get"),
+    "POST": ("post", "create"),
+    "PUT": ("put", "update"),
+    "PATCH": ("patch", "patch"),
+    "DELETE": ("delete", "delete"),
+    "OPTIONS": ("options", ""),
 }
-cdef dict METHODS = {method: method.lower() for method in (*VERBS, "OPTIONS")}
 cdef frozenset LONG_SUBRESOURCES = frozenset(
     ("attach", "exec", "proxy", "log", "portforward")
 )
@@ -128,18 +129,20 @@ cdef bint _is_api_path(const char *path, Py_ssize_t size) noexcept:
     return size > 5 and not memcmp(path, b"apis/", 5)
 
 
-cdef int _fill_path(attributes, str method, str path, str query) except -1:
-    """Fill what path and query say."""
+cdef int _fill_path(
+    attributes, str method, tuple verbs, str path, str query
+) except -1:
+    """Fill what path and query say; *verbs* are those of the method."""
     cdef const char *text = ascii_of(path)
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(path)
     cdef int member
     if _is_api_path(text, size):
-        if not _fill_api_path(attributes, method, path, query):
+        if not _fill_api_path(attributes, <str> verbs[1], path, query):
             _fill_any_path(attributes, method, path, query)
         return 0
     _fill(attributes, IS_RESOURCE_REQUEST, False)
     _fill(attributes, PATH, path)
-    _fill(attributes, VERB, METHODS[method])
+    _fill(attributes, VERB, verbs[0])
     _fill(
         attributes, LONG_RUNNING, size >= 13 and not memcmp(text, b"/debug/pprof/", 13)
     )
@@ -151,12 +154,12 @@ cdef int _fill_path(attributes, str method, str path, str query) except -1:
     return 0
 
 
-cdef bint _fill_api_path(attributes, str method, str path, str query) except -1:
+cdef bint _fill_api_path(attributes, str verb, str path, str query) except -1:
     """Fill what a path of the API says; False if that isn't as usual."""
     cdef Segments all
     cdef Py_ssize_t at, count
     cdef bint has_group
-    cdef str group = "", namespace = "", name = "", subresource = "", resource, verb
+    cdef str group = "", namespace = "", name = "", subresource = "", resource
     cdef tuple parts
     if not _split(&all, ascii_of(path), PyUnicode_GET_LENGTH(path)):
         return False
@@ -165,7 +168,6 @@ cdef bint _fill_api_path(attributes, str method, str path, str query) except -1:
     count = all.count - at
     if count < 1 or _is(&all, at, b"proxy", 5) or _is(&all, at, b"watch", 5):
         return False
-    verb = VERBS.get(method, "")
     if count > 1 and _is(&all, at, b"namespaces", 10):
         namespace = _shared(&all, at + 1)
         if count > 2 and not (
@@ -342,7 +344,8 @@ cdef object read_plain(
         peer: Address that the connection is from.
         user: Who is authenticated.
     """
-    if method not in METHODS:
+    cdef tuple verbs = <tuple> METHODS.get(method)
+    if verbs is None:
         return None
     sources = source_list(
         _or_empty(headers[<Py_ssize_t> FORWARDED_FOR]),
@@ -350,7 +353,7 @@ cdef object read_plain(
         peer,
     )
     attributes = slot_owner(ATTRIBUTES)
-    _fill_path(attributes, method, path, query)
+    _fill_path(attributes, method, verbs, path, query)
     _fill(attributes, USER, user)
     _fill(attributes, IMPERSONATED_USER, None)
     _fill(attributes, REQUEST_URI, request_uri)
