@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 from eventlog import EventLog, FullLog, policy_of
@@ -191,6 +192,25 @@ def test_a_reload_leaves_requests_under_way_as_they_are() -> None:
 
 
 # Contents.
+
+
+def test_a_reload_in_the_middle_of_a_decision_is_for_the_next() -> None:
+    memory = Memory()
+    auditor = Auditor(policy_of(), memory)
+
+    class Reloading:
+        """Attributes that have the policy thrown away when they're asked for a verb."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "verb":
+                auditor.reload(None)
+            return getattr(attributes_of(target="/healthz"), name)
+
+    with auditor.begin(cast(Attributes, Reloading())):
+        pass
+
+    assert memory.stages == ["RequestReceived", "ResponseComplete"]
+    assert auditor.policy is None
 
 
 def test_the_first_value_of_an_annotation_stays() -> None:

@@ -14,6 +14,7 @@ from ._attributeslots cimport (
     REQUEST_TARGET,
     member_of,
 )
+from ._decide cimport DecisionTable
 from ._encode cimport put_stage_line
 from ._line cimport line, line_begin, line_end
 from ._outlet cimport Outlet, Way
@@ -485,9 +486,11 @@ cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
     request.audit_id = member_of(attributes, AUDIT_ID_MEMBER)
     request.annotations = NO_ANNOTATIONS
     request.stage = ""
-    if outlet.decisions is None:
+    # Held here: a reload may take it away in the middle.
+    cdef DecisionTable decisions = outlet.decisions
+    if decisions is None:
         return request
-    decision = outlet.decisions.decide(attributes)
+    decision = decisions.decide(attributes)
     if type(decision) is Decision:
         level = slot_value(decision, LEVEL)
         omit_stages = slot_value(decision, OMIT_STAGES)

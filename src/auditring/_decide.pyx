@@ -24,13 +24,17 @@ cdef enum:
 
 
 @cython.final
+@cython.freelist(16)
 cdef class _Kind:
-    """A kind of resource request that came lately, and its candidates."""
+    """A kind of resource request that came lately, and its candidates; never changed.
+
+    Whoever looks at one while another takes its place has all of it still.
+    """
 
     cdef object verb, group, resource, subresource, candidates
 
 
-cdef inline size_t _slot_of(verb, group, resource, subresource) noexcept:
+cdef inline Py_ssize_t _slot_of(verb, group, resource, subresource) noexcept:
     # Objects of one size are at least so far apart.
     cdef size_t mixed = (
         (<size_t> <PyObject *> verb)
@@ -38,7 +42,7 @@ cdef inline size_t _slot_of(verb, group, resource, subresource) noexcept:
         + 5 * (<size_t> <PyObject *> resource)
         + 7 * (<size_t> <PyObject *> subresource)
     ) >> 4
-    return (mixed ^ (mixed >> RECENT_BITS)) & ((1 << RECENT_BITS) - 1)
+    return <Py_ssize_t> ((mixed ^ (mixed >> RECENT_BITS)) & ((1 << RECENT_BITS) - 1))
 
 
 cdef class DecisionTable:
@@ -48,7 +52,7 @@ cdef class DecisionTable:
     """
 
     def __cinit__(self, *args, **kwargs):
-        self._recent = [_Kind.__new__(_Kind) for _ in range(1 << RECENT_BITS)]
+        self._recent = [None] * (1 << RECENT_BITS)
         self.of_resource = {}
         self.of_path = {}
 
@@ -77,11 +81,10 @@ cdef class DecisionTable:
         Most often they are the very objects that came before, which are kept so that no
         others take their place. Of equal ones the dictionary knows.
         """
-        cdef _Kind known = <_Kind> self._recent[
-            <Py_ssize_t> _slot_of(verb, group, resource, subresource)
-        ]
+        cdef Py_ssize_t slot = _slot_of(verb, group, resource, subresource)
+        cdef _Kind known = <_Kind> self._recent[slot]
         if (
-            known.candidates is not None
+            known is not None
             and known.resource is resource
             and known.group is group
             and known.verb is verb
@@ -92,9 +95,11 @@ cdef class DecisionTable:
         candidates = self.of_resource.get(kind)
         if candidates is None:
             candidates = self.add_resource(kind)
+        known = _Kind.__new__(_Kind)
         known.verb, known.group = verb, group
         known.resource, known.subresource = resource, subresource
         known.candidates = candidates
+        self._recent[slot] = known
         return candidates
 
 
