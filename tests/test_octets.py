@@ -3,6 +3,7 @@
 import pytest
 
 from auditring._plainrequest import read_request
+from auditring._scope import read_scope
 from auditring.attributes import Attributes
 
 LENGTHS = range(1, 71)
@@ -28,6 +29,21 @@ def test_a_path_is_plain_if_all_of_it_is(length: int) -> None:
             # A question mark ends the path.
             wanted = octet in IN_PATH or octet == ord("?")
             assert is_plain("/" + with_one(octet, place, length)) is wanted
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_raw_path_is_plain_if_all_of_it_is(length: int) -> None:
+    for place in range(length):
+        for octet in OCTETS:
+            path = "/" + with_one(octet, place, length)
+            scope = {
+                "method": "GET",
+                "path": path,
+                "raw_path": path.encode("latin-1"),
+                "query_string": b"",
+                "headers": [],
+            }
+            assert (read_scope(scope, None, None) is not None) is (octet in IN_PATH)
 
 
 @pytest.mark.parametrize("length", LENGTHS)
