@@ -24,6 +24,7 @@ DIRECTIVES = {
 ALONE = [
     "_attributeslots",
     "_audited",
+    "_begin",
     "_decide",
     "_encode",
     "_environheaders",

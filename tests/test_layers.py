@@ -77,6 +77,7 @@ PYTHON_SHELVES = [
     {"backend"},
     {"_outlet"},
     {"_audited"},
+    {"_begin"},
     {"query", "backends.*"},
     # 5: put together
     {"reloads"},

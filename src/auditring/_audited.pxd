@@ -5,6 +5,9 @@ from ._outlet cimport Outlet, Way
 from ._writer cimport Writer
 
 
+cdef dict NO_ANNOTATIONS
+
+
 cdef class AuditedRequest:
     cdef readonly object attributes, decision, level, audit_id, stage
     cdef readonly dict annotations
@@ -39,6 +42,3 @@ cdef class AuditedRequest:
     cpdef complete(self)
     cpdef panic(self, value)
     cpdef record_response_object(self, body)
-
-
-cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns)

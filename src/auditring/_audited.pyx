@@ -8,17 +8,9 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
-from ._attributeslots cimport (
-    AUDIT_ID_MEMBER,
-    LONG_RUNNING,
-    REQUEST_TARGET,
-    member_of,
-)
-from ._decide cimport DecisionTable
 from ._encode cimport put_stage_line
 from ._line cimport line, line_begin, line_end
 from ._outlet cimport Outlet, Way
-from ._slots cimport slot_offset, slot_value
 from ._writer cimport Writer
 
 from dataclasses import replace
@@ -26,7 +18,6 @@ from dataclasses import replace
 import orjson
 
 from .answerstatus import CLOSED_EARLY, status_in, status_of_panic
-from .decisions import Decision
 from .encode import json_line
 from .errors import RefusedError
 from .event import AuthenticationMetadata, Level, ObjectReference, Stage
@@ -39,35 +30,15 @@ from .status import Status
 cdef enum:
     SERVER_ERROR = 500
 
-cdef object NONE = Level.NONE
-cdef object METADATA = Level.METADATA
 cdef object REQUEST = Level.REQUEST
 cdef object REQUEST_RESPONSE = Level.REQUEST_RESPONSE
-
-cdef Py_ssize_t LEVEL = slot_offset(Decision, "level")
-cdef Py_ssize_t OMIT_STAGES = slot_offset(Decision, "omit_stages")
 
 cdef object REQUEST_RECEIVED = Stage.REQUEST_RECEIVED
 cdef object RESPONSE_STARTED = Stage.RESPONSE_STARTED
 cdef object RESPONSE_COMPLETE = Stage.RESPONSE_COMPLETE
 cdef object PANIC = Stage.PANIC
 
-cdef tuple TARGET_NOTES = (
-    ("auditring.io/request-target", "request_target"),
-    ("auditring.io/cluster", "cluster"),
-    ("auditring.io/project", "project"),
-)
-
 cdef dict NO_ANNOTATIONS = {}  # never written to
-
-
-cdef int _rank_of(level) except -1:
-    """Return where *level* stands in `Level`."""
-    if level is NONE:
-        return 0
-    if level is METADATA:
-        return 1
-    return 2 if level is REQUEST else 3
 
 
 cdef bytes _as_json(body):
@@ -476,41 +447,3 @@ cdef class AuditedRequest:
             self.complete()
         else:
             self.panic(error)
-
-
-cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
-    """Decide on a request, for `Auditor.begin`."""
-    cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
-    request.attributes = attributes
-    request.level = NONE
-    request.audit_id = member_of(attributes, AUDIT_ID_MEMBER)
-    request.annotations = NO_ANNOTATIONS
-    request.stage = ""
-    # Held here: a reload may take it away in the middle.
-    cdef DecisionTable decisions = outlet.decisions
-    if decisions is None:
-        return request
-    decision = decisions.decide(attributes)
-    if type(decision) is Decision:
-        level = slot_value(decision, LEVEL)
-        omit_stages = slot_value(decision, OMIT_STAGES)
-    else:
-        level, omit_stages = decision.level, decision.omit_stages
-    request._rank = _rank_of(level)
-    outlet.tally._requests[request._rank] += 1
-    request.decision = decision
-    if level is NONE:
-        return request
-    request.level = level
-    request._outlet = outlet
-    request._omit_stages = omit_stages
-    request._is_plain = True
-    request.is_enabled = True
-    request.long_running = member_of(attributes, LONG_RUNNING)
-    if member_of(attributes, REQUEST_TARGET):
-        for key, name in TARGET_NOTES:
-            value = getattr(attributes, name)
-            if value:
-                request.annotate(key, str(value))
-    request._received_ns = outlet.now_ns() if received_ns is None else received_ns
-    return request

@@ -13,7 +13,8 @@ from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.ref cimport Py_INCREF
 from libc.string cimport memcmp
 
-from ._audited cimport AuditedRequest, begin_request
+from ._audited cimport AuditedRequest
+from ._begin cimport begin_request
 from ._headername cimport is_lower_name
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
 from ._outlet cimport Gate

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from ._audited import AuditedRequest, begin_request
+from ._audited import AuditedRequest
+from ._begin import begin_request
 from ._decide import DecisionTable
 from ._outlet import Gate, Outlet, Tally
 from .attributes import Attributes
