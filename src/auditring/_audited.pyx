@@ -10,7 +10,7 @@ from libc.stdint cimport int64_t
 
 from ._encode cimport put_stage_line
 from ._line cimport line, line_begin, line_end
-from ._outlet cimport Outlet, Way
+from ._outlet cimport Way
 from ._writer cimport Writer
 
 from dataclasses import replace
