@@ -644,6 +644,20 @@ def test_the_kind_of_a_message_may_be_a_string_of_a_class(log: EventLog) -> None
     assert log.events()[-1]["responseStatus"] == {"metadata": {}, "code": 201}
 
 
+@pytest.mark.parametrize(
+    "kind", ["http.response.start2", "http.response.body2", "http.response", "é" * 19]
+)
+def test_a_message_of_another_kind_passes_through(log: EventLog, kind: str) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": kind})
+        await respond(send)
+
+    first, *_ = call(wrapped(answer, log), scope_of())
+
+    assert first == {"type": kind}
+    assert log.stages() == ["RequestReceived", "ResponseComplete"]
+
+
 def test_an_applications_list_of_headers_stays_its_own(log: EventLog) -> None:
     headers = [(b"a", b"1"), (b"b", b"2")]
 
