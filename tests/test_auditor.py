@@ -406,36 +406,48 @@ def test_a_log_is_called_before_all_others(tmp_path: Path) -> None:
     assert [backend.name for backend in auditor.backends] == ["log", "memory"]
 
 
-def lines_of(folder: Path, *others: Memory) -> bytes:
+def lines_of(folder: Path, *others: Memory, redactor: Redactor | None = None) -> bytes:
     """Return what a log gets of some requests, alone or with *others* beside it."""
     folder.mkdir()
     times = ticking()
     with EventLog(folder) as log:
         auditor = Auditor(
-            policy_of(), [log.writer, *others], clock_ns=lambda: next(times)
+            policy_of(),
+            [log.writer, *others],
+            redactor=redactor,
+            clock_ns=lambda: next(times),
         )
-        for target in (TARGET, "/healthz", "/x?" + "&" * 3000):
+        for target in (TARGET, "/healthz?token=abc", "/x?" + "&" * 3000):
             headers = [("audit-id", "id-1"), ("user-agent", "<a>" * 300)]
             user = UserInfo("alice", groups=("a", "b" * 900), extra={"k": ("v",)})
-            request = auditor.begin(
-                Attributes.from_request("GET", target, headers=headers, user=user)
+            attributes = Attributes.from_request(
+                "GET", target, headers=headers, user=user
             )
+            request = auditor.begin(attributes)
             request.receive()
             request.annotate("note", "\u2028")
             request.start_response(200)
             request.complete()
+            request = auditor.begin(attributes)
+            request.receive()
+            request.impersonate(UserInfo("bob"))
+            request.panic("odd")
         log.events()
         return log.path.read_bytes()
 
 
-def test_a_log_has_the_same_lines_with_a_neighbour_and_without(tmp_path: Path) -> None:
+@pytest.mark.parametrize("redactor", [None, Redactor()])
+def test_a_log_has_the_same_lines_with_a_neighbour_and_without(
+    tmp_path: Path, redactor: Redactor | None
+) -> None:
     memory = Memory()
 
-    alone = lines_of(tmp_path / "alone")
-    beside = lines_of(tmp_path / "beside", memory)
+    alone = lines_of(tmp_path / "alone", redactor=redactor)
+    beside = lines_of(tmp_path / "beside", memory, redactor=redactor)
 
     assert alone == beside
     assert alone == b"".join(json_line(event) for event in memory.events)
+    assert (b"abc" in alone) is (redactor is None)
 
 
 def test_a_log_that_writes_in_its_own_way_is_asked_to(tmp_path: Path) -> None:
@@ -462,8 +474,9 @@ def test_a_line_that_the_log_drops_is_a_loss(tmp_path: Path) -> None:
         with LogWriter(path, ring_bytes=64 * 1024, on_full="drop") as writer:
             auditor = Auditor(policy_of(omitStages=["RequestReceived"]), writer)
             for _ in range(1000):
-                with auditor.begin(attributes_of()):
-                    pass
+                request = auditor.begin(attributes_of())
+                request.start_response(200)
+                request.complete()
             dropped = writer.stats().dropped_records
 
             assert 0 < dropped < 1000

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import naive_evaluator
 import pytest
@@ -187,6 +188,20 @@ def test_kinds_that_have_texts_in_common_stay_apart(seed: int) -> None:
         expected = naive_evaluator.evaluate(rule_set, attributes)
         assert policy.evaluate(attributes) == expected
         assert policy.evaluate(attributes) == expected
+
+
+def test_a_kind_without_texts_is_none_that_is_known() -> None:
+    policy = Policy(RuleSet(rules=(Rule(level=Level.METADATA),)))
+    nothing: Any = None
+    attributes = Attributes(
+        is_resource_request=True,
+        verb=nothing,
+        api_group=nothing,
+        resource=nothing,
+        subresource=nothing,
+    )
+
+    assert policy.evaluate(attributes).level is Level.METADATA
 
 
 def test_a_verb_that_was_forgotten_is_decided_alike() -> None:

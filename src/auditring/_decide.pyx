@@ -52,7 +52,7 @@ cdef class DecisionTable:
     """
 
     def __cinit__(self, *args, **kwargs):
-        self._recent = [None] * (1 << RECENT_BITS)
+        self._recent = [_Kind.__new__(_Kind)] * (1 << RECENT_BITS)
         self.of_resource = {}
         self.of_path = {}
 
@@ -84,7 +84,7 @@ cdef class DecisionTable:
         cdef Py_ssize_t slot = _slot_of(verb, group, resource, subresource)
         cdef _Kind known = <_Kind> self._recent[slot]
         if (
-            known is not None
+            known.candidates is not None
             and known.resource is resource
             and known.group is group
             and known.verb is verb
