@@ -6,17 +6,22 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from bystander import Bystander
 from eventlog import EventLog, FullLog, policy_of
 
+from auditring import LogWriter
 from auditring.attributes import Attributes
 from auditring.auditor import Auditor
 from auditring.backend import OutgoingEvent
 from auditring.backends.handler import HandlerBackend
 from auditring.backends.log import LogBackend
-from auditring.errors import RefusedError
+from auditring.encode import json_line
+from auditring.errors import ClosedError, RefusedError
 from auditring.event import Event, Level, Stage, UserInfo
 from auditring.losses import Losses
 from auditring.redact import Redactor
@@ -188,6 +193,25 @@ def test_a_reload_leaves_requests_under_way_as_they_are() -> None:
 
 
 # Contents.
+
+
+def test_a_reload_in_the_middle_of_a_decision_is_for_the_next() -> None:
+    memory = Memory()
+    auditor = Auditor(policy_of(), memory)
+
+    class Reloading:
+        """Attributes that have the policy thrown away when they're asked for a verb."""
+
+        def __getattr__(self, name: str) -> object:
+            if name == "verb":
+                auditor.reload(None)
+            return getattr(attributes_of(target="/healthz"), name)
+
+    with auditor.begin(cast(Attributes, Reloading())):
+        pass
+
+    assert memory.stages == ["RequestReceived", "ResponseComplete"]
+    assert auditor.policy is None
 
 
 def test_the_first_value_of_an_annotation_stays() -> None:
@@ -380,6 +404,111 @@ def test_a_log_is_called_before_all_others(tmp_path: Path) -> None:
         auditor = Auditor(policy_of(), [memory, log.writer])
 
     assert [backend.name for backend in auditor.backends] == ["log", "memory"]
+
+
+def lines_of(folder: Path, *others: Memory, redactor: Redactor | None = None) -> bytes:
+    """Return what a log gets of some requests, alone or with *others* beside it."""
+    folder.mkdir()
+    times = ticking()
+    with EventLog(folder) as log:
+        auditor = Auditor(
+            policy_of(),
+            [log.writer, *others],
+            redactor=redactor,
+            clock_ns=lambda: next(times),
+        )
+        for target in (TARGET, "/healthz?token=abc", "/x?" + "&" * 3000):
+            headers = [("audit-id", "id-1"), ("user-agent", "<a>" * 300)]
+            user = UserInfo("alice", groups=("a", "b" * 900), extra={"k": ("v",)})
+            attributes = Attributes.from_request(
+                "GET", target, headers=headers, user=user
+            )
+            request = auditor.begin(attributes)
+            request.receive()
+            request.annotate("note", "\u2028")
+            request.start_response(200)
+            request.complete()
+            request = auditor.begin(attributes)
+            request.receive()
+            request.impersonate(UserInfo("bob"))
+            request.panic("odd")
+        log.events()
+        return log.path.read_bytes()
+
+
+@pytest.mark.parametrize("redactor", [None, Redactor()])
+def test_a_log_has_the_same_lines_with_a_neighbour_and_without(
+    tmp_path: Path, redactor: Redactor | None
+) -> None:
+    memory = Memory()
+
+    alone = lines_of(tmp_path / "alone", redactor=redactor)
+    beside = lines_of(tmp_path / "beside", memory, redactor=redactor)
+
+    assert alone == beside
+    assert alone == b"".join(json_line(event) for event in memory.events)
+    assert (b"abc" in alone) is (redactor is None)
+
+
+def test_a_log_that_writes_in_its_own_way_is_asked_to(tmp_path: Path) -> None:
+    class CountingLog(LogWriter):
+        written = 0
+
+        def write(self, data: bytes, /) -> bool:
+            self.written += 1
+            return super().write(data)
+
+    with CountingLog(tmp_path / "audit.log") as writer:
+        auditor = Auditor(policy_of(), writer)
+        with auditor.begin(attributes_of()):
+            pass
+
+        assert writer.written == 2
+
+
+def test_a_line_that_the_log_drops_is_a_loss(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    # Another process leads the log, and doesn't empty the ring.
+    with Bystander(path) as leader:
+        leader.stop()
+        with LogWriter(path, ring_bytes=64 * 1024, on_full="drop") as writer:
+            auditor = Auditor(policy_of(omitStages=["RequestReceived"]), writer)
+            for _ in range(1000):
+                request = auditor.begin(attributes_of())
+                request.start_response(200)
+                request.complete()
+            dropped = writer.stats().dropped_records
+
+            assert 0 < dropped < 1000
+            assert auditor.counts().lost["log"] == dropped
+            leader.resume()
+
+
+def test_a_log_that_is_closed_costs_the_event(tmp_path: Path) -> None:
+    lost: list[tuple[str, Exception, Sequence[Event]]] = []
+    writer = LogWriter(tmp_path / "audit.log")
+    backend = LogBackend(
+        writer, mode="blocking-strict", on_loss=lambda *loss: lost.append(loss)
+    )
+    auditor = Auditor(policy_of(), backend)
+    writer.close()
+
+    assert not auditor.begin(attributes_of()).receive()
+
+    ((plugin, error, events),) = lost
+    assert (plugin, type(error), len(events)) == ("log", ClosedError, 1)
+    assert events[0].stage == Stage.REQUEST_RECEIVED
+
+
+def test_what_no_line_can_be_made_of_is_a_loss(tmp_path: Path) -> None:
+    with EventLog(tmp_path) as log:
+        auditor = Auditor(policy_of(), log.writer)
+        odd = replace(attributes_of(), verb=5)  # type: ignore[arg-type]
+
+        assert auditor.begin(odd).receive()
+
+        assert auditor.counts().lost == {"auditor": 0, "log": 1}
+        assert log.writer.stats().dropped_records == 1
 
 
 def test_one_backends_failure_does_not_stop_the_next() -> None:

@@ -1,9 +1,12 @@
 """The fast evaluation decides as the plain one does, whatever policy and request."""
 
+import itertools
 import random
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import naive_evaluator
 import pytest
@@ -145,6 +148,60 @@ def test_memory_stays_bounded_whatever_requests_come(
 
     kinds = index.of_resource if is_resource_request else index.of_path
     assert 0 < len(kinds) <= KINDS_MAX
+
+
+def resource_requests() -> list[Attributes]:
+    """Return one of each kind, in no order; many have texts in common."""
+    kinds = itertools.product(VERBS, API_GROUPS, RESOURCES, SUBRESOURCES)
+    requests = [
+        Attributes(
+            is_resource_request=True,
+            verb=verb,
+            api_group=group,
+            resource=resource,
+            subresource=subresource,
+        )
+        for verb, group, resource, subresource in kinds
+    ]
+    random.Random(3).shuffle(requests)
+    return requests
+
+
+def with_texts_of_its_own(attributes: Attributes) -> Attributes:
+    """Return equal attributes, none of whose longer texts is the same object."""
+    return replace(
+        attributes,
+        verb="".join([*attributes.verb]),
+        api_group="".join([*attributes.api_group]),
+        resource="".join([*attributes.resource]),
+        subresource="".join([*attributes.subresource]),
+    )
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_kinds_that_have_texts_in_common_stay_apart(seed: int) -> None:
+    rule_set = Dice(seed).rule_set()
+    policy = Policy(rule_set)
+    requests = resource_requests()
+
+    for attributes in [*requests, *map(with_texts_of_its_own, requests), *requests]:
+        expected = naive_evaluator.evaluate(rule_set, attributes)
+        assert policy.evaluate(attributes) == expected
+        assert policy.evaluate(attributes) == expected
+
+
+def test_a_kind_without_texts_is_none_that_is_known() -> None:
+    policy = Policy(RuleSet(rules=(Rule(level=Level.METADATA),)))
+    nothing: Any = None
+    attributes = Attributes(
+        is_resource_request=True,
+        verb=nothing,
+        api_group=nothing,
+        resource=nothing,
+        subresource=nothing,
+    )
+
+    assert policy.evaluate(attributes).level is Level.METADATA
 
 
 def test_a_verb_that_was_forgotten_is_decided_alike() -> None:

@@ -17,9 +17,10 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_line", "_version", "afterfork", "errors"},
-    {"_ascii", "_headername", "_slots", "coerce"},
-    {"_attributeslots", "_environheaders", "_routetable", "_uuid"},
+    {"_block", "_line", "_version", "afterfork", "errors"},
+    {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
+    {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
+    {"coerce"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -60,6 +61,7 @@ PYTHON_SHELVES = [
         "verify",
     },
     {"secrettext", "follow"},
+    {"answerstatus", "objectidentity"},
     {"truncation", "stageevent", "echoes", "masks", "redactionrules"},
     {"redactedbody"},
     {"redact"},
@@ -76,6 +78,7 @@ PYTHON_SHELVES = [
     {"backend"},
     {"_outlet"},
     {"_audited"},
+    {"_begin"},
     {"query", "backends.*"},
     # 5: put together
     {"reloads"},

@@ -90,3 +90,28 @@ def test_headers_of_an_iterator_are_all_read() -> None:
     attributes = Attributes.from_request("GET", "/", headers=names)
 
     assert (attributes.user_agent, attributes.audit_id) == ("curl", "\u00e9")
+
+
+DOTTED = st.lists(st.sampled_from([*"0125.", "9", "25", "255", "256", "00"])).map(
+    "".join
+)
+
+
+@given(DOTTED, DOTTED)
+def test_what_looks_like_an_address_is_read_like_any_other(
+    forwarded: str, peer: str
+) -> None:
+    request = ("GET", "/", [("x-forwarded-for", forwarded)], peer)
+
+    assert outcome(Attributes, *request) == outcome(GeneralAttributes, *request)
+
+
+def test_every_number_of_an_address_is_read_like_any_other() -> None:
+    numbers = [*map(str, range(301)), "", "00", "01", "001", "0001", "1000", "\uff11"]
+    for number in numbers:
+        for place in range(4):
+            octets = ["7"] * 4
+            octets[place] = number
+            request = ("GET", "/", [("x-forwarded-for", ".".join(octets))], "7.7.7.7")
+
+            assert outcome(Attributes, *request) == outcome(GeneralAttributes, *request)

@@ -86,3 +86,10 @@ def test_an_empty_table_has_nothing() -> None:
 def test_a_mistake_in_the_table_is_named(path: str, target: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"routes: .*{message}"):
         Routes({path: target})
+
+
+def test_a_target_may_have_letters_that_the_path_has_not() -> None:
+    routes = Routes({"/a/{x}": "/\u00fc/{x}/\u20ac", "/\u20ac/{x}": "/b/{x}"})
+
+    assert routes.find("/a/1") == "/\u00fc/1/\u20ac"
+    assert routes.find("/\u20ac/\U0001f600") == "/b/\U0001f600"

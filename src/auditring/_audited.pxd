@@ -1,6 +1,11 @@
 from libc.stdint cimport int64_t
 
-from ._outlet cimport Outlet
+from ._line cimport line
+from ._outlet cimport Outlet, Way
+from ._writer cimport Writer
+
+
+cdef dict NO_ANNOTATIONS
 
 
 cdef class AuditedRequest:
@@ -24,16 +29,16 @@ cdef class AuditedRequest:
 
     cdef bint _emit(self, stage) except -1
     cdef bint _send(self) except -1
-    cdef bint _write(self, write_line, lose) except -1
+    cdef bint _write(self, Way way) except -1
+    cdef bint _commit(self, Writer log) except -1
     cdef bytes _as_line(self)
+    cdef bint _has_plain_line(self) noexcept
+    cdef int _put_plain_line(self, line *text) except -1
+    cdef bint keeps_request_object(self) noexcept
     cdef int _set_status(self, status) except -1
-    cdef int _fill_reference(self, bytes text) except -1
     cdef int _add_latencies(self) except -1
     cpdef bint receive(self) except -1
     cpdef start_response(self, code)
     cpdef complete(self)
     cpdef panic(self, value)
     cpdef record_response_object(self, body)
-
-
-cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns)

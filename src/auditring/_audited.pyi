@@ -2,16 +2,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, final
 
-from ._outlet import Outlet
 from .attributes import Attributes
 from .decisions import Decision
 from .event import Event, Level, UserInfo
 from .status import Status
-
-def panic_message(value: object) -> str: ...
-def begin_request(
-    attributes: Attributes, outlet: Outlet, received_ns: int | None
-) -> AuditedRequest: ...
 
 @final
 class AuditedRequest:

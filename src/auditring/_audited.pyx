@@ -5,36 +5,31 @@ the cases of tests/conformance_kinds/stage.py hold it to that.
 """
 
 cimport cython
+from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int64_t
 
-from ._attributeslots cimport (
-    AUDIT_ID_MEMBER,
-    LONG_RUNNING,
-    REQUEST_TARGET,
-    member_of,
-)
-from ._encode cimport write_stage
-from ._outlet cimport Outlet
+from ._encode cimport put_stage_line
+from ._line cimport line, line_begin, line_end
+from ._outlet cimport Way
+from ._writer cimport Writer
 
 from dataclasses import replace
 
 import orjson
 
-from . import rawjson
+from .answerstatus import CLOSED_EARLY, status_in, status_of_panic
 from .encode import json_line
 from .errors import RefusedError
 from .event import AuthenticationMetadata, Level, ObjectReference, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
+from .objectidentity import identity_in
 from .stageevent import stage_event
-from .status import STATUS, Status
-from .typedjson import MismatchError
+from .status import Status
 
 cdef enum:
     SERVER_ERROR = 500
 
-cdef object NONE = Level.NONE
-cdef object METADATA = Level.METADATA
 cdef object REQUEST = Level.REQUEST
 cdef object REQUEST_RESPONSE = Level.REQUEST_RESPONSE
 
@@ -43,39 +38,7 @@ cdef object RESPONSE_STARTED = Stage.RESPONSE_STARTED
 cdef object RESPONSE_COMPLETE = Stage.RESPONSE_COMPLETE
 cdef object PANIC = Stage.PANIC
 
-cdef tuple TARGET_NOTES = (
-    ("auditring.io/request-target", "request_target"),
-    ("auditring.io/cluster", "cluster"),
-    ("auditring.io/project", "project"),
-)
-
 cdef dict NO_ANNOTATIONS = {}  # never written to
-cdef object CLOSED_EARLY = Status(
-    code=200, status="Success", message="Connection closed early"
-)
-
-
-cdef int _rank_of(level) except -1:
-    """Return where *level* stands in `Level`."""
-    if level is NONE:
-        return 0
-    if level is METADATA:
-        return 1
-    return 2 if level is REQUEST else 3
-
-
-cdef object _status_in(bytes body):
-    """Return what the object *body* says if it is a Status, else None."""
-    if b"Status" not in body:
-        return None
-    try:
-        status = STATUS(rawjson.compact(body), STATUS.zero)
-    except (ValueError, MismatchError):
-        return None
-    # Without a version where the request's path has none.
-    if status.kind != "Status" or status.api_version not in ("", "v1"):
-        return None
-    return status
 
 
 cdef bytes _as_json(body):
@@ -84,15 +47,6 @@ cdef bytes _as_json(body):
     if isinstance(body, (bytearray, memoryview)):
         return bytes(body)
     return orjson.dumps(body)
-
-
-def panic_message(value):
-    """Say of a *value* that was raised what the event of a Panic says."""
-    if isinstance(value, BaseException):
-        text = str(value)
-        name = type(value).__name__
-        value = f"{name}: {text}" if text else name
-    return f"APIServer panic'd: {value}"
 
 
 @cython.final
@@ -139,27 +93,41 @@ cdef class AuditedRequest:
     cdef bint _send(self) except -1:
         """Hand the event to every backend; False if one refuses it."""
         cdef bint is_taken = True
-        for process, write_line, lose in self._outlet.ways:
+        cdef Way way
+        for way in self._outlet.ways:
             try:
-                if write_line is None:
-                    if not process((self,)):
+                if way.write_line is None:
+                    if not way.process((self,)):
                         is_taken = False
-                elif not self._write(write_line, lose):
+                elif not self._write(way):
                     is_taken = False
             except Exception as error:
                 # A backend that breaks its promise; the others have a right to theirs.
                 self._outlet.losses.note(error, ())
         return is_taken
 
-    cdef bint _write(self, write_line, lose) except -1:
+    cdef bint _write(self, Way way) except -1:
         """Go the short way of a `LineBackend`."""
         try:
-            if write_line(self._as_line()):
+            if way.log is not None and self._has_plain_line():
+                if self._commit(way.log):
+                    return True
+            elif way.write_line(self._as_line()):
                 return True
             error = None
         except Exception as raised:  # whatever it is, the request isn't at fault
             error = raised
-        return lose(self.event, error)
+        return way.lose(self.event, error)
+
+    cdef bint _commit(self, Writer log) except -1:
+        """Write the line of a plain request, which nobody else asks for."""
+        cdef line text
+        line_begin(&text)
+        try:
+            self._put_plain_line(&text)
+            return log._commit(text.data, text.size)
+        finally:
+            line_end(&text)
 
     @property
     def event(self):
@@ -196,21 +164,35 @@ cdef class AuditedRequest:
         return self._as_line()
 
     cdef bytes _as_line(self):
+        cdef line text
         if self._line is not None:
             return self._line
-        if self._is_plain and self._outlet.redact is None:
-            self._line = write_stage(
-                self.attributes,
-                self.level,
-                self.stage,
-                self._received_ns,
-                self._stage_ns,
-                self._code,
-                self.annotations,
-            )
+        if self._has_plain_line():
+            line_begin(&text)
+            try:
+                self._put_plain_line(&text)
+                self._line = PyBytes_FromStringAndSize(text.data, text.size)
+            finally:
+                line_end(&text)
         else:
             self._line = json_line(self.event)
         return self._line
+
+    cdef bint _has_plain_line(self) noexcept:
+        """Tell whether attributes, code and annotations say all there is to say."""
+        return self._is_plain and self._outlet.redact is None
+
+    cdef int _put_plain_line(self, line *text) except -1:
+        return put_stage_line(
+            text,
+            self.attributes,
+            self.level,
+            self.stage,
+            self._received_ns,
+            self._stage_ns,
+            self._code,
+            self.annotations,
+        )
 
     # The stages.
 
@@ -274,14 +256,7 @@ cdef class AuditedRequest:
         """Record that the handler raised *value* instead of answering, and end."""
         if not self.is_enabled or self.is_over:
             return
-        self._set_status(
-            Status(
-                code=SERVER_ERROR,
-                status="Failure",
-                reason="InternalError",
-                message=panic_message(value),
-            )
-        )
+        self._set_status(status_of_panic(value))
         self._emit(PANIC)
         self.is_over = True
 
@@ -311,6 +286,9 @@ cdef class AuditedRequest:
     @property
     def wants_request_object(self):
         """Whether the request's body is recorded."""
+        return self.keeps_request_object()
+
+    cdef bint keeps_request_object(self) noexcept:
         return self.is_enabled and not self.is_over and (
             self.level is REQUEST or self.level is REQUEST_RESPONSE
         )
@@ -333,7 +311,7 @@ cdef class AuditedRequest:
         if not self.is_enabled or self.is_over:
             return
         text = _as_json(body)
-        self._fill_reference(text)
+        self.fill_object_ref(**identity_in(text))
         if self.wants_request_object:
             if self.decision.omit_managed_fields:
                 text = without_managed_fields(text)
@@ -357,7 +335,7 @@ cdef class AuditedRequest:
         if not self.is_enabled or self.is_over:
             return
         text = _as_json(body)
-        status = _status_in(text)
+        status = status_in(text)
         if status is not None:
             self._set_status(
                 Status(
@@ -399,25 +377,6 @@ cdef class AuditedRequest:
             resource_version=known.resource_version or resource_version,
         )
         self._is_plain = False
-
-    cdef int _fill_reference(self, bytes text) except -1:
-        body = None
-        if b"metadata" in text:
-            try:
-                body = orjson.loads(text)
-            except orjson.JSONDecodeError:
-                pass
-        metadata = body.get("metadata") if isinstance(body, dict) else None
-        # The metadata of a list is of another kind, and says nothing of an object.
-        if not isinstance(metadata, dict) or "items" in body:
-            metadata = {}
-        members = ("namespace", "name", "uid", "resourceVersion")
-        found = [metadata.get(member) for member in members]
-        texts = [value if isinstance(value, str) else "" for value in found]
-        self.fill_object_ref(
-            namespace=texts[0], name=texts[1], uid=texts[2], resource_version=texts[3]
-        )
-        return 0
 
     def annotate(self, str key not None, str value not None):
         """Add an annotation; the first value of a key stays.
@@ -488,35 +447,3 @@ cdef class AuditedRequest:
             self.complete()
         else:
             self.panic(error)
-
-
-cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
-    """Decide on a request, for `Auditor.begin`."""
-    cdef AuditedRequest request = AuditedRequest.__new__(AuditedRequest)
-    request.attributes = attributes
-    request.level = NONE
-    request.audit_id = member_of(attributes, AUDIT_ID_MEMBER)
-    request.annotations = NO_ANNOTATIONS
-    request.stage = ""
-    if outlet.decisions is None:
-        return request
-    decision = outlet.decisions.decide(attributes)
-    level = decision.level
-    request._rank = _rank_of(level)
-    outlet.tally._requests[request._rank] += 1
-    request.decision = decision
-    if level is NONE:
-        return request
-    request.level = level
-    request._outlet = outlet
-    request._omit_stages = decision.omit_stages
-    request._is_plain = True
-    request.is_enabled = True
-    request.long_running = member_of(attributes, LONG_RUNNING)
-    if member_of(attributes, REQUEST_TARGET):
-        for key, name in TARGET_NOTES:
-            value = getattr(attributes, name)
-            if value:
-                request.annotate(key, str(value))
-    request._received_ns = outlet.now_ns() if received_ns is None else received_ns
-    return request

@@ -3,7 +3,7 @@ from typing import Any, Self, final
 
 from ._routetable import RouteTable
 from .attributes import Attributes
-from .auditor import AuditedRequest
+from .auditor import AuditedRequest, Auditor
 from .bodies import BodyRules
 from .exchange import Exchange
 from .identity import Identity
@@ -13,6 +13,7 @@ SCOPE_KEY: str
 @final
 class HttpExchange:
     bodies: Exchange | None
+    is_refused: bool
     def __new__(
         cls,
         request: AuditedRequest,
@@ -28,7 +29,7 @@ class HttpExchange:
 class HttpOpener:
     def __new__(
         cls,
-        begin: Callable[[Attributes], AuditedRequest],
+        auditor: Auditor,
         user: Callable[[MutableMapping[str, Any]], Identity] | None,
         routes: RouteTable | None,
         rules: BodyRules,

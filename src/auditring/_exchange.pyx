@@ -4,20 +4,33 @@ Bodies, where they are wanted, are for `exchange`.
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport (
+    PyBytes_AS_STRING,
+    PyBytes_FromStringAndSize,
+    PyBytes_GET_SIZE,
+)
+from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.ref cimport Py_INCREF
 from libc.string cimport memcmp
 
 from ._audited cimport AuditedRequest
+from ._begin cimport begin_request
 from ._headername cimport is_lower_name
+from ._line cimport PyUnicode_GET_LENGTH, ascii_of
+from ._outlet cimport Gate
 from ._routetable cimport RouteTable
 from ._scope cimport read_scope
 
+from types import MethodType
+
+from .auditor import Auditor
 from .disconnects import is_disconnect
 from .exchange import Exchange
 
 cdef extern from "Python.h":
-    bint PyUnicode_IS_ASCII(object text)
-    bytes PyUnicode_AsUTF8String(object text)
+    # As they are in C: Cython's own have None for what isn't filled.
+    list PyList_New(Py_ssize_t size)
+    void PyList_SET_ITEM(list owner, Py_ssize_t index, object value) noexcept
 
 cdef enum:
     SERVER_ERROR = 500
@@ -38,6 +51,19 @@ cdef inline bint _is_name(name, Py_ssize_t size, const char *wanted) except -1:
     return is_lower_name(PyBytes_AS_STRING(name), size, wanted)
 
 
+cdef inline bint _is_kind(kind, const char *wanted, Py_ssize_t size) except -1:
+    """Tell whether a message's *kind* is *wanted*, which has *size* characters."""
+    cdef const char *text
+    if type(kind) is not str:
+        return kind == wanted[:size].decode("ascii")
+    text = ascii_of(kind)
+    return (
+        text != NULL
+        and PyUnicode_GET_LENGTH(kind) == size
+        and not memcmp(text, wanted, <size_t> size)
+    )
+
+
 cdef inline bint _begins(text, bytes start) except -1:
     if type(text) is not bytes:
         return bytes(text).startswith(start)
@@ -48,9 +74,23 @@ cdef inline bint _begins(text, bytes start) except -1:
     )
 
 
+cdef list _with_one_more(list headers, tuple pair):
+    """Return a copy with *pair* at its end."""
+    cdef Py_ssize_t index, size = PyList_GET_SIZE(headers)
+    cdef list copy = PyList_New(size + 1)
+    for index in range(size):
+        each = <object> PyList_GET_ITEM(headers, index)
+        Py_INCREF(each)
+        PyList_SET_ITEM(copy, index, each)
+    Py_INCREF(pair)
+    PyList_SET_ITEM(copy, size, pair)
+    return copy
+
+
 cdef bytes _octets(str text):
-    if PyUnicode_IS_ASCII(text):
-        return PyUnicode_AsUTF8String(text)
+    cdef const char *ascii = ascii_of(text)
+    if ascii != NULL:
+        return PyBytes_FromStringAndSize(ascii, PyUnicode_GET_LENGTH(text))
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -61,9 +101,11 @@ cdef class HttpExchange:
 
     Attributes:
         bodies: An `exchange.Exchange`; None if no body is wanted.
+        is_refused: Whether it was received and must be refused.
     """
 
     cdef readonly object bodies
+    cdef readonly bint is_refused
     cdef AuditedRequest _request
     cdef object _send
     cdef int _code  # 0 before the answer begins
@@ -71,12 +113,13 @@ cdef class HttpExchange:
     def __cinit__(self, AuditedRequest request not None, rules, send):
         self._request = request
         self._send = send
-        if request.wants_request_object:
+        if request.keeps_request_object():
             self.bodies = Exchange(request, rules)
 
     cpdef bint receive(self) except -1:
         """Record that the request is there; False if it must be refused."""
-        return self._request.receive()
+        self.is_refused = not self._request.receive()
+        return not self.is_refused
 
     # What the application is given, made anew for each request: a builtin is cheaper.
     @cython.binding(False)
@@ -84,15 +127,15 @@ cdef class HttpExchange:
         """Pass on a message of the application, having recorded what it means."""
         cdef dict members = message if type(message) is dict else dict(message)
         kind = members["type"]
-        if kind == "http.response.start":
+        if _is_kind(kind, b"http.response.start", 19):
             members = self._start(members)
-        elif kind == "http.response.body":
+        elif _is_kind(kind, b"http.response.body", 18):
             body = members.get("body", b"")
             if self.bodies is not None:
                 self.bodies.pass_on(body)
             if not members.get("more_body", False):
                 self._end(body)
-        elif kind == "http.response.pathsend":
+        elif _is_kind(kind, b"http.response.pathsend", 22):
             self._end(b"")
         return self._send(members)
 
@@ -114,7 +157,9 @@ cdef class HttpExchange:
             elif _is_name(name, 16, b"content-encoding"):
                 content_encoding = pair[1]
         if not has_id:
-            headers = <list> headers + [(b"audit-id", _octets(request.audit_id))]
+            headers = _with_one_more(
+                <list> headers, (b"audit-id", _octets(request.audit_id))
+            )
         self._code = code
         if self.bodies is not None:
             self.bodies.start(
@@ -159,11 +204,14 @@ cdef class HttpOpener:
     """Begins the HTTP requests of one application."""
 
     cdef object _begin, _user, _rules, _read
+    cdef Gate _gate  # None if the auditor begins requests in a way of its own
     cdef RouteTable _routes
     cdef bint _is_plain
 
-    def __cinit__(self, begin, user, RouteTable routes, rules, read, bint is_plain):
-        self._begin = begin
+    def __cinit__(self, auditor, user, RouteTable routes, rules, read, bint is_plain):
+        self._begin = auditor.begin
+        if type(self._begin) is MethodType and self._begin.__func__ is Auditor.begin:
+            self._gate = self._begin.__self__.gate
         self._user = user
         self._routes = routes
         self._rules = rules
@@ -171,16 +219,24 @@ cdef class HttpOpener:
         self._is_plain = is_plain
 
     def open(self, scope, send):
-        """Return the exchange of a scope, of which nothing is recorded yet.
+        """Return the exchange of a scope, and put its request in there.
 
-        Its request is in the scope then.
+        Where a body is wanted, nothing is recorded of it yet: `HttpExchange.receive` is
+        for who has seen to it that the body is watched. Else it is received.
         """
+        cdef HttpExchange exchange
         identity = None if self._user is None else self._user(scope)
         attributes = None
         if self._is_plain and type(scope) is dict:
             attributes = read_scope(scope, identity, self._routes)
         if attributes is None:
             attributes = self._read(scope, identity)
-        request = self._begin(attributes)
+        if self._gate is None:
+            request = self._begin(attributes)
+        else:
+            request = begin_request(attributes, self._gate.outlet, None)
         scope[SCOPE_KEY] = request
-        return HttpExchange(request, self._rules, send)
+        exchange = HttpExchange(request, self._rules, send)
+        if exchange.bodies is None:
+            exchange.receive()
+        return exchange

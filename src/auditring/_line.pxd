@@ -4,11 +4,78 @@ A line lives on the stack of who makes it: the same thread may be making another
 the same time, in a signal handler or in the __str__ of an argument.
 """
 
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
-from libc.string cimport memcpy
-
 cdef extern from *:
     """
+    #include <string.h>
+
+    #define LINE_LOCAL_BYTES 2048
+
+    struct line {
+        char *data;
+        Py_ssize_t size;
+        Py_ssize_t capacity;
+        char local[LINE_LOCAL_BYTES];
+    };
+
+    static inline void
+    line_begin(struct line *out)
+    {
+        out->data = out->local;
+        out->size = 0;
+        out->capacity = LINE_LOCAL_BYTES;
+    }
+
+    static inline void
+    line_end(struct line *out)
+    {
+        if (out->data != out->local) {
+            PyMem_Free(out->data);
+        }
+    }
+
+    __attribute__((cold, noinline, unused)) static int
+    line_grow(struct line *out, Py_ssize_t size)
+    {
+        Py_ssize_t capacity = (out->size + size) * 2;
+        char *before = out->data == out->local ? NULL : out->data;
+        char *data = (char *)PyMem_Realloc(before, (size_t)capacity);
+
+        if (data == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        if (before == NULL) {
+            memcpy(data, out->local, (size_t)out->size);
+        }
+        out->data = data;
+        out->capacity = capacity;
+        return 0;
+    }
+
+    static inline int
+    line_reserve(struct line *out, Py_ssize_t size)
+    {
+        return size > out->capacity - out->size ? line_grow(out, size) : 0;
+    }
+
+    static inline int
+    line_put(struct line *out, const char *data, Py_ssize_t size)
+    {
+        if (line_reserve(out, size) < 0) {
+            return -1;
+        }
+        memcpy(out->data + out->size, data, (size_t)size);
+        out->size += size;
+        return 0;
+    }
+
+    /* Puts what stands in the code: its size is known to the compiler. */
+    __attribute__((always_inline)) static inline int
+    line_put_literal(struct line *out, const char *text)
+    {
+        return line_put(out, text, (Py_ssize_t)strlen(text));
+    }
+
     /* The bytes of a text that is ASCII; NULL if it isn't. */
     static inline const char *
     ascii_of(PyObject *text)
@@ -18,6 +85,16 @@ cdef extern from *:
                    : NULL;
     }
     """
+    struct line:
+        char *data
+        Py_ssize_t size
+
+    void line_begin(line *out) noexcept
+    void line_end(line *out) noexcept
+    int line_reserve(line *out, Py_ssize_t size) except -1
+    int line_put(line *out, const char *data, Py_ssize_t size) except -1
+    int line_put_literal(line *out, const char *text) except -1
+
     const char *ascii_of(object text) noexcept
 
 cdef extern from "Python.h":
@@ -26,33 +103,7 @@ cdef extern from "Python.h":
     long PyLong_AsLongAndOverflow(object value, int *overflow) except? -1
 
 cdef enum:
-    LINE_LOCAL_BYTES = 1024
     LINE_DIGITS = 24
-
-cdef struct line:
-    char *data
-    Py_ssize_t size
-    Py_ssize_t capacity
-    char local[LINE_LOCAL_BYTES]
-
-
-cdef inline void line_begin(line *out) noexcept:
-    out.data = out.local
-    out.size = 0
-    out.capacity = LINE_LOCAL_BYTES
-
-
-cdef inline void line_end(line *out) noexcept:
-    if out.data != out.local:
-        PyMem_Free(out.data)
-
-
-cdef inline int line_put(line *out, const char *data, Py_ssize_t size) except -1:
-    if size > out.capacity - out.size:
-        line_grow(out, size)
-    memcpy(out.data + out.size, data, <size_t> size)
-    out.size += size
-    return 0
 
 
 cdef inline int line_put_bytes(line *out, bytes data) except -1:
@@ -95,19 +146,3 @@ cdef inline int line_put_int(line *out, object number) except -1:
         digits[first] = 45
     line_put(out, digits + first, LINE_DIGITS - first)
     return 1
-
-
-cdef inline int line_grow(line *out, Py_ssize_t size) except -1:
-    cdef Py_ssize_t capacity = (out.size + size) * 2
-    cdef char *data
-    if out.data == out.local:
-        data = <char *> PyMem_Malloc(<size_t> capacity)
-    else:
-        data = <char *> PyMem_Realloc(out.data, <size_t> capacity)
-    if data == NULL:
-        raise MemoryError()
-    if out.data == out.local:
-        memcpy(data, out.local, <size_t> out.size)
-    out.data = data
-    out.capacity = capacity
-    return 0

@@ -16,6 +16,9 @@ class Tally:
     def events(self) -> dict[Level, int]: ...
 
 @final
+class Way: ...
+
+@final
 class Outlet:
     decisions: DecisionTable | None
     __weakref__: object
@@ -28,3 +31,8 @@ class Outlet:
         clock_ns: Callable[[], int] | None,
         adds_latency: bool,
     ) -> Self: ...
+
+@final
+class Gate:
+    outlet: Outlet
+    def __new__(cls, outlet: Outlet) -> Self: ...

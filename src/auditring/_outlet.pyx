@@ -4,6 +4,10 @@ cimport cython
 from libc.stdint cimport int64_t
 from posix.time cimport CLOCK_REALTIME, clock_gettime, timespec
 
+from ._writer cimport Writer
+
+from types import MethodType
+
 from .event import Level
 
 cdef enum:
@@ -45,7 +49,7 @@ cdef class Outlet:
         clock_ns,
         bint adds_latency,
     ):
-        self.ways = tuple([_way_to(backend) for backend in backends])
+        self.ways = tuple([_way_to(each, len(backends) == 1) for each in backends])
         self.tally = tally
         self.losses = losses
         self.redact = redact
@@ -60,6 +64,40 @@ cdef class Outlet:
         return <int64_t> now.tv_sec * NS_PER_S + now.tv_nsec
 
 
-cdef tuple _way_to(backend):
-    write_line = getattr(backend, "write_line", None)
-    return (backend.process, write_line, None if write_line is None else backend.lose)
+@cython.final
+cdef class Gate:
+    """Where requests come in, whatever changes behind it.
+
+    Attributes:
+        outlet: What a request takes that begins now.
+    """
+
+    def __cinit__(self, Outlet outlet not None):
+        self.outlet = outlet
+
+
+@cython.final
+cdef class Way:
+    """What is called of a backend for each event."""
+
+
+cdef Way _way_to(backend, bint is_only):
+    cdef Way way = Way.__new__(Way)
+    way.process = backend.process
+    way.write_line = getattr(backend, "write_line", None)
+    if way.write_line is not None:
+        way.lose = backend.lose
+        if is_only:
+            way.log = _log_behind(way.write_line)
+    return way
+
+
+cdef Writer _log_behind(write_line):
+    """Return the log that *write_line* is the write() of; None if it is more or less.
+
+    A class that inherits a log's has another one, and so has a double.
+    """
+    if type(write_line) is MethodType and write_line.__func__ is Writer.write:
+        if isinstance(write_line.__self__, Writer):
+            return write_line.__self__
+    return None

@@ -6,6 +6,7 @@ compares the two.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memchr, memcmp
 
 from ._ascii cimport ascii_text
@@ -38,6 +39,8 @@ from ._attributeslots cimport (
 )
 from ._headername cimport is_lower_name
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
+from ._octets cimport is_ascii, is_plain_path, is_plain_query
+from ._sharedtext cimport shared_text
 from ._slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
 from ._uuid cimport random_uuid
@@ -50,15 +53,16 @@ cdef enum:
     # A path of more segments is no plain one of the API.
     SEGMENTS_MAX = 12
 
-cdef dict VERBS = {
-    "GET": "get",
-    "HEAD": "get",
-    "POST": "create",
-    "PUT": "update",
-    "PATCH": "patch",
-    "DELETE": "delete",
+# What each method is for what is no resource, and for a resource.
+cdef dict METHODS = {
+    "GET": ("get", "get"),
+    "HEAD": ("head", "get"),
+    "POST": ("post", "create"),
+    "PUT": ("put", "update"),
+    "PATCH": ("patch", "patch"),
+    "DELETE": ("delete", "delete"),
+    "OPTIONS": ("options", ""),
 }
-cdef dict METHODS = {method: method.lower() for method in (*VERBS, "OPTIONS")}
 cdef frozenset LONG_SUBRESOURCES = frozenset(
     ("attach", "exec", "proxy", "log", "portforward")
 )
@@ -69,26 +73,6 @@ cdef inline void _fill(object attributes, int member, object value) noexcept:
 
 
 # The request line.
-
-
-cdef int _fill_tables() except -1:
-    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    for octet in letters + b"-._~!$&'()*+,;=:@[]/":
-        IN_PATH[octet] = True
-    for octet in range(0x21, 0x7F):
-        IN_QUERY[octet] = True
-    return 0
-
-_fill_tables()
-
-
-cdef bint is_all(const char *text, Py_ssize_t size, const bint *table) noexcept:
-    """Tell whether *table* has all octets of a text."""
-    cdef Py_ssize_t index
-    for index in range(size):
-        if not table[<unsigned char> text[index]]:
-            return False
-    return True
 
 
 # Where the segments of a path begin, and how long they are.
@@ -130,6 +114,11 @@ cdef inline str _text(Segments *segments, Py_ssize_t which):
     return ascii_text(segments.text[which], segments.size[which])
 
 
+cdef inline str _shared(Segments *segments, Py_ssize_t which):
+    """Return a text that other requests have as well."""
+    return shared_text(segments.text[which], segments.size[which])
+
+
 cdef bint _is_api_path(const char *path, Py_ssize_t size) noexcept:
     """Tell whether a path may be one of the API, by how it begins."""
     while size and path[0] == b"/":
@@ -140,18 +129,20 @@ cdef bint _is_api_path(const char *path, Py_ssize_t size) noexcept:
     return size > 5 and not memcmp(path, b"apis/", 5)
 
 
-cdef int _fill_path(attributes, str method, str path, str query) except -1:
-    """Fill what path and query say."""
+cdef int _fill_path(
+    attributes, str method, tuple verbs, str path, str query
+) except -1:
+    """Fill what path and query say; *verbs* are those of the method."""
     cdef const char *text = ascii_of(path)
     cdef Py_ssize_t size = PyUnicode_GET_LENGTH(path)
     cdef int member
     if _is_api_path(text, size):
-        if not _fill_api_path(attributes, method, path, query):
+        if not _fill_api_path(attributes, <str> verbs[1], path, query):
             _fill_any_path(attributes, method, path, query)
         return 0
     _fill(attributes, IS_RESOURCE_REQUEST, False)
     _fill(attributes, PATH, path)
-    _fill(attributes, VERB, METHODS[method])
+    _fill(attributes, VERB, verbs[0])
     _fill(
         attributes, LONG_RUNNING, size >= 13 and not memcmp(text, b"/debug/pprof/", 13)
     )
@@ -163,12 +154,12 @@ cdef int _fill_path(attributes, str method, str path, str query) except -1:
     return 0
 
 
-cdef bint _fill_api_path(attributes, str method, str path, str query) except -1:
+cdef bint _fill_api_path(attributes, str verb, str path, str query) except -1:
     """Fill what a path of the API says; False if that isn't as usual."""
     cdef Segments all
     cdef Py_ssize_t at, count
     cdef bint has_group
-    cdef str group = "", namespace = "", name = "", subresource = "", resource, verb
+    cdef str group = "", namespace = "", name = "", subresource = "", resource
     cdef tuple parts
     if not _split(&all, ascii_of(path), PyUnicode_GET_LENGTH(path)):
         return False
@@ -177,15 +168,14 @@ cdef bint _fill_api_path(attributes, str method, str path, str query) except -1:
     count = all.count - at
     if count < 1 or _is(&all, at, b"proxy", 5) or _is(&all, at, b"watch", 5):
         return False
-    verb = VERBS.get(method, "")
     if count > 1 and _is(&all, at, b"namespaces", 10):
-        namespace = _text(&all, at + 1)
+        namespace = _shared(&all, at + 1)
         if count > 2 and not (
             _is(&all, at + 2, b"status", 6) or _is(&all, at + 2, b"finalize", 8)
         ):
             at += 2
             count -= 2
-    resource = _text(&all, at)
+    resource = _shared(&all, at)
     if count == 1:
         if verb == "get" or verb == "delete":
             if PyUnicode_GET_LENGTH(query):
@@ -197,18 +187,18 @@ cdef bint _fill_api_path(attributes, str method, str path, str query) except -1:
         if count == 2:
             parts = (resource, name)
         else:
-            subresource = _text(&all, at + 2)
+            subresource = _shared(&all, at + 2)
             parts = (resource, name, subresource)
             for count in range(at + 3, all.count):
                 parts += (_text(&all, count),)
     if has_group:
-        group = _text(&all, 1)
+        group = _shared(&all, 1)
     _fill(attributes, IS_RESOURCE_REQUEST, True)
     _fill(attributes, PATH, path)
     _fill(attributes, VERB, verb)
     _fill(attributes, API_PREFIX, "apis" if has_group else "api")
     _fill(attributes, API_GROUP, group)
-    _fill(attributes, API_VERSION, _text(&all, 2 if has_group else 1))
+    _fill(attributes, API_VERSION, _shared(&all, 2 if has_group else 1))
     _fill(attributes, NAMESPACE, namespace)
     _fill(attributes, RESOURCE, resource)
     _fill(attributes, SUBRESOURCE, subresource)
@@ -249,7 +239,7 @@ cdef int _fill_any_path(attributes, str method, str path, str query) except -1:
 cdef str _plain_value(value):
     """Return a header's value as text; None if it isn't short and plain."""
     cdef const char *text
-    cdef Py_ssize_t size, index
+    cdef Py_ssize_t size
     if type(value) is bytes:
         text = PyBytes_AS_STRING(value)
         size = PyBytes_GET_SIZE(value)
@@ -269,23 +259,55 @@ cdef str _plain_value(value):
         return None
     if type(value) is str:
         return <str> value
-    for index in range(size):
-        if <unsigned char> text[index] >= 0x80:
-            return None
+    if not is_ascii(text, <size_t> size):
+        return None
     return ascii_text(text, size)
 
 
-cdef Py_ssize_t _which(const char *name, Py_ssize_t size) noexcept:
+cdef inline bint _is_name(
+    const char *name, const char *wanted, Py_ssize_t size
+) noexcept:
+    # Most often it's in lower case as it is.
+    return not memcmp(name, wanted, <size_t> size) or is_lower_name(name, size, wanted)
+
+
+cdef inline Py_ssize_t _which(const char *name, Py_ssize_t size) noexcept:
     """Return the `Header` that a name stands for; -1 for none that matters."""
     if size == 10:
-        return USER_AGENT if is_lower_name(name, size, b"user-agent") else -1
+        return USER_AGENT if _is_name(name, b"user-agent", 10) else -1
     if size == 15:
-        return FORWARDED_FOR if is_lower_name(name, size, b"x-forwarded-for") else -1
+        return FORWARDED_FOR if _is_name(name, b"x-forwarded-for", 15) else -1
     if size == 8:
-        return AUDIT_ID if is_lower_name(name, size, b"audit-id") else -1
+        return AUDIT_ID if _is_name(name, b"audit-id", 8) else -1
     if size == 9:
-        return REAL_IP if is_lower_name(name, size, b"x-real-ip") else -1
+        return REAL_IP if _is_name(name, b"x-real-ip", 9) else -1
     return -1
+
+
+cdef bint _read_header(list found, key, value) except -1:
+    """Read one if it matters; False if it isn't plain."""
+    cdef const char *name
+    cdef Py_ssize_t size, which
+    cdef str text
+    if type(key) is bytes:
+        name = PyBytes_AS_STRING(key)
+        size = PyBytes_GET_SIZE(key)
+    elif type(key) is str:
+        name = ascii_of(key)
+        size = PyUnicode_GET_LENGTH(key)
+        if name == NULL:
+            return False
+    else:
+        return False
+    which = _which(name, size)
+    if which < 0:
+        return size < 12 or not is_lower_name(name, 12, b"impersonate-")
+    if found[which] is None:  # the first line counts
+        text = _plain_value(value)
+        if text is None:
+            return False
+        found[which] = text
+    return True
 
 
 cdef bint read_headers(list found, headers) except -1:
@@ -293,30 +315,14 @@ cdef bint read_headers(list found, headers) except -1:
 
     Names and values are all bytes, or all text.
     """
-    cdef const char *name
-    cdef Py_ssize_t size
-    cdef Py_ssize_t which
-    cdef str text
-    for key, value in headers:
-        if type(key) is bytes:
-            name = PyBytes_AS_STRING(key)
-            size = PyBytes_GET_SIZE(key)
-        elif type(key) is str:
-            name = ascii_of(key)
-            size = PyUnicode_GET_LENGTH(key)
-            if name == NULL:
-                return False
+    for pair in headers:
+        if type(pair) is tuple and PyTuple_GET_SIZE(pair) == 2:
+            key = <object> PyTuple_GET_ITEM(pair, 0)
+            value = <object> PyTuple_GET_ITEM(pair, 1)
         else:
+            key, value = pair
+        if not _read_header(found, key, value):
             return False
-        which = _which(name, size)
-        if which < 0:
-            if size >= 12 and is_lower_name(name, 12, b"impersonate-"):
-                return False
-        elif found[which] is None:  # the first line counts
-            text = _plain_value(value)
-            if text is None:
-                return False
-            found[which] = text
     return True
 
 
@@ -331,14 +337,15 @@ cdef object read_plain(
 
     Args:
         method: As sent.
-        path: Of `IN_PATH`, and beginning with a slash.
-        query: Of `IN_QUERY`; what an event shows is in *request_uri*.
+        path: Of `is_plain_path`, and beginning with a slash.
+        query: Of `is_plain_query`; what an event shows is in *request_uri*.
         request_uri: The target, as an event shows it.
         headers: What `read_headers` found.
         peer: Address that the connection is from.
         user: Who is authenticated.
     """
-    if method not in METHODS:
+    cdef tuple verbs = <tuple> METHODS.get(method)
+    if verbs is None:
         return None
     sources = source_list(
         _or_empty(headers[<Py_ssize_t> FORWARDED_FOR]),
@@ -346,7 +353,7 @@ cdef object read_plain(
         peer,
     )
     attributes = slot_owner(ATTRIBUTES)
-    _fill_path(attributes, method, path, query)
+    _fill_path(attributes, method, verbs, path, query)
     _fill(attributes, USER, user)
     _fill(attributes, IMPERSONATED_USER, None)
     _fill(attributes, REQUEST_URI, request_uri)
@@ -380,10 +387,10 @@ def read_request(kind, method, target, headers, user, peer, request_uri):
         return None
     mark = <const char *> memchr(text, b"?", <size_t> size)
     path_size = size if mark == NULL else mark - text
-    if not is_all(text, path_size, IN_PATH):
+    if not is_plain_path(text, <size_t> path_size):
         return None
     if mark != NULL:
-        if not is_all(mark + 1, size - path_size - 1, IN_QUERY):
+        if not is_plain_query(mark + 1, <size_t> (size - path_size - 1)):
             return None
         path = ascii_text(text, path_size)
         query = ascii_text(mark + 1, size - path_size - 1)

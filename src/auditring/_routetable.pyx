@@ -4,8 +4,10 @@
 """
 
 cimport cython
+from libc.string cimport memchr, memcmp, memcpy
 
-from ._line cimport PyUnicode_GET_LENGTH
+from ._ascii cimport ASCII_MAX, PyUnicode_DATA, PyUnicode_New
+from ._line cimport PyUnicode_GET_LENGTH, ascii_of
 
 cdef enum:
     # A path of more placeholders isn't one that anybody would write.
@@ -13,12 +15,12 @@ cdef enum:
 
 cdef extern from "Python.h":
     int PyUnicode_KIND(object text) noexcept
-    void *PyUnicode_DATA(object text) noexcept
     Py_UCS4 PyUnicode_READ(int kind, void *data, Py_ssize_t index) noexcept
     str PyUnicode_Substring(object text, Py_ssize_t start, Py_ssize_t end)
 
 
 cdef struct Path:
+    const char *ascii  # NULL if it isn't
     int kind
     void *data
     Py_ssize_t size
@@ -30,6 +32,8 @@ cdef struct Path:
 @cython.final
 cdef class _Route:
     cdef tuple literals, pieces, names
+    cdef Py_ssize_t size  # of all pieces
+    cdef bint is_ascii  # all pieces are
 
 
 cdef inline Py_UCS4 _at(Path *path, Py_ssize_t index) noexcept:
@@ -39,14 +43,30 @@ cdef inline Py_UCS4 _at(Path *path, Py_ssize_t index) noexcept:
 cdef bint _has(Path *path, Py_ssize_t at, str literal) noexcept:
     """Tell whether *literal* stands in the path there."""
     cdef Py_ssize_t index, size = PyUnicode_GET_LENGTH(literal)
-    cdef int kind = PyUnicode_KIND(literal)
-    cdef void *data = PyUnicode_DATA(literal)
+    cdef const char *ascii = ascii_of(literal)
+    cdef int kind
+    cdef void *data
     if path.size - at < size:
         return False
+    if path.ascii != NULL:
+        return ascii != NULL and not memcmp(path.ascii + at, ascii, <size_t> size)
+    kind = PyUnicode_KIND(literal)
+    data = PyUnicode_DATA(literal)
     for index in range(size):
         if _at(path, at + index) != PyUnicode_READ(kind, data, index):
             return False
     return True
+
+
+cdef Py_ssize_t _segment_end(Path *path, Py_ssize_t at) noexcept:
+    """Return where the next slash is, or the path's end."""
+    cdef const char *slash
+    if path.ascii != NULL:
+        slash = <const char *> memchr(path.ascii + at, b"/", <size_t> (path.size - at))
+        return path.size if slash == NULL else slash - path.ascii
+    while at < path.size and _at(path, at) != u"/":
+        at += 1
+    return at
 
 
 cdef bint _matches(
@@ -64,9 +84,7 @@ cdef bint _matches(
     if which == len(literals) - 1:
         # A slash at the end doesn't matter.
         return at == path.size or (at == path.size - 1 and _at(path, at) == u"/")
-    end = at
-    while end < path.size and _at(path, end) != u"/":
-        end += 1
+    end = _segment_end(path, at)
     while end > at:
         path.starts[which] = at
         path.ends[which] = end
@@ -100,12 +118,15 @@ cdef class RouteTable:
             raise ValueError(f"routes: a path has more than {NAMES_MAX - 1} names")
         route.literals, route.pieces = tuple(literals), tuple(pieces)
         route.names = tuple(names)
+        route.size = sum(map(len, route.pieces))
+        route.is_ascii = all(map(str.isascii, route.pieces))
         self._routes.append(route)
 
     cpdef str find(self, str path):
         """Return what *path* stands for, None if it isn't in the table."""
         cdef Path found
         cdef _Route route
+        found.ascii = ascii_of(path)
         found.kind = PyUnicode_KIND(path)
         found.data = PyUnicode_DATA(path)
         found.size = PyUnicode_GET_LENGTH(path)
@@ -120,9 +141,35 @@ cdef str _target(str path, Path *found, _Route route):
     cdef Py_ssize_t place, name
     if not route.names:
         return <str> route.pieces[0]
+    if route.is_ascii and found.ascii != NULL:
+        return _ascii_target(found, route)
     texts = [route.pieces[0]]
     for place in range(len(route.names)):
         name = route.names[place]
         texts.append(PyUnicode_Substring(path, found.starts[name], found.ends[name]))
         texts.append(route.pieces[place + 1])
     return "".join(texts)
+
+
+cdef str _ascii_target(Path *found, _Route route):
+    cdef Py_ssize_t place, name, size = route.size
+    cdef str target
+    cdef char *to
+    for place in range(len(route.names)):
+        name = route.names[place]
+        size += found.ends[name] - found.starts[name]
+    target = PyUnicode_New(size, ASCII_MAX)
+    to = _put_piece(<char *> PyUnicode_DATA(target), <str> route.pieces[0])
+    for place in range(len(route.names)):
+        name = route.names[place]
+        size = found.ends[name] - found.starts[name]
+        memcpy(to, found.ascii + found.starts[name], <size_t> size)
+        to = _put_piece(to + size, <str> route.pieces[place + 1])
+    return target
+
+
+cdef inline char *_put_piece(char *to, str piece) noexcept:
+    """Put a text that is ASCII; return where it ends."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(piece)
+    memcpy(to, PyUnicode_DATA(piece), <size_t> size)
+    return to + size

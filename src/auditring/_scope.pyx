@@ -8,13 +8,8 @@ from libc.string cimport memcmp
 
 from ._ascii cimport ascii_text
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
-from ._plainrequest cimport (
-    IN_PATH,
-    IN_QUERY,
-    is_all,
-    read_headers,
-    read_plain,
-)
+from ._octets cimport is_plain_path, is_plain_query
+from ._plainrequest cimport read_headers, read_plain
 from ._routetable cimport RouteTable
 
 from .errors import RequestInfoError
@@ -62,24 +57,26 @@ cpdef object read_scope(dict scope, identity, RouteTable routes):
         return None
     raw_path, raw_query = given_path, scope["query_string"]
     octets = PyBytes_AS_STRING(raw_path)
-    if octets[0] != b"/" or not is_all(octets, PyBytes_GET_SIZE(raw_path), IN_PATH):
+    size = PyBytes_GET_SIZE(raw_path)
+    if octets[0] != b"/" or not is_plain_path(octets, <size_t> size):
         return None
     if not read_headers(headers, scope["headers"]):
         return None
     target = path = _path_of(scope, raw_path)
     if PyBytes_GET_SIZE(raw_query):
         octets = PyBytes_AS_STRING(raw_query)
-        if not is_all(octets, PyBytes_GET_SIZE(raw_query), IN_QUERY):
+        size = PyBytes_GET_SIZE(raw_query)
+        if not is_plain_query(octets, <size_t> size):
             return None
-        query = ascii_text(octets, PyBytes_GET_SIZE(raw_query))
+        query = ascii_text(octets, size)
         target = f"{path}?{query}"
     if routes is not None:
         found = routes.find(path)
         if found is not None:
             path = found
-            size = PyUnicode_GET_LENGTH(path)
             octets = ascii_of(path)
-            if octets == NULL or not is_all(octets, size, IN_PATH):
+            size = PyUnicode_GET_LENGTH(path)
+            if octets == NULL or not is_plain_path(octets, <size_t> size):
                 return None
     client = scope.get("client")
     try:

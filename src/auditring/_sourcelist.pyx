@@ -3,7 +3,7 @@
 `sourceips` reads all others, and what it said of them is remembered.
 """
 
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from ._ascii cimport ascii_text
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
@@ -14,6 +14,7 @@ from .sourceips import source_ips
 
 cdef enum:
     REMEMBERED_MAX = 4096
+    IPV4_MAX_BYTES = 15
     ZERO = 0x30  # the digit
 
 cdef object remembered_sources = functools.lru_cache(REMEMBERED_MAX)(source_ips)
@@ -21,21 +22,38 @@ cdef object remembered_sources = functools.lru_cache(REMEMBERED_MAX)(source_ips)
 
 cdef bint _is_ipv4(const char *text, Py_ssize_t size) noexcept:
     """Tell whether an address is written in the one way that isn't changed."""
-    cdef Py_ssize_t at = 0, start
-    cdef int octet, number
-    for octet in range(4):
-        if octet:
-            if at == size or text[at] != b".":
+    cdef unsigned int digit, number = 0, digits = 0, dots = 0
+    cdef Py_ssize_t at
+    if size > IPV4_MAX_BYTES:
+        return False
+    for at in range(size):
+        digit = <unsigned int> <unsigned char> text[at] - ZERO
+        if digit <= 9:
+            if digits and number == 0:  # a zero in front
                 return False
-            at += 1
-        start = at
-        number = 0
-        while at < size and at - start < 3 and b"0" <= text[at] <= b"9":
-            number = number * 10 + text[at] - ZERO
-            at += 1
-        if at == start or number > 255 or (at - start > 1 and text[start] == b"0"):
+            number = number * 10 + digit
+            digits += 1
+            if number > 255:
+                return False
+        elif text[at] == b"." and digits:
+            dots += 1
+            number = digits = 0
+        else:
             return False
-    return at == size
+    return dots == 3 and digits > 0
+
+
+cdef inline bint _is_one_ipv4(str address) noexcept:
+    cdef const char *text = ascii_of(address)
+    return text != NULL and _is_ipv4(text, PyUnicode_GET_LENGTH(address))
+
+
+cdef inline bint _are_equal(str address, str other) noexcept:
+    """Compare addresses that are ASCII."""
+    cdef Py_ssize_t size = PyUnicode_GET_LENGTH(address)
+    return size == PyUnicode_GET_LENGTH(other) and not memcmp(
+        ascii_of(address), ascii_of(other), <size_t> size
+    )
 
 
 cdef list _ipv4_list(str joined):
@@ -86,6 +104,8 @@ cdef tuple source_list(str forwarded_for, str real_ip, str peer):
         if nearest is not None:
             if PyUnicode_GET_LENGTH(forwarded_for) == 0:
                 return (nearest,)
+            if _is_one_ipv4(forwarded_for) and not _are_equal(forwarded_for, nearest):
+                return (forwarded_for, nearest)
             found = _ipv4_list(forwarded_for)
             if found is not None:
                 if found[len(found) - 1] != nearest:

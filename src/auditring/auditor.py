@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from ._audited import AuditedRequest, begin_request
+from ._audited import AuditedRequest
+from ._begin import begin_request
 from ._decide import DecisionTable
-from ._outlet import Outlet, Tally
+from ._outlet import Gate, Outlet, Tally
 from .attributes import Attributes
 from .backend import Backend
 from .backends.handler import HandlerBackend
@@ -80,6 +81,7 @@ class Auditor:
         self._raised = Losses("auditor", on_loss)
         self._clock_ns = clock_ns
         self._course = self._lay(policy, backends, redactor, latencies)
+        self._gate = Gate(self._course.outlet)
         # Guards what follows; no request comes by it.
         self._lock = threading.RLock()
         self._left: list[_Left] = []
@@ -151,6 +153,7 @@ class Auditor:
             left = _Left(self._course.backends, weakref.ref(self._course.outlet))
             self._left.append(left)
             self._course = course
+            self._gate.outlet = course.outlet
         self.sweep()
 
     def sweep(self) -> int:
@@ -183,6 +186,11 @@ class Auditor:
                 )
                 before.add(losses)
 
+    @property
+    def gate(self) -> Gate:
+        """What `begin` begins requests by, for compiled code that does so itself."""
+        return self._gate
+
     def begin(
         self, attributes: Attributes, received_ns: int | None = None
     ) -> AuditedRequest:
@@ -197,7 +205,7 @@ class Auditor:
             so itself for the stages of a call without streaming.
         """
         # Read once: what decides and where events go are of one configuration.
-        return begin_request(attributes, self._course.outlet, received_ns)
+        return begin_request(attributes, self._gate.outlet, received_ns)
 
     def record_failure(
         self, attributes: Attributes, status: Status, body: bytes | None = None

@@ -3,6 +3,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import websockets.sync.client
 from eventlog import EventLog, FullLog, policy_of
 from loopback import LIMIT_S, asgi_server
 
-from auditring.auditor import Auditor
+from auditring.attributes import Attributes
+from auditring.auditor import AuditedRequest, Auditor
 from auditring.backends.log import LogBackend
 from auditring.bodies import BodyRules
 from auditring.event import UserInfo
@@ -576,9 +578,10 @@ def test_who_is_not_known_is_anonymous(log: EventLog) -> None:
 # Refusals.
 
 
-def test_a_request_that_cannot_be_recorded_is_not_carried_out() -> None:
+@pytest.mark.parametrize("level", ["Metadata", "Request", "RequestResponse"])
+def test_a_request_that_cannot_be_recorded_is_not_carried_out(level: str) -> None:
     strict = LogBackend(FullLog(), mode="blocking-strict")
-    app = AuditMiddleware(crash, Auditor(policy_of(), strict))
+    app = AuditMiddleware(crash, Auditor(policy_of(level), strict))
     headers = [(b"audit-id", b"id-1")]
 
     start, body = call(app, scope_of(headers=headers))
@@ -588,6 +591,83 @@ def test_a_request_that_cannot_be_recorded_is_not_carried_out() -> None:
     assert (b"audit-id", b"id-1") in start["headers"]
     assert b"failed to store audit event" in body["body"]
     assert socket_messages == [{"type": "websocket.close", "code": 1011}]
+
+
+def test_an_auditor_that_begins_requests_itself_is_asked_to(log: EventLog) -> None:
+    class CountingAuditor(Auditor):
+        begun = 0
+
+        def begin(
+            self, attributes: Attributes, received_ns: int | None = None
+        ) -> AuditedRequest:
+            self.begun += 1
+            return super().begin(attributes, received_ns)
+
+    auditor = CountingAuditor(policy_of(), log.writer)
+    app = AuditMiddleware(greet, auditor)
+
+    call(app, scope_of())
+    call(app, scope_of())
+
+    assert auditor.begun == 2
+
+
+def test_a_request_takes_the_policy_and_the_backends_of_its_time(
+    log: EventLog, tmp_path: Path
+) -> None:
+    auditor = Auditor(policy_of(), log.writer)
+    app = AuditMiddleware(greet, auditor)
+    call(app, scope_of())
+    (tmp_path / "second").mkdir()
+
+    auditor.reload(policy_of("None"))
+    call(app, scope_of())
+    with EventLog(tmp_path / "second") as second:
+        auditor.replace(policy_of(omitStages=["RequestReceived"]), second.writer)
+        call(app, scope_of())
+
+        assert second.stages() == ["ResponseComplete"]
+    assert log.stages() == ["RequestReceived", "ResponseComplete"]
+
+
+def test_the_kind_of_a_message_may_be_a_string_of_a_class(log: EventLog) -> None:
+    class Kind(StrEnum):
+        START = "http.response.start"
+        BODY = "http.response.body"
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": Kind.START, "status": 201, "headers": []})
+        await send({"type": Kind.BODY, "body": b""})
+
+    call(wrapped(answer, log), scope_of())
+
+    assert log.events()[-1]["responseStatus"] == {"metadata": {}, "code": 201}
+
+
+@pytest.mark.parametrize(
+    "kind", ["http.response.start2", "http.response.body2", "http.response", "é" * 19]
+)
+def test_a_message_of_another_kind_passes_through(log: EventLog, kind: str) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": kind})
+        await respond(send)
+
+    first, *_ = call(wrapped(answer, log), scope_of())
+
+    assert first == {"type": kind}
+    assert log.stages() == ["RequestReceived", "ResponseComplete"]
+
+
+def test_an_applications_list_of_headers_stays_its_own(log: EventLog) -> None:
+    headers = [(b"a", b"1"), (b"b", b"2")]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await respond(send, headers=headers)
+
+    start, _ = call(wrapped(answer, log), scope_of(headers=[(b"audit-id", b"id-1")]))
+
+    assert headers == [(b"a", b"1"), (b"b", b"2")]
+    assert start["headers"] == [*headers, (b"audit-id", b"id-1")]
 
 
 def test_losing_a_later_event_changes_nothing_for_the_client() -> None:

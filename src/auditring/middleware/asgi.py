@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote
 
-from .._exchange import SCOPE_KEY, HttpExchange, HttpOpener
+from .._exchange import SCOPE_KEY, HttpOpener
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
@@ -83,7 +83,7 @@ class AuditMiddleware:
         self._user = user
         self._reader = RequestReader(routes, role)
         self._open = HttpOpener(
-            auditor.begin,
+            auditor,
             user,
             None if routes is None else routes.table,
             bodies or BodyRules(),
@@ -94,19 +94,31 @@ class AuditMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, as ASGI wants it."""
-        kind = scope["type"]
-        if kind not in ("http", "websocket") or SCOPE_KEY in scope:
+        # Few steps: each is taken for every request.
+        if scope["type"] != "http" or SCOPE_KEY in scope:
+            await self._serve_other(scope, receive, send)
+            return
+        exchange = self._open(scope, send)
+        if exchange.bodies is not None:
+            receive = _watched(receive, exchange.bodies, scope["headers"])
+            exchange.receive()
+        if exchange.is_refused:
+            await _reject("http", scope[SCOPE_KEY], send)
+            return
+        try:
+            await self._app(scope, receive, exchange.send)
+        except BaseException as error:
+            exchange.fail(error)
+            raise
+        exchange.finish()
+
+    async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket" or SCOPE_KEY in scope:
             await self._app(scope, receive, send)
             return
-        exchange: HttpExchange | _WebSocketExchange
-        if kind == "http":
-            exchange = self._open(scope, send)
-            if exchange.bodies is not None:
-                receive = _watched(receive, exchange.bodies, scope["headers"])
-        else:
-            exchange = self._open_websocket(scope, send)
+        exchange = self._open_websocket(scope, send)
         if not exchange.receive():
-            await _reject(kind, scope[SCOPE_KEY], send)
+            await _reject("websocket", scope[SCOPE_KEY], send)
             return
         try:
             await self._app(scope, receive, exchange.send)

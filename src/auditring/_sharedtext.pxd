@@ -1,0 +1,1 @@
+cdef str shared_text(const char *data, Py_ssize_t size)
