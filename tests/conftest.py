@@ -1,6 +1,7 @@
 """What holds for every test: on CI, what a test needs has to be there."""
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import settings
 # That a machine is busy with other things is no failure.
 settings.register_profile("auditring", deadline=None)
 settings.load_profile("auditring")
+
+# A shell that runs tests in the background ignores Ctrl-C for them and their children.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _needs_something_absent(report: pytest.CollectReport | pytest.TestReport) -> bool:

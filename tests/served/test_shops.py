@@ -278,6 +278,7 @@ def test_a_web_socket_has_started_until_it_is_closed(shop: Shop) -> None:
         assert chat.recv(LIMIT_S) == "HELLO"
         assert chat.response is not None
         assert chat.response.headers["Audit-ID"] == "chat"
+        wait_until(lambda: len(shop.events_of("chat")) > 1)
         early = stages_of(shop.events_of("chat"))
 
     events = final_events(shop, "chat")
