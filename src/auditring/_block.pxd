@@ -42,6 +42,14 @@ cdef extern from *:
     {
         return (found[0] | found[1]) == 0;
     }
+
+    /* Marks the octets that are of a kind. */
+    typedef block (*block_kind)(block octets);
     """
+    enum:
+        BLOCK_SIZE
+
     ctypedef struct block:
         pass
+
+    ctypedef block (*block_kind)(block octets) noexcept

@@ -76,18 +76,21 @@ cdef extern from *:
         return line_put(out, text, (Py_ssize_t)strlen(text));
     }
 
-    /* The bytes of a text that is ASCII; NULL if it isn't. */
+    /* The bytes of a text that is ASCII; NULL if it isn't. PyUnicode_1BYTE_DATA() would
+     * ask once more where they are.
+     */
     static inline const char *
     ascii_of(PyObject *text)
     {
         return PyUnicode_IS_COMPACT_ASCII(text)
-                   ? (const char *)PyUnicode_1BYTE_DATA(text)
+                   ? (const char *)((PyASCIIObject *)text + 1)
                    : NULL;
     }
     """
     struct line:
         char *data
         Py_ssize_t size
+        Py_ssize_t capacity
 
     void line_begin(line *out) noexcept
     void line_end(line *out) noexcept

@@ -37,8 +37,6 @@ cdef extern from *:
                lanes_equal(octets, EACH_LANE('`'));
     }
 
-    typedef block (*block_kind)(block octets);
-
     /* The last block may overlap the one before; that of a short text is filled up with
      * a letter.
      */
