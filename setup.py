@@ -12,7 +12,7 @@ from glob import glob
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-FLAGS = "-std=c11 -D_GNU_SOURCE -pthread -fvisibility=hidden -Wall -Wextra"
+FLAGS = "-std=c11 -D_GNU_SOURCE -pthread -fvisibility=hidden -fno-plt -Wall -Wextra"
 RELEASE = "-O3 -DNDEBUG"
 DEBUG = "-O0 -g3 -UNDEBUG"
 DIRECTIVES = {
@@ -37,6 +37,7 @@ ALONE = [
     "_logroute",
     "_microtext",
     "_outlet",
+    "_plainjson",
     "_plainrequest",
     "_rawjson",
     "_routetable",

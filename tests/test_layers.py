@@ -136,7 +136,7 @@ PYTHON_SHELVES = [
 C_SHELVES = [
     {"testpoint"},
     {"sys"},
-    {"clock", "crc32c", "literal", "wait"},
+    {"clock", "crc32c", "wait"},
     {"gap"},
     {"ringfile", "control"},
     {"ring", "ringmap", "ringreader", "logfile", "syncer"},

@@ -122,6 +122,7 @@ cdef class Writer:
     # Commits as write() does; False: the record was dropped.
     cdef bint _commit(self, const char *data, Py_ssize_t size) except -1
 
+    cdef object _write_odd(self, object value)
     cdef bytes _coerced(self, object value)
     cdef object _with_buffer(self, object data, bint is_lines)
     cdef object _commit_lines(self, const char *data, Py_ssize_t size)

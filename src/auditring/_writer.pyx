@@ -25,13 +25,13 @@ from sys import _getframe
 
 import orjson
 
+from ._line cimport line, line_begin, line_end
+from ._plainjson cimport put_plain
+
 from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
-
-cdef extern from "literal.h" nogil:
-    bint literal_has_null(const char *text, size_t size)
 
 cdef object dumps = orjson.dumps
 
@@ -256,14 +256,28 @@ cdef class Writer:
             ValueError: The line is too large.
             RingFullError, ClosedError, OSError: As `write` does.
         """
+        cdef line text
+        cdef Py_ssize_t nulled = 0
+        line_begin(&text)
         try:
-            line = dumps(value)
+            if put_plain(&text, value, &nulled):
+                self.coerced_values += nulled
+                return self._commit(text.data, text.size)
+        finally:
+            line_end(&text)
+        return self._write_odd(value)
+
+    cdef object _write_odd(self, object value):
+        """Commit a value that isn't plain (`_plainjson`)."""
+        cdef bytes dumped
+        try:
+            dumped = dumps(value)
         except Exception:  # Foreign code may run in it: the event stays, come what may.
-            line = self._coerced(value)
+            dumped = self._coerced(value)
         else:
-            if literal_has_null(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line)):
+            if b"null" in dumped:
                 self.coerced_values += _count_not_finite(value)
-        return self._commit(PyBytes_AS_STRING(line), PyBytes_GET_SIZE(line))
+        return self._commit(PyBytes_AS_STRING(dumped), PyBytes_GET_SIZE(dumped))
 
     cdef bytes _coerced(self, object value):
         # Imported where it is needed: a well-behaved program never does.
@@ -296,13 +310,13 @@ cdef class Writer:
     cdef object _commit_lines(self, const char *data, Py_ssize_t size):
         cdef const char *end
         cdef writer_ticket last
-        cdef Py_ssize_t line, committed = 0
+        cdef Py_ssize_t length, committed = 0
         while size > 0:
             end = <const char *> memchr(data, 10, <size_t> size)
-            line = size if end == NULL else end - data + 1
-            committed += self._take(data, line, &last)
-            data += line
-            size -= line
+            length = size if end == NULL else end - data + 1
+            committed += self._take(data, length, &last)
+            data += length
+            size -= length
         # The last one on the disk means that those before it are.
         if committed > 0 and self._waits_for_disk:
             self._wait_durable(&last)
