@@ -71,7 +71,10 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"lifetime", "writeroptions"},
     {"writer"},
-    {"_logmessage", "_versions"},
+    {"_asctime", "_logcall", "_logmessage", "_versions"},
+    {"_untouched"},
+    {"_logrecord"},
+    {"_formatpiece"},
     {"_lineformat"},
     # 4: places and questions
     {"latency", "losses"},

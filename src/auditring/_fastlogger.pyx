@@ -12,7 +12,7 @@ from cpython.tuple cimport PyTuple_GET_SIZE
 from libc.stdint cimport int64_t
 
 from ._fasthandler cimport FastHandler
-from ._lineformat cimport call
+from ._logcall cimport call
 from ._logroute cimport (
     COUNTS_NS,
     ROUTE_HANDLERS_MAX,

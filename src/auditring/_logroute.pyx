@@ -21,7 +21,7 @@ import logging
 import sys
 import time
 
-from ._lineformat import is_untouched
+from ._untouched import is_untouched
 
 cdef extern from "Python.h":
     PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
