@@ -29,4 +29,31 @@ cdef enum Field:
 
 
 cdef dict FIELDS  # by the names that attributes of a LogRecord have
-cdef object value_of_call(int field, call *given)
+
+# Return a field that is of the process or the thread.
+cdef object value_around(int field)
+
+
+cdef inline object value_of_call(int field, call *given):
+    """Return a field that is neither its message, nor its time as text."""
+    if field == NAME:
+        return <object> given.name
+    if field == LEVELNAME:
+        return <object> given.levelname
+    if field == LEVELNO:
+        return <object> given.levelno
+    if field == CREATED:
+        return given.created
+    if field == MSECS:
+        return <double> given.msecs
+    if field == PATHNAME:
+        return <object> given.pathname
+    if field == FILENAME:
+        return <object> given.filename
+    if field == MODULE:
+        return <object> given.module
+    if field == LINENO:
+        return given.lineno
+    if field == FUNCNAME:
+        return <object> given.function
+    return value_around(field)

@@ -1,4 +1,4 @@
-"""What a format finds in a call, where a LogRecord has attributes."""
+"""Where and as what a format finds the fields of a call."""
 
 import logging
 from os import getpid
@@ -23,28 +23,7 @@ FIELDS = {
 }
 
 
-cdef object value_of_call(int field, call *given):
-    """Return a field that is neither its message, nor its time as text."""
-    if field == NAME:
-        return <object> given.name
-    if field == LEVELNAME:
-        return <object> given.levelname
-    if field == LEVELNO:
-        return <object> given.levelno
-    if field == CREATED:
-        return given.created
-    if field == MSECS:
-        return <double> given.msecs
-    if field == PATHNAME:
-        return <object> given.pathname
-    if field == FILENAME:
-        return <object> given.filename
-    if field == MODULE:
-        return <object> given.module
-    if field == LINENO:
-        return given.lineno
-    if field == FUNCNAME:
-        return <object> given.function
+cdef object value_around(int field):
     if field == PROCESS:
         return getpid() if logging.logProcesses else None
     if field == THREAD:
