@@ -45,7 +45,7 @@ from ._slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
 from ._uuid cimport random_uuid
 
-from .requestinfo import read_request_info
+from .requestinfo import LONG_RUNNING_SUBRESOURCES, VERBS, read_request_info
 
 cdef enum:
     # A longer User-Agent has to be cut.
@@ -55,17 +55,9 @@ cdef enum:
 
 # What each method is for what is no resource, and for a resource.
 cdef dict METHODS = {
-    "GET": ("get", "get"),
-    "HEAD": ("head", "get"),
-    "POST": ("post", "create"),
-    "PUT": ("put", "update"),
-    "PATCH": ("patch", "patch"),
-    "DELETE": ("delete", "delete"),
-    "OPTIONS": ("options", ""),
+    method: (method.lower(), VERBS.get(method, "")) for method in (*VERBS, "OPTIONS")
 }
-cdef frozenset LONG_SUBRESOURCES = frozenset(
-    ("attach", "exec", "proxy", "log", "portforward")
-)
+cdef frozenset LONG_SUBRESOURCES = frozenset(LONG_RUNNING_SUBRESOURCES)
 
 
 cdef inline void _fill(object attributes, int member, object value) noexcept:
