@@ -107,6 +107,7 @@ PYTHON_SHELVES = [
     {
         "_fasthandler",
         "handleroptions",
+        "handlerpickle",
         "linecodec",
         "logstream",
         "overriding",
