@@ -126,7 +126,7 @@ PYTHON_SHELVES = [
     {"__init__"},
     {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
-    {"problems", "output"},
+    {"problems", "output", "outputform"},
     {"policyreport", "sidecar", "speedtrial"},
     {"configcommands", "policycommands"},
     {"demo_account"},
