@@ -1,15 +1,14 @@
 """Pieces of a %-format: what stands in it literally, and fields with their shapes."""
 
+from cpython.long cimport PyLong_CheckExact
+from cpython.unicode cimport PyUnicode_CheckExact
+
 from ._line cimport line, line_put_int, line_put_text
 from ._logcall cimport FIELDS, OTHER
 from ._logrecord cimport STANDARD
 
 import re
 import sys
-
-cdef extern from "Python.h":
-    bint PyUnicode_CheckExact(object value) noexcept
-    bint PyLong_CheckExact(object value) noexcept
 
 PIECE = re.compile(
     r"%\((?P<field>[^()]+)\)(?P<shape>[#0+ -]*\d*(?:\.\d+)?)"

@@ -8,7 +8,8 @@ that isn't there, arguments that don't fit.
 """
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from cpython.object cimport Py_TYPE, PyObject, PyObject_Str
+from cpython.object cimport Py_TYPE, PyObject, PyObject_GetAttr, PyObject_Str
+from cpython.unicode cimport PyUnicode_CheckExact
 
 from ._ascii cimport ascii_text
 from ._asctime cimport asctime_of
@@ -32,10 +33,6 @@ from ._versions cimport type_version
 import logging
 
 from ._untouched import is_untouched
-
-cdef extern from "Python.h":
-    object PyObject_GetAttr(object owner, object name)
-    bint PyUnicode_CheckExact(object value) noexcept
 
 # What makes a formatter's lines; exceptions and stacks are left to it anyway.
 cdef object FORMATTER_METHODS = ("format", "formatMessage", "formatTime", "usesTime")

@@ -1,5 +1,6 @@
 """LogRecords: what all of them have, and whether one is as most are."""
 
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.object cimport Py_TYPE
 
 from ._versions cimport type_version
@@ -7,10 +8,6 @@ from ._versions cimport type_version
 import logging
 
 from ._untouched import is_untouched
-
-cdef extern from "Python.h":
-    bint PyFloat_CheckExact(object value) noexcept
-    double PyFloat_AS_DOUBLE(object value) noexcept
 
 cdef object LogRecord = logging.LogRecord
 

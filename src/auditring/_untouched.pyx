@@ -1,14 +1,12 @@
 """Whether the classes and the objects of the logging package are as they were."""
 
+from cpython.dict cimport PyDict_GetItemWithError
 from cpython.object cimport PyObject
 from cpython.tuple cimport PyTuple_GET_SIZE
 
 from ._versions cimport dict_version
 
 import logging
-
-cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
 
 cdef object LOGGING_FILE = logging.addLevelName.__code__.co_filename
 
