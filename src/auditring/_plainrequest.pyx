@@ -45,7 +45,9 @@ from ._slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
 from ._uuid cimport random_uuid
 
-from .requestinfo import LONG_RUNNING_SUBRESOURCES, VERBS, read_request_info
+from .requestinfo import LONG_RUNNING_SUBRESOURCES as _LONG_SUBRESOURCES
+from .requestinfo import VERBS as _VERBS
+from .requestinfo import read_request_info
 
 cdef enum:
     # A longer User-Agent has to be cut.
@@ -55,9 +57,9 @@ cdef enum:
 
 # What each method is for what is no resource, and for a resource.
 cdef dict METHODS = {
-    method: (method.lower(), VERBS.get(method, "")) for method in (*VERBS, "OPTIONS")
+    method: (method.lower(), _VERBS.get(method, "")) for method in (*_VERBS, "OPTIONS")
 }
-cdef frozenset LONG_SUBRESOURCES = frozenset(LONG_RUNNING_SUBRESOURCES)
+cdef frozenset LONG_SUBRESOURCES = frozenset(_LONG_SUBRESOURCES)
 
 
 cdef inline void _fill(object attributes, int member, object value) noexcept:
