@@ -22,6 +22,7 @@ DIRECTIVES = {
     "embedsignature": True,
 }
 ALONE = [
+    "_asctime",
     "_attributeslots",
     "_audited",
     "_begin",
@@ -31,9 +32,12 @@ ALONE = [
     "_exchange",
     "_fasthandler",
     "_fastlogger",
+    "_formatpiece",
     "_jsonstring",
     "_lineformat",
+    "_logcall",
     "_logmessage",
+    "_logrecord",
     "_logroute",
     "_microtext",
     "_outlet",
@@ -45,6 +49,7 @@ ALONE = [
     "_secretsigns",
     "_sharedtext",
     "_sourcelist",
+    "_untouched",
     "_uuid",
 ]
 

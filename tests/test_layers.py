@@ -72,7 +72,10 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"lifetime", "writeroptions"},
     {"writer"},
-    {"_logmessage", "_versions"},
+    {"_asctime", "_logcall", "_logmessage", "_versions"},
+    {"_untouched"},
+    {"_logrecord"},
+    {"_formatpiece"},
     {"_lineformat"},
     # 4: places and questions
     {"latency", "losses"},
@@ -105,6 +108,7 @@ PYTHON_SHELVES = [
     {
         "_fasthandler",
         "handleroptions",
+        "handlerpickle",
         "linecodec",
         "logstream",
         "overriding",
@@ -123,7 +127,7 @@ PYTHON_SHELVES = [
     {"__init__"},
     {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
-    {"problems", "output"},
+    {"problems", "output", "outputform"},
     {"policyreport", "sidecar", "speedtrial"},
     {"configcommands", "policycommands"},
     {"demo_account"},

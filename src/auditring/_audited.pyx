@@ -20,11 +20,11 @@ import orjson
 from .answerstatus import CLOSED_EARLY, status_in, status_of_panic
 from .encode import json_line
 from .errors import RefusedError
-from .event import AuthenticationMetadata, Level, ObjectReference, Stage
+from .event import AuthenticationMetadata, Level, Stage
 from .latency import latency_annotations
 from .managedfields import without_managed_fields
 from .objectidentity import identity_in
-from .stageevent import stage_event
+from .stageevent import reference_of, stage_event
 from .status import Status
 
 cdef enum:
@@ -360,15 +360,7 @@ cdef class AuditedRequest:
             return
         known = self._reference
         if known is None:
-            attributes = self.attributes
-            known = ObjectReference(
-                resource=attributes.resource,
-                namespace=attributes.namespace,
-                name=attributes.name,
-                api_group=attributes.api_group,
-                api_version=attributes.api_version,
-                subresource=attributes.subresource,
-            )
+            known = reference_of(self.attributes)
         self._reference = replace(
             known,
             namespace=known.namespace or namespace,

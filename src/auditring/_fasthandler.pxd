@@ -1,7 +1,8 @@
 """What the fast logger sees of a handler."""
 
 from ._line cimport line
-from ._lineformat cimport LinePlan, call
+from ._lineformat cimport LinePlan
+from ._logcall cimport call
 from ._writer cimport Writer
 
 

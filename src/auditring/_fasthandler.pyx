@@ -16,7 +16,8 @@ from ._line cimport (
     line_put_bytes,
     line_put_text,
 )
-from ._lineformat cimport LinePlan, call
+from ._lineformat cimport LinePlan
+from ._logcall cimport call
 from ._versions cimport type_version
 from ._writer cimport Writer
 

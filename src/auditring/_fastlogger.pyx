@@ -6,13 +6,17 @@ logging.Logger: other handlers, filters, `extra`, exceptions, `stacklevel`, a re
 factory, a class or a module that somebody patched.
 """
 
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_Check, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from cpython.tuple cimport PyTuple_GET_SIZE
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t
 
 from ._fasthandler cimport FastHandler
-from ._lineformat cimport call
+from ._logcall cimport call
 from ._logroute cimport (
     COUNTS_NS,
     ROUTE_HANDLERS_MAX,
@@ -28,14 +32,7 @@ import sys
 from collections.abc import Mapping
 
 cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
-    PyObject *PyTuple_GET_ITEM(object values, Py_ssize_t index) noexcept
     object PyObject_CallNoArgs(object function)
-    bint PyUnicode_CheckExact(object value) noexcept
-    bint PyLong_Check(object value) noexcept
-    bint PyLong_CheckExact(object value) noexcept
-    bint PyFloat_CheckExact(object value) noexcept
-    double PyFloat_AS_DOUBLE(object value) noexcept
 
 cdef object Logger = logging.Logger
 cdef dict LOGGING = logging.__dict__

@@ -1,4 +1,3 @@
-from collections.abc import Iterable
 from logging import Formatter, LogRecord
 from typing import Any, final
 
@@ -13,4 +12,3 @@ class LinePlan:
     def format(self, record: LogRecord) -> bytes | None: ...
 
 def plan_for(formatter: Formatter) -> LinePlan | None: ...
-def is_untouched(kind: type, names: Iterable[str]) -> bool: ...

@@ -4,19 +4,15 @@ A message with nothing in it but %s and %d is taken apart once. Whatever is unus
 about one, or about its arguments, is left to the operator.
 """
 
+from cpython.dict cimport PyDict_GetItemWithError
+from cpython.long cimport PyLong_CheckExact
 from cpython.object cimport PyObject, PyObject_Str
-from cpython.tuple cimport PyTuple_GET_SIZE
+from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
+from cpython.unicode cimport PyUnicode_CheckExact
 
 from ._line cimport line, line_put, line_put_int, line_put_text
 
 import re
-
-cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
-    PyObject *PyTuple_GET_ITEM(object values, Py_ssize_t index) noexcept
-    bint PyUnicode_CheckExact(object value) noexcept
-    bint PyLong_CheckExact(object value) noexcept
-    bint PyTuple_CheckExact(object value) noexcept
 
 cdef enum:
     ARGUMENTS_MAX = 16

@@ -9,9 +9,11 @@ The routes are in one table, which takes no references: an entry that is overwri
 outlived by its logger costs nothing but finding out again. The GIL guards the table.
 """
 
-from cpython.dict cimport PyDict_Contains
-from cpython.list cimport PyList_GET_ITEM, PyList_GET_SIZE
-from cpython.object cimport Py_TYPE, PyObject
+from cpython.dict cimport PyDict_CheckExact, PyDict_Contains, PyDict_GetItemWithError
+from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
+from cpython.long cimport PyLong_CheckExact
+from cpython.object cimport Py_TYPE, PyObject, PyObject_GenericGetDict
+from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport uintptr_t
 
 from ._fasthandler cimport FastHandler
@@ -21,15 +23,7 @@ import logging
 import sys
 import time
 
-from ._lineformat import is_untouched
-
-cdef extern from "Python.h":
-    PyObject *PyDict_GetItemWithError(object owner, object key) except? NULL
-    object PyObject_GenericGetDict(object owner, void *context)
-    bint PyUnicode_CheckExact(object value) noexcept
-    bint PyLong_CheckExact(object value) noexcept
-    bint PyDict_CheckExact(object value) noexcept
-    bint PyList_CheckExact(object value) noexcept
+from ._untouched import is_untouched
 
 cdef object Logger = logging.Logger
 cdef object LogRecord = logging.LogRecord

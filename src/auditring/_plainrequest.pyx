@@ -45,6 +45,8 @@ from ._slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
 from ._uuid cimport random_uuid
 
+from .requestinfo import LONG_RUNNING_SUBRESOURCES as _LONG_SUBRESOURCES
+from .requestinfo import VERBS as _VERBS
 from .requestinfo import read_request_info
 
 cdef enum:
@@ -55,17 +57,9 @@ cdef enum:
 
 # What each method is for what is no resource, and for a resource.
 cdef dict METHODS = {
-    "GET": ("get", "get"),
-    "HEAD": ("head", "get"),
-    "POST": ("post", "create"),
-    "PUT": ("put", "update"),
-    "PATCH": ("patch", "patch"),
-    "DELETE": ("delete", "delete"),
-    "OPTIONS": ("options", ""),
+    method: (method.lower(), _VERBS.get(method, "")) for method in (*_VERBS, "OPTIONS")
 }
-cdef frozenset LONG_SUBRESOURCES = frozenset(
-    ("attach", "exec", "proxy", "log", "portforward")
-)
+cdef frozenset LONG_SUBRESOURCES = frozenset(_LONG_SUBRESOURCES)
 
 
 cdef inline void _fill(object attributes, int member, object value) noexcept:

@@ -22,6 +22,7 @@ from .encode import json_line
 from .errors import ClosedError, EventError
 from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
+from .handlerpickle import reduce_handler
 from .losses import Losses, OnLoss
 from .pastring import append_line, write_whole
 from .patience import DROP_LIMIT_S, flush_while_healthy
@@ -36,7 +37,7 @@ __all__ = ["AuditHandler", "AuditHandlerOptions"]
 
 _EVERYTHING = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
 # What a pickled handler makes anew.
-_UNPICKLED = ("lock", "_writer", "_losses")
+_UNPICKLED = ("lock", "_closed", "_writer", "_losses")
 
 
 class AuditHandler(logging.Handler):
@@ -383,25 +384,10 @@ class AuditHandler(logging.Handler):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the configuration; who unpickles it opens the log for itself."""
-        kept = {
-            name: value for name, value in vars(self).items() if name not in _UNPICKLED
-        }
-        return _remake, (type(self), kept)
+        return reduce_handler(self, _UNPICKLED)
 
-
-def _remake(kind: type[AuditHandler], kept: dict[str, Any]) -> AuditHandler:
-    """Make a handler of the attributes that another one had."""
-    handler = kind.__new__(kind)
-    vars(handler).update(kept)
-    level, formatter, filters = handler.level, handler.formatter, handler.filters
-    name = handler.get_name()
-    handler._begin()
-    logging.Handler.__init__(handler, level)
-    handler.formatter, handler.filters = formatter, filters
-    # A handler of that name may be in use here.
-    if name and name not in vars(logging)["_handlers"]:
-        handler.set_name(name)
-    return handler
+    def _resume(self) -> None:
+        self._begin()
 
 
 def _carried_event(record: logging.LogRecord) -> Event | None:

@@ -19,6 +19,7 @@ import click
 
 from .complaints import Refusal, refusing
 from .errors import PolicyError
+from .outputform import Form, form_option
 from .policyreport import problem_line
 
 if TYPE_CHECKING:
@@ -85,14 +86,7 @@ LIMITS = {
     show_default=True,
     help="Size of the ring; 1 MB is 1,048,576 bytes.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print: to be read, or as JSON.",
-)
+@form_option("text")
 def bench(
     directory: str,
     policy_file: str | None,
@@ -100,7 +94,7 @@ def bench(
     durability: Literal["process", "interval", "sync"],
     compress: "Compression | None",
     ring_mib: int,
-    form: Literal["text", "json"],
+    form: Form,
 ) -> None:
     """Measure what the disk of DIRECTORY and a policy are good for.
 

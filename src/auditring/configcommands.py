@@ -4,26 +4,19 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from .complaints import refusing
 from .errors import ConfigError, ConfigProblem
+from .outputform import Form, form_option
 
 if TYPE_CHECKING:
     from .configloading import Config
 
 __all__ = ["config"]
 
-_form = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to print: to be read, or as JSON.",
-)
 _no_environment = click.option(
     "--no-env",
     "is_alone",
@@ -50,10 +43,8 @@ def config() -> None:
 @config.command(context_settings=_WITH_FLAGS)
 @_arguments
 @_no_environment
-@_form
-def check(
-    arguments: tuple[str, ...], is_alone: bool, form: Literal["text", "json"]
-) -> None:
+@form_option("text")
+def check(arguments: tuple[str, ...], is_alone: bool, form: Form) -> None:
     """Tell everything that is wrong with a configuration, with its line.
 
     Nothing is opened or written. Exit status: 1 if it can't be used as it is. What has
@@ -73,10 +64,8 @@ def check(
 @config.command(context_settings=_WITH_FLAGS)
 @_arguments
 @_no_environment
-@_form
-def show(
-    arguments: tuple[str, ...], is_alone: bool, form: Literal["text", "json"]
-) -> None:
+@form_option("text")
+def show(arguments: tuple[str, ...], is_alone: bool, form: Form) -> None:
     """Print what holds: every key with its value, and where that comes from.
 
     A database's password is not shown. Exit status: 1 if the configuration can't be

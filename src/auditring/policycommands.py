@@ -7,12 +7,13 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from .complaints import Refusal, complain, refusing
 from .errors import PolicyError, PolicyProblem, RequestError
+from .outputform import Form, form_option
 from .policyreport import (
     decision_document,
     decision_text,
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from .policyfile import Dialect
 
 __all__ = ["policy"]
-
-Form = Literal["text", "json"]
 
 _file = click.argument("file", metavar="FILE")
 _requests = click.argument(
@@ -55,17 +54,6 @@ _gateway = click.option(
 )
 
 
-def _form(text: str) -> Callable[[Any], Any]:
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default=text,
-        show_default=True,
-        help="How to print: to be read, or as JSON.",
-    )
-
-
 @click.group()
 def policy() -> None:
     """Check an audit policy, and try out what it does.
@@ -84,7 +72,7 @@ def policy() -> None:
     " log and ignores them, which makes a rule wider than it looks.",
 )
 @_dialect
-@_form("text")
+@form_option("text")
 def check(files: tuple[str, ...], strict: bool, dialect: "Dialect", form: Form) -> None:
     """Tell everything that is wrong with policies, with its line.
 
@@ -124,7 +112,7 @@ def _problems(
 @_requests
 @_gateway
 @_dialect
-@_form("json")
+@form_option("json")
 def evaluate(
     file: str,
     requests: IO[bytes],
@@ -143,17 +131,14 @@ def evaluate(
     decided, -1 for none. Exit status: 1 if a line is no request.
     """
     asked = _load(file, dialect)
+
+    def answer(request: "Attributes") -> tuple[dict[str, object], str]:
+        decision = asked.evaluate(request)
+        text = f"{request_text(request)}: {decision_text(decision)}"
+        return decision_document(decision), text
+
     lines = _Requests(requests, asked, is_behind_gateway)
-    for request in lines:
-        if isinstance(request, RequestError):
-            document: dict[str, object] = {"requestError": str(request)}
-            text = f"refused: {request}"
-        else:
-            decision = asked.evaluate(request)
-            document = decision_document(decision)
-            text = f"{request_text(request)}: {decision_text(decision)}"
-        click.echo(json.dumps(document) if form == "json" else text)
-    sys.exit(lines.status)
+    sys.exit(lines.print_answers(answer, form))
 
 
 @policy.command()
@@ -161,7 +146,7 @@ def evaluate(
 @_requests
 @_gateway
 @_dialect
-@_form("text")
+@form_option("text")
 def explain(
     file: str,
     requests: IO[bytes],
@@ -176,24 +161,21 @@ def explain(
     from .explanation import explain as explain_request
 
     asked = _load(file, dialect)
+
+    def answer(request: "Attributes") -> tuple[dict[str, object], str]:
+        explanation = explain_request(asked, request)
+        text = explanation_text(file, asked, request, explanation)
+        return explanation_document(explanation), text
+
     lines = _Requests(requests, asked, is_behind_gateway)
-    for request in lines:
-        if isinstance(request, RequestError):
-            document: dict[str, object] = {"requestError": str(request)}
-            text = f"refused: {request}"
-        else:
-            explanation = explain_request(asked, request)
-            document = explanation_document(explanation)
-            text = explanation_text(file, asked, request, explanation)
-        click.echo(json.dumps(document) if form == "json" else text)
-    sys.exit(lines.status)
+    sys.exit(lines.print_answers(answer, form))
 
 
 @policy.command()
 @_file
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True)
 @_dialect
-@_form("text")
+@form_option("text")
 def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -> None:
     """Replay recorded audit logs through the policy FILE.
 
@@ -263,22 +245,36 @@ def _load(file: str, dialect: "Dialect") -> "Policy":
 
 
 class _Requests:
-    """Requests of a file, or the errors that they get without being audited.
-
-    Attributes:
-        status: What the command is to exit with: 1 once a line was no request.
-    """
+    """Requests of a file, or the errors that they get without being audited."""
 
     def __init__(
         self, file: IO[bytes], asked: "Policy", is_behind_gateway: bool
     ) -> None:
-        self.status = 0
+        self._has_unreadable = False
         self._file = file
         self._is_behind_gateway = is_behind_gateway or any(
             rule.request_targets or rule.clusters for rule in asked.rule_set.rules
         )
 
-    def __iter__(self) -> Iterator["Attributes | RequestError"]:
+    def print_answers(
+        self,
+        answer: Callable[["Attributes"], tuple[dict[str, object], str]],
+        form: Form,
+    ) -> int:
+        """Print what is answered to each; return what the command is to exit with.
+
+        That is 1 if a line was no request.
+        """
+        for request in self._read():
+            if isinstance(request, RequestError):
+                document: dict[str, object] = {"requestError": str(request)}
+                text = f"refused: {request}"
+            else:
+                document, text = answer(request)
+            click.echo(json.dumps(document) if form == "json" else text)
+        return int(self._has_unreadable)
+
+    def _read(self) -> Iterator["Attributes | RequestError"]:
         from .requestlines import read_request
 
         for number, line in enumerate(self._file, 1):
@@ -290,4 +286,4 @@ class _Requests:
                 yield error
             except ValueError as error:
                 complain(f"{self._file.name}:{number}: {error}")
-                self.status = 1
+                self._has_unreadable = True

@@ -22,6 +22,7 @@ from .managedfields import without_managed_fields
 from .microtime import MicroTime
 from .requestinfo import read_request_info
 from .requesturl import parse_request_url
+from .stageevent import reference_of
 from .status import Status
 
 __all__ = ["ANNOTATION_PREFIX", "FIELD_NAMES", "STAGE", "RecordReading"]
@@ -415,19 +416,11 @@ def _target_at(uri: str) -> _Target:
         info = read_request_info("GET", url.path, url.query)
     except ValueError:
         return _Target(uri, uri, "", None)
-    reference = ObjectReference(
-        resource=info.resource,
-        namespace=info.namespace,
-        name=info.name,
-        api_group=info.api_group,
-        api_version=info.api_version,
-        subresource=info.subresource,
-    )
     return _Target(
         info.path,
         url.request_uri,
         info.api_prefix,
-        reference if info.is_resource_request else None,
+        reference_of(info) if info.is_resource_request else None,
     )
 
 

@@ -218,14 +218,8 @@ class BodyRedaction:
         return rawjson.quote(self.masked(secret))
 
     def _object(self, text: bytes, place: _Place, *, is_root: bool) -> bytes:
-        members = [
-            (key, rawjson.unquote(key), value) for key, value in rawjson.members(text)
-        ]
-        kinds = [
-            rawjson.unquote(value)
-            for _, name, value in members
-            if name == "kind" and value.startswith(b'"')
-        ]
+        members = _members_of(text)
+        kinds = _strings_of(members, "kind")
         for kind in kinds:
             scope = self.scope_of_kind(kind.removesuffix("List"))
             if scope.has_paths or scope.is_sensitive:
@@ -334,14 +328,8 @@ class BodyRedaction:
         return self._each(text, lambda operation: self._operation(operation, place))
 
     def _operation(self, text: bytes, place: _Place) -> bytes:
-        members = [
-            (key, rawjson.unquote(key), value) for key, value in rawjson.members(text)
-        ]
-        pointers = [
-            rawjson.unquote(value)
-            for _, name, value in members
-            if name == "path" and value.startswith(b'"')
-        ]
+        members = _members_of(text)
+        pointers = _strings_of(members, "path")
         return rawjson.object_of(
             (
                 key,
@@ -408,7 +396,24 @@ class _Members:
     is_root: bool
 
 
-def _has_secret_name(members: Sequence[tuple[bytes, str, bytes]]) -> bool:
+# A key as it stands there, the name that it is, and the value.
+_Member = tuple[bytes, str, bytes]
+
+
+def _members_of(text: bytes) -> list[_Member]:
+    return [(key, rawjson.unquote(key), value) for key, value in rawjson.members(text)]
+
+
+def _strings_of(members: Sequence[_Member], wanted: str) -> list[str]:
+    """Return the strings that an object has by a name: JSON may repeat one."""
+    return [
+        rawjson.unquote(value)
+        for _, name, value in members
+        if name == wanted and value.startswith(b'"')
+    ]
+
+
+def _has_secret_name(members: Sequence[_Member]) -> bool:
     """Tell whether this is a pair of a secret-like name and a value."""
     return any(
         name in _PAIR_NAMES

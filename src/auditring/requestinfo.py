@@ -13,9 +13,10 @@ from .errors import RequestInfoError
 from .listoptions import list_options
 from .requesturl import first_values
 
-__all__ = ["RequestInfo", "read_request_info"]
+__all__ = ["LONG_RUNNING_SUBRESOURCES", "VERBS", "RequestInfo", "read_request_info"]
 
-_VERBS = {
+# What the methods are for a resource.
+VERBS = {
     "GET": "get",
     "HEAD": "get",
     "POST": "create",
@@ -28,7 +29,7 @@ _PATH_VERBS = ("proxy", "watch")
 _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 
 _LONG_RUNNING_VERBS = ("watch", "proxy")
-_LONG_RUNNING_SUBRESOURCES = ("attach", "exec", "proxy", "log", "portforward")
+LONG_RUNNING_SUBRESOURCES = ("attach", "exec", "proxy", "log", "portforward")
 _PROFILES = "/debug/pprof/"
 
 
@@ -74,7 +75,7 @@ def read_request_info(method: str, path: str, query: str) -> RequestInfo:
         if not parts:
             raise _no_resource(method, path, prefix, group, version)
     else:
-        verb = _VERBS.get(method, "")
+        verb = VERBS.get(method, "")
 
     namespace = ""
     if parts[0] == "namespaces" and len(parts) > 1:
@@ -107,7 +108,7 @@ def read_request_info(method: str, path: str, query: str) -> RequestInfo:
         tuple(parts),
         field_selector,
         label_selector,
-        verb in _LONG_RUNNING_VERBS or subresource in _LONG_RUNNING_SUBRESOURCES,
+        verb in _LONG_RUNNING_VERBS or subresource in LONG_RUNNING_SUBRESOURCES,
     )
 
 

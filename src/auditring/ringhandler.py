@@ -25,6 +25,7 @@ from typing import IO, Any, ClassVar, Self
 from ._fasthandler import FastHandler
 from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
+from .handlerpickle import reduce_handler
 from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
 from .overriding import is_any_overridden
@@ -39,7 +40,7 @@ _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
 # Overridden, they keep a record off the short way, not out of the ring.
 _SHORT_WAY = ("acquire", "filter", "format", "release")
 # What a pickled handler makes anew.
-_UNPICKLED = ("lock", "_builtin_open")
+_UNPICKLED = ("lock", "_builtin_open", "_ring")
 
 
 class RingHandler(FastHandler, logging.FileHandler):
@@ -438,24 +439,8 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the configuration; who unpickles it opens the log for itself."""
-        kept = {
-            name: value
-            for name, value in vars(self).items()
-            if name not in _UNPICKLED and not isinstance(value, RingState)
-        }
-        return _remake, (type(self), kept)
+        return reduce_handler(self, _UNPICKLED)
 
-
-def _remake(kind: type[RingHandler], kept: dict[str, Any]) -> RingHandler:
-    """Make a handler of the attributes that another one had."""
-    handler = kind.__new__(kind)
-    logging.Handler.__init__(handler)
-    name = kept.pop("_name", None)
-    for attribute, value in kept.items():
-        setattr(handler, attribute, value)
-    handler._builtin_open = open
-    handler._ring.is_continued = True
-    # A handler of that name may be in use here.
-    if name is not None and name not in vars(logging)["_handlers"]:
-        handler.set_name(name)
-    return handler
+    def _resume(self) -> None:
+        self._builtin_open = open
+        self._ring.is_continued = True

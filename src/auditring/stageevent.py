@@ -11,9 +11,10 @@ from ._encode import stage_line
 from .attributes import Attributes
 from .event import Event, ObjectReference, UserInfo
 from .microtime import MicroTime
+from .requestinfo import RequestInfo
 from .status import Status
 
-__all__ = ["stage_event", "stage_line"]
+__all__ = ["reference_of", "stage_event", "stage_line"]
 
 
 def stage_event(
@@ -39,14 +40,6 @@ def stage_event(
         code: The HTTP status of the answer; None before it.
         annotations: What else is noted.
     """
-    reference = ObjectReference(
-        resource=attributes.resource,
-        namespace=attributes.namespace,
-        name=attributes.name,
-        api_group=attributes.api_group,
-        api_version=attributes.api_version,
-        subresource=attributes.subresource,
-    )
     return Event(
         level=level,
         audit_id=attributes.audit_id,
@@ -56,9 +49,23 @@ def stage_event(
         user=attributes.user or UserInfo(),
         source_ips=attributes.source_ips,
         user_agent=attributes.user_agent,
-        object_ref=reference if attributes.is_resource_request else None,
+        object_ref=(
+            reference_of(attributes) if attributes.is_resource_request else None
+        ),
         response_status=None if code is None else Status(code=code),
         request_received_timestamp=MicroTime.from_ns(received_ns),
         stage_timestamp=MicroTime.from_ns(stage_ns),
         annotations=annotations or {},
+    )
+
+
+def reference_of(request: Attributes | RequestInfo) -> ObjectReference:
+    """Return what an event says of the object that a request is about."""
+    return ObjectReference(
+        resource=request.resource,
+        namespace=request.namespace,
+        name=request.name,
+        api_group=request.api_group,
+        api_version=request.api_version,
+        subresource=request.subresource,
     )

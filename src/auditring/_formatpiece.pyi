@@ -1,0 +1,6 @@
+from typing import final
+
+@final
+class Piece: ...
+
+__pyx_capi__: dict[str, object]
