@@ -65,3 +65,17 @@ def test_the_parts_of_a_call_add_up_to_it() -> None:
     parts = [int(cells[1]) for cells in made[:-1]]
     assert parts == [50, 100, 350]
     assert made[-1][1] == "**500**"
+
+
+def test_what_is_no_part_of_a_call_stands_below_it() -> None:
+    rows = [
+        {"workload": "W3_events", "contender": contender, "median_per_s": speed}
+        for contender, speed in (("auditring", 2e6), ("orjson.dumps", 1e6))
+    ]
+
+    made = call_rows(rows)
+
+    assert made[-2:] == [
+        ["**write_json(event)**", "**500**"],
+        ["orjson.dumps alone", "1,000"],
+    ]
