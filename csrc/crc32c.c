@@ -45,6 +45,10 @@ struct fold_step {
     uint64_t low, high;
 };
 static struct fold_step fold_1024, fold_256, fold_128;
+/* What a CRC is multiplied by to be moved over so many bytes. Fewer than five would
+ * take a negative power. */
+enum { MOVED_MIN = 5 };
+static uint32_t moved_over[FOLD_BLOCK];
 static bool has_fold;
 #endif
 
@@ -106,6 +110,15 @@ fold_step_over(int bits)
     return (struct fold_step){.low = (uint64_t)power_of_x(bits + 64 - 1) << 32,
                               .high = (uint64_t)power_of_x(bits - 1) << 32};
 }
+
+/* The instruction that reduces the product multiplies it by x^32. */
+static void
+fill_moved_over(void)
+{
+    for (int size = MOVED_MIN; size < FOLD_BLOCK; size++) {
+        moved_over[size] = power_of_x(8 * size - 32 - 1);
+    }
+}
 #endif
 
 /* Before anything else runs, so that no call has to ask. */
@@ -125,6 +138,7 @@ prepare(void)
     fold_1024 = fold_step_over(1024);
     fold_256 = fold_step_over(256);
     fold_128 = fold_step_over(128);
+    fill_moved_over();
 #endif
 }
 
@@ -177,6 +191,19 @@ three_stripes(uint32_t crc, const uint8_t *at, int stripe, const uint32_t table[
     return shift(table, shift(table, crc) ^ second) ^ third;
 }
 
+/* By words, each of which waits for the one before. */
+HARDWARE_TARGET static inline uint32_t
+word_by_word(uint32_t crc, const uint8_t *at, size_t size)
+{
+    for (; size >= 8; size -= 8, at += 8) {
+        crc = CRC_U64(crc, load_u64(at));
+    }
+    for (; size > 0; size--, at++) {
+        crc = CRC_U8(crc, *at);
+    }
+    return crc;
+}
+
 #ifdef FOLD_TARGET
 FOLD_TARGET static inline __m256i
 load_fold_step(struct fold_step step)
@@ -226,6 +253,26 @@ fold_blocks(uint32_t crc, const uint8_t *at, size_t blocks)
     crc = CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(high));
     return CRC_U64(crc, (uint64_t)_mm_extract_epi64(high, 1));
 }
+
+/* What follows the blocks is begun before them: its chain of words is through when the
+ * blocks are, and the CRC of these is moved over it. */
+FOLD_TARGET static uint32_t
+fold(uint32_t crc, const uint8_t *at, size_t size)
+{
+    const size_t rest = size % FOLD_BLOCK;
+    const uint8_t *behind = at + size - rest;
+    uint32_t last;
+    __m128i product;
+
+    if (rest < MOVED_MIN) {
+        return word_by_word(fold_blocks(crc, at, size / FOLD_BLOCK), behind, rest);
+    }
+    last = word_by_word(0, behind, rest);
+    crc = fold_blocks(crc, at, size / FOLD_BLOCK);
+    product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc),
+                                   _mm_cvtsi32_si128((int)moved_over[rest]), 0x00);
+    return CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(product)) ^ last;
+}
 #endif
 
 HARDWARE_TARGET static uint32_t
@@ -234,10 +281,7 @@ hardware(uint32_t crc, const uint8_t *at, size_t size)
     crc = ~crc;
 #ifdef FOLD_TARGET
     if (has_fold && size >= FOLD_BLOCK) {
-        size_t blocks = size / FOLD_BLOCK;
-        crc = fold_blocks(crc, at, blocks);
-        at += blocks * FOLD_BLOCK;
-        size -= blocks * FOLD_BLOCK;
+        return ~fold(crc, at, size);
     }
 #endif
     for (; size >= 3 * LONG_STRIPE; size -= 3 * LONG_STRIPE, at += 3 * LONG_STRIPE) {
@@ -246,13 +290,7 @@ hardware(uint32_t crc, const uint8_t *at, size_t size)
     for (; size >= 3 * SHORT_STRIPE; size -= 3 * SHORT_STRIPE, at += 3 * SHORT_STRIPE) {
         crc = three_stripes(crc, at, SHORT_STRIPE, short_shift);
     }
-    for (; size >= 8; size -= 8, at += 8) {
-        crc = CRC_U64(crc, load_u64(at));
-    }
-    for (; size > 0; size--, at++) {
-        crc = CRC_U8(crc, *at);
-    }
-    return ~crc;
+    return ~word_by_word(crc, at, size);
 }
 #endif
 
