@@ -21,7 +21,7 @@ PYTHON_SHELVES = [
     {"_copying"},
     {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
     {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
-    {"_plainjson", "coerce"},
+    {"_plainjson", "coerce", "controlfile"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},

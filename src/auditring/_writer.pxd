@@ -110,6 +110,7 @@ cdef class Writer:
     cdef writer *_writer
     cdef object __weakref__
     cdef readonly object path
+    cdef readonly object _control_file  # None for standard output
     cdef int _calls  # under way without the GIL
     cdef bint _is_closing
     cdef bint _is_stream

@@ -6,7 +6,10 @@ from typing import Any, Final, Self
 from _typeshed import ReadableBuffer
 from typing_extensions import disjoint_base
 
+from .controlfile import ControlFile
+
 COUNTER_NAMES: Final[tuple[str, ...]]
+GONE: Final[str]
 
 @disjoint_base
 class Writer:
@@ -24,6 +27,8 @@ class Writer:
     def _ask_reopen(self) -> None: ...
     @property
     def path(self) -> Any: ...
+    @property
+    def _control_file(self) -> ControlFile | None: ...
     @property
     def coerced_values(self) -> int: ...
     @property

@@ -28,6 +28,7 @@ import orjson
 from ._line cimport line, line_begin, line_end
 from ._plainjson cimport put_plain
 
+from .controlfile import ControlFile
 from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
@@ -108,6 +109,9 @@ cdef Py_ssize_t _count_not_finite(object value) except -1:
     return count
 
 
+GONE = "the log's directory was removed or replaced while it was open"
+
+
 cdef class Writer:
     """One reference to a log's writer, as `writer.LogWriter` opens it.
 
@@ -143,6 +147,7 @@ cdef class Writer:
             raise _error(error, path)
         self._writer = opened
         self.path = "-" if path is None else path
+        self._control_file = None if path is None else ControlFile(path)
         self._is_stream = path is None
         self._waits_for_disk = options["durability"] == 2
         self._adjust(options)
@@ -189,6 +194,8 @@ cdef class Writer:
                 `block_timeout`.
             ClosedError: The writer was closed, before the call or while it waited.
             BrokenPipeError: It waited for standard output, which nobody reads.
+            FileNotFoundError: It waited for a log whose directory was removed or
+                replaced.
             OSError: The process needs a new ring, after a fork, and can't have it.
         """
         if type(data) is bytes:
@@ -393,16 +400,19 @@ cdef class Writer:
         raise _error(error, self.path)
 
     cdef int _look_around(self) except -1:
-        """Between two slices of a wait: signals, close(), a stream without a reader."""
+        """Between two slices of a wait: whatever may let it end without an answer."""
         cdef writer_statistics stats
         finish_fork()
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
-        if self._is_stream:
-            read_stats(self._writer, &stats)
-            if stats.health != HEALTH_OK and stats.last_error == -EPIPE:
-                raise _error(-EPIPE, self.path)
+        read_stats(self._writer, &stats)
+        if stats.health == HEALTH_OK:
+            return 0
+        if self._is_stream and stats.last_error == -EPIPE:
+            raise _error(-EPIPE, self.path)
+        if self._control_file is not None and self._control_file.is_gone():
+            raise OSError(errno.ENOENT, GONE, str(self.path))
         return 0
 
     cdef int _wait_durable(self, writer_ticket *ticket) except -1:
@@ -469,6 +479,7 @@ cdef class Writer:
         Raises:
             ClosedError: The writer was closed, before the call or while it waited.
             BrokenPipeError: It is standard output, which nobody reads.
+            FileNotFoundError: The log's directory was removed or replaced.
         """
         return self._ask(REQUEST_FLUSH, timeout)
 

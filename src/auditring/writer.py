@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from . import _writer, lifetime
-from ._writer import Writer
+from ._writer import GONE, Writer
 from .errors import ClosedError
 from .writeroptions import (
     CHOICES,
@@ -300,7 +300,8 @@ class LogWriter(Writer):
 
         Raises:
             OSError: Records stayed in the ring. They are not lost: the next opener
-                writes them. On standard output, which nobody reads any more, they are.
+                writes them. On standard output, which nobody reads any more, they are,
+                and where the log's directory was removed or replaced.
             BaseException: Of a signal handler, like Ctrl-C's; the same holds.
         """
         seconds_ns("timeout", timeout)
@@ -319,10 +320,14 @@ class LogWriter(Writer):
         if self._mill_thread is not None:
             self._mill_thread.stop()
         last_error = self._statistics()[1]["last_error"]
+        control_file = self._control_file
         try:
             error = self._close(timeout)
         finally:
             lifetime.leave(self)
+        if error == errno.EBUSY and control_file is not None and control_file.is_gone():
+            text = f"{GONE}; records that were in no file are lost"
+            raise OSError(errno.ENOENT, text, str(self.path))
         if error == errno.EBUSY:
             code = last_error or error
             text = f"{os.strerror(code)}; records stay for the next opener"
