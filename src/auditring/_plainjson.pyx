@@ -61,10 +61,8 @@ cdef extern from "Python.h":
     bint PyDict_Next(
         PyObject *mapping, Py_ssize_t *at, PyObject **key, PyObject **value
     ) noexcept
-    Py_ssize_t PyList_GET_SIZE(PyObject *values) noexcept
-    PyObject *PyList_GET_ITEM(PyObject *values, Py_ssize_t index) noexcept
-    Py_ssize_t PyTuple_GET_SIZE(PyObject *values) noexcept
-    PyObject *PyTuple_GET_ITEM(PyObject *values, Py_ssize_t index) noexcept
+    Py_ssize_t PySequence_Fast_GET_SIZE(PyObject *values) noexcept
+    PyObject *PySequence_Fast_GET_ITEM(PyObject *values, Py_ssize_t index) noexcept
     const char *PyUnicode_AsUTF8AndSize(PyObject *text, Py_ssize_t *size) except NULL
     PyObject *Py_True
     PyObject *Py_False
@@ -120,7 +118,7 @@ cdef char *_put_value(
     if PyDict_CheckExact(<object> value):
         return _put_dict(out, to, value, depth, nulled)
     if PyList_CheckExact(<object> value):
-        return _put_list(out, to, value, depth, nulled)
+        return _put_sequence(out, to, value, depth, nulled)
     if value == Py_True:
         return _put_literal(out, to, b"true", 4)
     if value == Py_False:
@@ -133,7 +131,7 @@ cdef char *_put_value(
         nulled[0] += not isfinite(PyFloat_AS_DOUBLE(value))
         return _put_dumped(out, to, value)
     if PyTuple_CheckExact(<object> value):
-        return _put_tuple(out, to, value, depth, nulled)
+        return _put_sequence(out, to, value, depth, nulled)
     return _put_dumped(out, to, value) if _is_scalar(<object> value) else NULL
 
 
@@ -167,35 +165,20 @@ cdef char *_put_dict(
     return _close(to, b"}")
 
 
-cdef char *_put_list(
+cdef char *_put_sequence(
     line *out, char *to, PyObject *values, int depth, Py_ssize_t *nulled
 ) except? NULL:
+    """Put a list or a tuple."""
     cdef Py_ssize_t index
     if depth == DEPTH_MAX:
         return NULL
     to = _room(out, to, 2)
     to[0] = b"["
     to += 1
-    for index in range(PyList_GET_SIZE(values)):
-        to = _put_value(out, to, PyList_GET_ITEM(values, index), depth + 1, nulled)
-        if to == NULL:
-            return NULL
-        to[0] = b","
-        to += 1
-    return _close(to, b"]")
-
-
-cdef char *_put_tuple(
-    line *out, char *to, PyObject *values, int depth, Py_ssize_t *nulled
-) except? NULL:
-    cdef Py_ssize_t index
-    if depth == DEPTH_MAX:
-        return NULL
-    to = _room(out, to, 2)
-    to[0] = b"["
-    to += 1
-    for index in range(PyTuple_GET_SIZE(values)):
-        to = _put_value(out, to, PyTuple_GET_ITEM(values, index), depth + 1, nulled)
+    for index in range(PySequence_Fast_GET_SIZE(values)):
+        to = _put_value(
+            out, to, PySequence_Fast_GET_ITEM(values, index), depth + 1, nulled
+        )
         if to == NULL:
             return NULL
         to[0] = b","
