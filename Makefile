@@ -5,14 +5,14 @@
 #   make demo   show the main job on real events
 #   make test   the C tests as they are, then pytest
 #   make check  the C tests under sanitizers, a short kill storm, a kill at every test
-#               point, stopped leaders, the mutants
+#               point, stopped leaders, the mutants, twenty meetings
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench [QUICK=1] [MINUTES=N]   side by side with every rival that can be
 #       installed
 #   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
 #   make performance   both in full, and docs/explanation/performance.md from them
-#   make storm | sidecar-storm | gunicorn-storm | shop-load | soak | coverage
+#   make storm | sidecar-storm | meetings [ROUNDS=N] | gunicorn-storm | shop-load | soak | coverage
 #   make clean
 #
 # AUDITRING_DEBUG=1 and AUDITRING_SANITIZE=... choose how the extension is built
@@ -21,9 +21,11 @@
 PYTHON ?= python3
 SOAK_MINUTES ?= 10
 SECONDS ?= 60
+ROUNDS ?= 200
 CASES ?= tests/data/conformance
 
 BIN := .venv/bin
+COMMA := ,
 PIP := $(BIN)/python -m pip install --quiet
 C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
 SOURCES := $(wildcard csrc/*.[ch] src/auditring/*.pyx src/auditring/*.pxd)
@@ -36,7 +38,7 @@ export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all demo test check lint conformance bench bench-guard performance storm
-.PHONY: sidecar-storm gunicorn-storm shop-load soak coverage mutants clean missing FORCE
+.PHONY: sidecar-storm meetings gunicorn-storm shop-load soak coverage mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -48,13 +50,14 @@ test: $(BIN)/.installed $(BIN)/.dev
 	$(C_TESTS) plain
 	$(BIN)/python -m pytest
 
-check:
+check: $(BIN)/.installed $(BIN)/.dev
 	$(C_TESTS) address
 	$(C_TESTS) thread
 	$(C_TESTS) storm KILLS=1000
 	$(C_TESTS) points
 	$(C_TESTS) stalls
 	$(C_TESTS) mutants
+	$(MAKE) meetings ROUNDS=20
 
 lint: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/ruff check .
@@ -108,6 +111,11 @@ sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 	    '{"ending": "SIGKILL", $(SIDECARS), $(NUMBERED)}'
 	$(BIN)/python tests/crash/sidecar_storm.py \
 	    '{"ending": "SIGKILL", $(SIDECARS), "registered": true}'
+
+# Users, forks, limits, reloads, greenlets and whatever else may be at a log, put together
+# by chance; SEED=N begins with that one.
+meetings: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/crash/meetings.py '{"rounds": $(ROUNDS)$(if $(SEED),$(COMMA) "seed": $(SEED))}'
 
 # So many seconds for each kind of workers, with and without --preload and --user.
 gunicorn-storm: $(BIN)/.installed $(BIN)/.dev

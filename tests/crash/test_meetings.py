@@ -1,0 +1,64 @@
+"""Whoever meets at a log, and whatever happens there, no line is lost without a word."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from happenings import HAPPENINGS, HARMLESS, NEEDS_OWN_DISK
+from meeting import Plan
+from meetings import Place, hold, look_around, make_plan
+
+WRITER = {"way": "writer", "options": {"ring_bytes": 65_536, "max_bytes": 20_000}}
+FORKER = {**WRITER, "habit": "fork"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return look_around(tmp_path)
+
+
+def meet(
+    place: Place, guests: list[dict[str, Any]], *happenings: str
+) -> dict[str, Any]:
+    plan = Plan(seed=1, guests=guests, happenings=list(happenings))
+    return hold(plan, place)
+
+
+def test_a_meeting_where_nothing_happens_is_good(place: Place) -> None:
+    outcome = meet(place, [WRITER, FORKER])
+
+    assert outcome["faults"] == []
+    assert outcome["lines"] >= outcome["acknowledged"] > 100
+
+
+def test_a_judge_notices_that_a_backup_was_stolen(place: Place) -> None:
+    outcome = meet(place, [WRITER, WRITER], "freeze", "steal")
+
+    assert any("lost" in fault for fault in outcome["faults"]), outcome
+
+
+@pytest.mark.parametrize("happening", sorted(set(HARMLESS) - NEEDS_OWN_DISK))
+def test_nothing_that_happens_loses_a_line(place: Place, happening: str) -> None:
+    outcome = meet(place, [WRITER, FORKER], happening)
+
+    assert outcome["faults"] == [], outcome
+
+
+def test_a_full_disk_loses_no_line(place: Place) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a disk")
+    plan = Plan(
+        seed=1, guests=[WRITER, FORKER], happenings=["fill_disk"], has_disk=True
+    )
+
+    outcome = hold(plan, place)
+
+    assert outcome["faults"] == [], outcome
+
+
+def test_every_happening_comes_by_chance(place: Place) -> None:
+    plans = [make_plan(seed, place) for seed in range(200)]
+
+    happened = {name for plan in plans for name in plan.happenings}
+    assert happened == set(HAPPENINGS) - {"steal"} or os.geteuid() != 0
