@@ -1,4 +1,4 @@
-"""Whoever meets at a log, and whatever happens there, no line is lost without a word."""
+"""Whoever meets at a log and whatever happens there, no line is lost untold."""
 
 import os
 from pathlib import Path
