@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 enum {
-    CONTROL_VERSION = 2,
+    CONTROL_VERSION = 3,
     CONTROL_SLOTS = 1024,
     CONTROL_PATH_SIZE = 1024,
     CONTROL_BOOT_SIZE = 40
@@ -94,7 +94,8 @@ enum { REQUEST_COUNT = 4 };
     X(handovers)                                                                       \
     X(salvaged_records)                                                                \
     X(settings_changes)                                                                \
-    X(unread_backups_removed)
+    X(unread_backups_removed)                                                          \
+    X(adopted_rings)
 
 enum control_counter {
 #define AS_COUNTER(name) COUNTER_##name,

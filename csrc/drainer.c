@@ -49,6 +49,7 @@ try_to_lead(struct writer *writer, uint64_t now)
     writer->failures = 0;
     writer->next_retry_ns = 0;
     writer->next_orphans_ns = 0;
+    writer->next_adopt_ns = 0;
     memset(writer->is_gone, 0, sizeof(writer->is_gone));
     memset(writer->hole_since_ns, 0, sizeof(writer->hole_since_ns));
 }
@@ -94,6 +95,11 @@ maintain(struct writer *writer)
     if (own == NULL) {
         return;
     }
+    error = ownring_enter_again(writer);
+    if (error < 0) {
+        control_note_error(&writer->control, error);
+    }
+    error = 0;
     if (assert_slots(writer, own) == -EAGAIN || ring_is_sealed(&own->ring)) {
         error = ownring_attach(writer, own, COUNTER_false_deaths);
     } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,

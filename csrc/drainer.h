@@ -64,6 +64,8 @@ struct writer {
     struct own_ring *own_rings;
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
     _Atomic uint32_t due; /* enum due: the next write sees to it */
+    _Atomic uint64_t untrusted_flush; /* up to this ticket a leader may have answered
+                                         without a ring of ours (ownring_enter_again) */
 
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
@@ -85,6 +87,7 @@ struct writer {
     uint64_t next_try_ns; /* to lead */
     uint64_t next_orphans_ns; /* to look for dead owners */
     uint64_t next_look_ns; /* at the live file while idle */
+    uint64_t next_adopt_ns; /* to look for rings that no slot names */
     uint64_t next_retry_ns; /* after a failed write */
     uint64_t next_sync_ns; /* of durability interval */
     uint64_t next_rotate_ns; /* after a failed rotation */

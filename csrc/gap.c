@@ -18,7 +18,8 @@ gap_reason_name(enum gap_reason reason)
                                                    "sync-failed",
                                                    "reboot",
                                                    "dropped",
-                                                   "removed-unread"};
+                                                   "removed-unread",
+                                                   "lost-ring"};
 
     return names[reason];
 }

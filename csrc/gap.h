@@ -22,10 +22,11 @@ enum gap_reason {
     GAP_SUSPECT = 6, /* a sync failed: earlier lines may not be on the disk */
     GAP_REBOOT = 7, /* the machine restarted: see the salvage file */
     GAP_DROPPED_BY_DEAD = 8, /* drops that their process did not live to tell */
-    GAP_UNREAD = 9 /* backups were removed that a registered follower had not read */
+    GAP_UNREAD = 9, /* backups were removed that a registered follower had not read */
+    GAP_LOST_RING = 10 /* a ring is gone or can't be read: nobody knows what it held */
 };
 
-enum { GAP_REASONS = 10, GAP_LINE_MAX = 1024 };
+enum { GAP_REASONS = 11, GAP_LINE_MAX = 1024 };
 
 struct gap_mark {
     uint32_t reason;

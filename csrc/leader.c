@@ -124,54 +124,85 @@ leader_unlock_opening(struct leader *leader)
     unlock(leader, opening_byte);
 }
 
-/* Under the slot's byte: takes it when it is free or retired. */
-static bool
-claim(struct leader *leader, uint32_t slot, uint64_t nonce, enum durability durability)
+struct ring_owner
+leader_self(const struct leader *leader)
 {
-    struct control_slot *entry = &leader->control->shared->slots[slot];
+    return (struct ring_owner){.pid = leader->pid,
+                               .start_time = leader->start_time,
+                               .start_stack = leader->start_stack,
+                               .pid_namespace = leader->pid_namespace};
+}
+
+static bool
+is_vacant(const struct leader *leader, uint32_t slot)
+{
     enum slot_state state = control_slot_state(leader->control, slot);
 
-    TEST_POINT(slot_locked);
-    if (state != SLOT_FREE && state != SLOT_RETIRED) {
-        return false;
+    return state == SLOT_FREE || state == SLOT_RETIRED;
+}
+
+/* 1: its byte is ours and it is vacant; 0: it is not, or somebody has the byte. */
+static int
+try_slot(struct leader *leader, uint32_t slot)
+{
+    int error =
+        is_vacant(leader, slot) ? lock(leader, first_slot_byte + slot) : -EAGAIN;
+
+    if (error < 0) {
+        return error == -EAGAIN ? 0 : error;
     }
-    entry->pid = leader->pid;
-    entry->start_time = leader->start_time;
-    entry->start_stack = leader->start_stack;
-    entry->pid_namespace = leader->pid_namespace;
+    TEST_POINT(slot_locked);
+    if (is_vacant(leader, slot)) {
+        return 1;
+    }
+    unlock(leader, first_slot_byte + slot);
+    return 0;
+}
+
+int
+leader_offer_slot(struct leader *leader, uint32_t wanted, uint32_t *slot)
+{
+    int taken = wanted < CONTROL_SLOTS ? try_slot(leader, wanted) : 0;
+    uint32_t at = wanted;
+
+    for (uint32_t i = 0; i < CONTROL_SLOTS && taken == 0; i++) {
+        taken = try_slot(leader, i);
+        at = i;
+    }
+    if (taken > 0) {
+        *slot = at;
+    }
+    return taken < 0 ? taken : taken == 0 ? -EUSERS : 0;
+}
+
+void
+leader_fill_slot(struct leader *leader, uint32_t slot, uint64_t nonce,
+                 const struct ring_owner *owner, enum durability durability)
+{
+    struct control_slot *entry = &leader->control->shared->slots[slot];
+
+    entry->pid = owner->pid;
+    entry->start_time = owner->start_time;
+    entry->start_stack = owner->start_stack;
+    entry->pid_namespace = owner->pid_namespace;
     entry->nonce = nonce;
     atomic_store_explicit(&entry->durability, durability, memory_order_relaxed);
     atomic_store_explicit(&entry->stalled, 0, memory_order_relaxed);
-    control_set_slot(leader->control, slot, SLOT_CLAIMED);
-    TEST_POINT(slot_claimed);
-    return true;
 }
 
 int
 leader_claim_slot(struct leader *leader, uint64_t nonce, enum durability durability,
                   uint32_t *slot)
 {
-    for (uint32_t i = 0; i < CONTROL_SLOTS; i++) {
-        enum slot_state state = control_slot_state(leader->control, i);
-        int error;
+    struct ring_owner self = leader_self(leader);
+    int error = leader_offer_slot(leader, CONTROL_SLOTS, slot);
 
-        if (state != SLOT_FREE && state != SLOT_RETIRED) {
-            continue;
-        }
-        error = lock(leader, first_slot_byte + i);
-        if (error == -EAGAIN) {
-            continue;
-        }
-        if (error < 0) {
-            return error;
-        }
-        if (claim(leader, i, nonce, durability)) {
-            *slot = i;
-            return 0;
-        }
-        unlock(leader, first_slot_byte + i);
+    if (error == 0) {
+        leader_fill_slot(leader, *slot, nonce, &self, durability);
+        control_set_slot(leader->control, *slot, SLOT_CLAIMED);
+        TEST_POINT(slot_claimed);
     }
-    return -EUSERS;
+    return error;
 }
 
 void
@@ -196,35 +227,63 @@ leader_owns(const struct leader *leader, uint32_t slot)
            entry->pid_namespace == leader->pid_namespace;
 }
 
+/* Whether that can be told by the process's marks alone. */
+static bool
+is_known(const struct leader *leader, const struct ring_owner *owner)
+{
+    return owner->pid_namespace == leader->pid_namespace && owner->start_time != 0;
+}
+
 /* The program that took the slot: not a later one of the same pid, and not what the
  * process became through execve, which dropped its locks and its mapping. */
 static bool
-is_running(struct leader *leader, const struct control_slot *entry)
+is_running(const struct leader *leader, const struct ring_owner *owner)
 {
     struct sys_process now = {0};
 
-    if (entry->pid_namespace != leader->pid_namespace || entry->start_time == 0) {
+    if (!is_known(leader, owner)) {
         return false;
     }
-    if (leader->sys->process(entry->pid, &now) < 0) {
+    if (leader->sys->process(owner->pid, &now) < 0) {
         return true; /* can't know: rather wait than take a live ring for dead */
     }
-    return now.running && now.start_time == entry->start_time &&
-           (entry->start_stack <= 1 || now.start_stack <= 1 ||
-            now.start_stack == entry->start_stack);
+    return now.running && now.start_time == owner->start_time &&
+           (owner->start_stack <= 1 || now.start_stack <= 1 ||
+            now.start_stack == owner->start_stack);
+}
+
+/* Whether another process has the byte of a slot. */
+static int
+is_held(struct leader *leader, uint32_t slot)
+{
+    return leader->sys->lock_byte(leader->lock_fd, F_GETLK, F_WRLCK,
+                                  first_slot_byte + slot);
+}
+
+bool
+leader_misses(struct leader *leader, uint32_t slot, const struct ring_owner *owner)
+{
+    if (is_known(leader, owner)) {
+        return !is_running(leader, owner);
+    }
+    return slot >= CONTROL_SLOTS || is_held(leader, slot) == 0;
 }
 
 bool
 leader_is_gone(struct leader *leader, uint32_t slot)
 {
     const struct control_slot *entry = &leader->control->shared->slots[slot];
-    int held = leader->sys->lock_byte(leader->lock_fd, F_GETLK, F_WRLCK,
-                                      first_slot_byte + slot);
+    struct ring_owner owner = {.pid = entry->pid,
+                               .start_time = entry->start_time,
+                               .start_stack = entry->start_stack,
+                               .pid_namespace = entry->pid_namespace};
+    int held = is_held(leader, slot);
 
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 3
+    (void)owner;
     return held == 0;
 #endif
-    return held == 0 && !is_running(leader, entry);
+    return held == 0 && !is_running(leader, &owner);
 }
 
 /* Whether the leader named in the control file may still be writing. */

@@ -19,6 +19,7 @@
 #define AUDITRING_LEADER_H
 
 #include "control.h"
+#include "ringfile.h"
 #include "sys.h"
 
 #include <stdbool.h>
@@ -40,6 +41,9 @@ struct leader {
     uint64_t pid_namespace;
 };
 
+/* This process, as rings and slots tell whose they are. */
+struct ring_owner leader_self(const struct leader *leader);
+
 /* Opens (or makes) the lock file. */
 int leader_open(struct leader *leader, const struct sys *sys, struct control *control,
                 int state_dir, mode_t mode, gid_t gid);
@@ -57,6 +61,19 @@ void leader_unlock_opening(struct leader *leader);
 /* Takes a free or retired slot and marks it CLAIMED. -EUSERS: the table is full. */
 int leader_claim_slot(struct leader *leader, uint64_t nonce, enum durability durability,
                       uint32_t *slot);
+
+/* Takes the byte of a slot that is free or retired, `wanted` if it can be. -EUSERS: the
+ * table is full. */
+int leader_offer_slot(struct leader *leader, uint32_t wanted, uint32_t *slot);
+
+/* Says whose ring a slot names, but not its state. The caller has its byte. */
+void leader_fill_slot(struct leader *leader, uint32_t slot, uint64_t nonce,
+                      const struct ring_owner *owner, enum durability durability);
+
+/* Whether the owner of a ring that no slot names is gone; `slot` is the one that its
+ * file is named after. */
+bool leader_misses(struct leader *leader, uint32_t slot,
+                   const struct ring_owner *owner);
 
 /* Gives the byte of a slot back that this process retired. */
 void leader_release_slot(struct leader *leader, uint32_t slot);

@@ -42,10 +42,6 @@ found_log(struct writer *writer)
     if (error == 0) {
         opening_store_settings(writer);
     }
-    if (error == 0 && writer->control.is_replaced) {
-        /* Rings that only the old control file knew can't be drained any more. */
-        control_add_loss(&writer->control, GAP_CONFLICT, 1, 0);
-    }
     return error;
 }
 

@@ -33,6 +33,7 @@ create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce)
         return ring_create_private(&own->ring, writer->sys, &options);
     }
     memcpy(options.boot_id, writer->control.boot_id, sizeof(options.boot_id));
+    options.owner = leader_self(&writer->leader);
     return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
                        directories_file_mode(writer),
                        (gid_t)writer->options.settings.gid);
@@ -120,6 +121,118 @@ ownring_attach(struct writer *writer, const struct own_ring *seen,
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;
+}
+
+static bool
+is_named(const struct writer *writer, const struct own_ring *own)
+{
+    const struct control_slot *entry = &writer->control.shared->slots[own->slot];
+    enum slot_state state = control_slot_state(&writer->control, own->slot);
+
+    return entry->nonce == own->ring.nonce &&
+           (state == SLOT_LIVE || state == SLOT_CLOSING);
+}
+
+/* Whoever takes a ring for dead, or retires it, has sealed it before. */
+static bool
+is_forgotten(const struct writer *writer, const struct own_ring *own)
+{
+    return !ring_is_sealed(&own->ring) && !is_named(writer, own);
+}
+
+/* Whether another process named the slot's ring since. */
+static bool
+is_taken(const struct writer *writer, const struct own_ring *own)
+{
+    const struct control_slot *entry = &writer->control.shared->slots[own->slot];
+    enum slot_state state = control_slot_state(&writer->control, own->slot);
+
+    return entry->nonce != own->ring.nonce && entry->nonce != 0 &&
+           state >= SLOT_CLAIMED && state <= SLOT_CLOSING;
+}
+
+/* Our own slot, whatever its state says, as long as nobody else has it: else its file
+ * would have to move under a leader that knows it by its name. */
+static int
+find_slot(struct writer *writer, const struct own_ring *own, uint32_t *slot)
+{
+    char from[RING_NAME_SIZE], to[RING_NAME_SIZE];
+    int error;
+
+    *slot = own->slot;
+    if (!is_taken(writer, own) && leader_assert_slot(&writer->leader, own->slot) == 0) {
+        return 0;
+    }
+    error = leader_offer_slot(&writer->leader, own->slot, slot);
+    if (error < 0 || *slot == own->slot) {
+        return error;
+    }
+    ring_name(own->slot, own->ring.nonce, from);
+    ring_name(*slot, own->ring.nonce, to);
+    error = writer->sys->rename_noreplace(writer->rings_dir, from, to);
+    /* Without a file the entry still tells the leader that there is a ring. */
+    return error == -ENOENT ? 0 : error;
+}
+
+static int
+enter_again(struct writer *writer, struct own_ring *own)
+{
+    struct ring_owner self = leader_self(&writer->leader);
+    uint32_t slot;
+    int error = find_slot(writer, own, &slot);
+
+    if (error < 0) {
+        return error;
+    }
+    own->slot = slot;
+    leader_fill_slot(&writer->leader, slot, own->ring.nonce, &self,
+                     writer->options.durability);
+    /* Before the ring is in the table: whatever is answered until then is in doubt. */
+    atomic_store_explicit(
+        &writer->untrusted_flush,
+        atomic_load_explicit(&writer->control.shared->requests[REQUEST_FLUSH].requested,
+                             memory_order_acquire) +
+            1,
+        memory_order_release);
+    control_set_slot(&writer->control, slot, SLOT_LIVE);
+    control_add(&writer->control, COUNTER_adopted_rings, 1);
+    return 1;
+}
+
+int
+ownring_enter_again(struct writer *writer)
+{
+    struct own_ring *own;
+    int error = 0;
+
+    pthread_mutex_lock(&writer->mutex);
+    for (own = writer->own_rings; own != NULL && error >= 0; own = own->next) {
+        if (is_forgotten(writer, own)) {
+            error = enter_again(writer, own);
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    if (error > 0) {
+        /* Who waits for a flush that is in doubt is answered by this one. */
+        (void)control_ask(&writer->control, REQUEST_FLUSH);
+    }
+    return error < 0 ? error : 0;
+}
+
+bool
+ownring_trusts_flush(struct writer *writer, uint64_t ticket)
+{
+    uint64_t doubted;
+    bool all = true;
+
+    pthread_mutex_lock(&writer->mutex);
+    for (struct own_ring *own = writer->own_rings; own != NULL; own = own->next) {
+        all &= writer->is_private || !is_forgotten(writer, own);
+    }
+    doubted = atomic_load_explicit(&writer->untrusted_flush, memory_order_acquire);
+    pthread_mutex_unlock(&writer->mutex);
+    return all && (ticket > doubted ||
+                   control_is_done(&writer->control, REQUEST_FLUSH, doubted));
 }
 
 void

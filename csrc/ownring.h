@@ -23,6 +23,14 @@ int ownring_attach(struct writer *writer, const struct own_ring *seen,
 /* A control block for a private writer, in place of the parent's in a forked child. */
 int ownring_open_control(struct writer *writer);
 
+/* Enters our rings in the slot table again that it does not name any more, though
+ * nobody sealed them: it was damaged, or wiped. Called by the thread. */
+int ownring_enter_again(struct writer *writer);
+
+/* Whether a flush with that ticket may be said to be done: every ring of ours is in the
+ * table, and was when the leader answered. */
+bool ownring_trusts_flush(struct writer *writer, uint64_t ticket);
+
 /* Promises that nobody writes to our rings any more. */
 void ownring_close_all(struct writer *writer);
 

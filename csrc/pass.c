@@ -2,6 +2,7 @@
  */
 #include "pass.h"
 
+#include "adoption.h"
 #include "drain.h"
 #include "durability.h"
 #include "livefile.h"
@@ -16,6 +17,7 @@
 
 static const uint64_t ms = 1000000U;
 static const uint64_t orphans_every_ns = 50 * ms, look_every_ns = 500 * ms;
+static const uint64_t adopt_every_ns = 5000 * ms;
 static const uint64_t busy_bytes = 128 * 1024;
 
 static bool
@@ -190,6 +192,20 @@ remaining(uint64_t until, uint64_t now)
     return until > now ? until - now : 1;
 }
 
+/* Which rings nobody names, and which nobody owns any more. */
+static void
+look_for_owners(struct writer *writer, bool asked, uint64_t now)
+{
+    if (now >= writer->next_adopt_ns) {
+        adoption_run(writer);
+        writer->next_adopt_ns = writer->has_more ? now : now + adopt_every_ns;
+    }
+    if (asked || now >= writer->next_orphans_ns) {
+        sources_find_orphans(writer);
+        writer->next_orphans_ns = writer->has_more ? now : now + orphans_every_ns;
+    }
+}
+
 uint64_t
 pass_run(struct writer *writer, uint64_t now)
 {
@@ -210,9 +226,8 @@ pass_run(struct writer *writer, uint64_t now)
     writer->has_unread = false;
     writer->has_more = false;
     asked = collect_tickets(writer, tickets);
-    if (!writer->is_private && (asked || now >= writer->next_orphans_ns)) {
-        sources_find_orphans(writer);
-        writer->next_orphans_ns = writer->has_more ? now : now + orphans_every_ns;
+    if (!writer->is_private) {
+        look_for_owners(writer, asked, now);
     }
     sources_find(writer);
     if (look_while_idle(writer, now) < 0) {

@@ -5,8 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const uint64_t ring_magic = 0x31676e6972647561; /* "audring1" */
-
 uint64_t
 ring_capacity_for(uint64_t bytes)
 {
@@ -46,16 +44,24 @@ adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity
     (void)sys->keep_from_children(address, ring_file_size(capacity));
 }
 
+uint32_t
+ring_label_crc(const struct ring_shared *label)
+{
+    return crc32c(0, label, offsetof(struct ring_shared, label_crc));
+}
+
 static void
 fill_header(struct ring_shared *shared, const struct ring_options *options)
 {
-    shared->magic = ring_magic;
+    shared->magic = RING_MAGIC;
     shared->version = RING_VERSION;
     shared->slot = options->slot;
     shared->capacity = options->capacity;
     shared->nonce = options->nonce;
     shared->first_position = options->first_position;
     memcpy(shared->boot_id, options->boot_id, sizeof(shared->boot_id));
+    shared->owner = options->owner;
+    shared->label_crc = ring_label_crc(shared);
     atomic_store_explicit(&shared->tail, options->first_position, memory_order_relaxed);
     atomic_store_explicit(&shared->head, options->first_position, memory_order_relaxed);
     atomic_store_explicit(&shared->durable, options->first_position,
@@ -121,22 +127,23 @@ ring_create_private(struct ring *ring, const struct sys *sys,
     return error;
 }
 
-/* Everything in the file is input: another program may have written it. */
-static bool
-is_plausible(const struct ring_shared *shared, uint64_t file_size, uint32_t slot,
-             uint64_t nonce)
+/* Everything in the file is input: another program may have written it. Which slot
+ * names it is the control file's matter. */
+bool
+ring_is_plausible(const struct ring_shared *label, uint64_t file_size, uint64_t nonce)
 {
-    uint64_t capacity = shared->capacity;
+    uint64_t capacity = label->capacity;
+    bool is_sound =
+        label->version == RING_VERSION_UNLABELLED ||
+        (label->version == RING_VERSION && label->label_crc == ring_label_crc(label));
 
-    return shared->magic == ring_magic && shared->version == RING_VERSION &&
-           shared->slot == slot && shared->nonce == nonce &&
+    return label->magic == RING_MAGIC && is_sound && label->nonce == nonce &&
            capacity >= RING_CAPACITY_MIN && capacity <= RING_CAPACITY_MAX &&
            (capacity & (capacity - 1)) == 0 && file_size == ring_file_size(capacity);
 }
 
 static int
-map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
-             uint64_t nonce)
+map_old_file(struct ring *ring, const struct sys *sys, int fd, uint64_t nonce)
 {
     struct stat status;
     uint64_t capacity;
@@ -154,7 +161,7 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint32_t slot,
     if (error < 0) {
         return error;
     }
-    if (!is_plausible(address, (uint64_t)status.st_size, slot, nonce)) {
+    if (!ring_is_plausible(address, (uint64_t)status.st_size, nonce)) {
         sys->munmap(address, (size_t)status.st_size);
         return -EUCLEAN;
     }
@@ -175,7 +182,7 @@ ring_open(struct ring *ring, const struct sys *sys, int dir, uint32_t slot,
     if (fd < 0) {
         return fd;
     }
-    error = map_old_file(ring, sys, fd, slot, nonce);
+    error = map_old_file(ring, sys, fd, nonce);
     sys->close(fd);
     return error;
 }

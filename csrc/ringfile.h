@@ -1,8 +1,10 @@
 /* ringfile.h - what the file of a ring holds, and a process's view of it.
  *
- * One page of cursors and counters, the index, the data. Everything in the file of
- * another process is input: it is checked here as it is opened, and record by record as
- * it is read.
+ * One page of cursors and counters, the index, the data. The page begins with a label
+ * that says whose ring it is, so that a ring can be told from the file alone, when the
+ * control file that named it is gone (ringlabel.h). Everything in the file of another
+ * process is input: it is checked here as it is opened, and record by record as it is
+ * read.
  *
  * Ownership:  `struct ring` is this process's view; ring_close unmaps it. The file is
  *             unlinked by the consumer, after ring_seal and draining.
@@ -25,9 +27,12 @@ enum {
     RING_UNIT = 64, /* the least that a record takes up: in no unit begin two of them */
     RING_HEADER_SIZE = 4096, /* one page before the index and the data */
     RING_CACHE_LINE = 64,
-    RING_VERSION = 2,
+    RING_VERSION = 3,
+    RING_VERSION_UNLABELLED = 2, /* without owner and CRC; still read */
     RING_NAME_SIZE = 40 /* "ring.<slot>.<nonce>" and the NUL */
 };
+
+#define RING_MAGIC UINT64_C(0x31676e6972647561) /* "audring1" */
 
 /* The top bit of a tail that is sealed. */
 #define RING_SEALED ((uint64_t)1 << 63)
@@ -41,19 +46,30 @@ enum ring_type {
     RING_GAP = 2 /* struct gap_mark, then a line (gap.h) */
 };
 
+/* The process that writes to a ring, as leader.h tells processes apart. */
+struct ring_owner {
+    uint64_t start_time;
+    uint64_t start_stack;
+    uint64_t pid_namespace;
+    int32_t pid;
+    uint32_t unused; /* 0 */
+};
+
 /* The first page of the file; the index, half as large as the data, and the data
  * follow. Each group stands 256 bytes from the next, so that producers and the consumer
  * never write to the same pair of cache lines. */
 struct ring_shared {
-    /* Written once, before the slot goes live. */
+    /* The label. Written once, before the slot goes live. */
     uint64_t magic;
     uint32_t version;
-    uint32_t slot;
+    uint32_t slot; /* that it was made for; an adopted one has another */
     uint64_t capacity; /* of the data; a power of two */
     uint64_t nonce;
     uint64_t first_position;
     char boot_id[40];
-    char unused_0[176];
+    struct ring_owner owner;
+    uint32_t label_crc; /* CRC-32C of all before it */
+    char unused_0[140];
     /* Producers. */
     _Atomic uint64_t tail; /* with RING_SEALED */
     _Atomic uint64_t dropped_count;
@@ -109,6 +125,7 @@ struct ring_options {
     uint64_t first_position; /* where positions start; 0 but in tests */
     uint32_t slot;
     char boot_id[40];
+    struct ring_owner owner;
 };
 
 /* The smallest power of two that holds `bytes`, within the limits. */
@@ -129,8 +146,15 @@ int ring_create(struct ring *ring, const struct sys *sys, int dir,
 int ring_create_private(struct ring *ring, const struct sys *sys,
                         const struct ring_options *options);
 
-/* Maps the file of another process or an earlier one after checking all of its header.
- * -EUCLEAN: it is no ring of that slot and nonce. */
+/* The CRC of a label. */
+uint32_t ring_label_crc(const struct ring_shared *label);
+
+/* Whether a label says what a file of that size and nonce can be. */
+bool ring_is_plausible(const struct ring_shared *label, uint64_t file_size,
+                       uint64_t nonce);
+
+/* Maps the file of another process or an earlier one after checking its label.
+ * -EUCLEAN: it is no ring of that nonce. */
 int ring_open(struct ring *ring, const struct sys *sys, int dir, uint32_t slot,
               uint64_t nonce);
 

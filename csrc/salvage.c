@@ -2,6 +2,7 @@
 
 #include "logfile.h"
 #include "ring.h"
+#include "ringlabel.h"
 #include "ringreader.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ struct salvage {
     int out; /* the salvage file; -1 until there is something for it */
     uint64_t records;
     uint64_t bytes;
+    uint64_t lost; /* rings of which nobody knows what they held */
 };
 
 static int
@@ -125,12 +127,17 @@ save_ring(struct salvage *salvage, struct ring *ring)
 static int
 save_slot(struct salvage *salvage, int rings_dir, uint32_t slot)
 {
-    uint64_t nonce = salvage->control->shared->slots[slot].nonce;
+    struct ringlabel label = {.slot = slot,
+                              .nonce = salvage->control->shared->slots[slot].nonce};
     struct ring ring;
-    int error = ring_open(&ring, salvage->sys, rings_dir, slot, nonce);
+    int error = ring_open(&ring, salvage->sys, rings_dir, slot, label.nonce);
 
+    if (error == -EUCLEAN && ringlabel_mend(salvage->sys, rings_dir, &label) == 0) {
+        error = ring_open(&ring, salvage->sys, rings_dir, slot, label.nonce);
+    }
     if (error == -ENOENT || error == -EUCLEAN) {
-        return 0; /* nothing of it reached the disk */
+        salvage->lost++; /* it was on a memory file system, or did not reach the disk */
+        return 0;
     }
     if (error == 0) {
         error = save_ring(salvage, &ring);
@@ -272,6 +279,9 @@ salvage(struct control *control, int dir, int rings_dir, const char *name)
     if (salvage.records > 0 || salvage.bytes > 0) {
         control_add(control, COUNTER_salvaged_records, salvage.records);
         control_add_loss(control, GAP_REBOOT, salvage.records, salvage.bytes);
+    }
+    if (salvage.lost > 0) {
+        control_add_loss(control, GAP_LOST_RING, salvage.lost, 0);
     }
     remove_rings(&salvage, rings_dir);
     control_reset(control);

@@ -1,5 +1,6 @@
 #include "sources.h"
 
+#include "ringlabel.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -144,6 +145,18 @@ find_ring(struct writer *writer, uint32_t slot, int *mappings, struct ring **out
     return ringmap_get(&writer->map, slot, nonce, out);
 }
 
+/* A dead owner's ring whose label alone is damaged can be read once that is written
+ * again. */
+static int
+find_mended(struct writer *writer, uint32_t slot, int *mappings, struct ring **out)
+{
+    struct ringlabel label = {.slot = slot,
+                              .nonce = writer->control.shared->slots[slot].nonce};
+    int error = ringlabel_mend(writer->sys, writer->rings_dir, &label);
+
+    return error < 0 ? -EUCLEAN : find_ring(writer, slot, mappings, out);
+}
+
 static void
 add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *mappings)
 {
@@ -152,6 +165,9 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
     struct ring *ring;
     int error = find_ring(writer, slot, mappings, &ring);
 
+    if (error == -EUCLEAN && owner_gone) {
+        error = find_mended(writer, slot, mappings, &ring);
+    }
     if (error == -EINPROGRESS) {
         writer->has_more = true;
         return;

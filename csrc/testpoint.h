@@ -28,6 +28,8 @@
     X(recover_cleared)                                                                 \
     X(orphan_found)                                                                    \
     X(orphan_sealed)                                                                   \
+    X(adopt_moved)                                                                     \
+    X(adopt_named)                                                                     \
     X(retire_drained)                                                                  \
     X(retire_unlinked)                                                                 \
     X(retire_done)                                                                     \

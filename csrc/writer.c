@@ -348,6 +348,21 @@ writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
     return 0;
 }
 
+/* A flush counts only if the leader knew of our rings as it answered. */
+static bool
+is_answered(struct writer *writer, enum request request, uint64_t ticket)
+{
+    if (!control_is_done(&writer->control, request, ticket)) {
+        return false;
+    }
+    if ((request != REQUEST_FLUSH && request != REQUEST_SYNC) ||
+        ownring_trusts_flush(writer, request == REQUEST_FLUSH ? ticket : UINT64_MAX)) {
+        return true;
+    }
+    wait_wake(writer->sys, &writer->thread_word); /* it enters them again */
+    return false;
+}
+
 int
 writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
                    uint64_t limit_ns, int *error)
@@ -355,11 +370,11 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
     struct control_shared *shared = writer->control.shared;
     uint32_t seen = atomic_load_explicit(&shared->done_word, memory_order_acquire);
 
-    if (!control_is_done(&writer->control, request, ticket)) {
+    if (!is_answered(writer, request, ticket)) {
         wait_word(writer->sys, &shared->done_word, seen, limit_ns);
-    }
-    if (!control_is_done(&writer->control, request, ticket)) {
-        return 0;
+        if (!is_answered(writer, request, ticket)) {
+            return 0;
+        }
     }
     *error = control_answer(&writer->control, request, ticket);
     return 1;

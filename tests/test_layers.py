@@ -143,7 +143,7 @@ C_SHELVES = [
     {"clock", "crc32c", "wait"},
     {"gap"},
     {"ringfile", "control"},
-    {"ring", "ringmap", "ringreader", "logfile", "syncer"},
+    {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
     {"ringwait"},
     {"gapfile", "intent", "rotate"},
     {"leader"},
@@ -154,6 +154,7 @@ C_SHELVES = [
 
 # Rooms of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
+    "adoption": "writer",
     "closing": "writer",
     "directories": "writer",
     "drain": "writer",

@@ -52,6 +52,8 @@ class Stats:
         salvaged_records: Records saved after a reboot, in a file of their own.
         settings_changes: Times an opener changed the settings.
         unread_backups_removed: Backups removed that a registered follower had not read.
+        adopted_rings: Rings that were found by their files, as the control file didn't
+            name them.
         ring_capacity: Bytes of this process's ring.
         ring_used: Bytes of it that wait to be drained.
         live_slots: Rings of all processes.
@@ -104,6 +106,7 @@ class Stats:
     salvaged_records: int
     settings_changes: int
     unread_backups_removed: int
+    adopted_rings: int
     ring_capacity: int
     ring_used: int
     live_slots: int

@@ -42,6 +42,7 @@ struct life {
     uint32_t fail_from;
     bool dies_of_drop;
     bool has_company; /* another process writes to the same log meanwhile */
+    bool finds_wiped; /* the slots of the dead are wiped before it comes */
 };
 
 /* Each death leaves to the next process what only it leaves. */
@@ -61,6 +62,8 @@ static const struct life lives[] = {
      .has_company = true},
     {.dies_of_drop = true},
     {.records = 60, .has_company = true},
+    {.records = 60, .dies_at = TEST_POINT_emit_after_commit, .dies_at_hit = 40},
+    {.records = 60, .has_company = true, .finds_wiped = true},
     {.records = 12, .durability = DURABILITY_SYNC},
     {.records = 6,
      .durability = DURABILITY_SYNC,
@@ -148,12 +151,37 @@ finish(struct scene *scene, pid_t pid)
     return true;
 }
 
+/* Damages the slot table while nobody runs: no slot names a ring any more. */
+static void
+wipe_slots(struct scene *scene, uint32_t log)
+{
+    struct control control;
+
+    if (!storm_log_control(&scene->logs[log], &control)) {
+        scene->is_broken = true;
+        return;
+    }
+    for (uint32_t slot = 0; slot < CONTROL_SLOTS; slot++) {
+        enum slot_state state = control_slot_state(&control, slot);
+        if (state == SLOT_LIVE || state == SLOT_CLOSING) {
+            control.shared->slots[slot].nonce = 0;
+            control_set_slot(&control, slot, SLOT_FREE);
+        }
+    }
+    control_close(&control);
+}
+
 static void
 live(struct scene *scene, const struct life *life)
 {
     static const struct life plain = {.records = 60};
     struct worker worker = plan(scene, life), other = plan(scene, &plain);
-    pid_t pid = start(scene, &worker, life);
+    pid_t pid;
+
+    if (life->finds_wiped) {
+        wipe_slots(scene, (uint32_t)life->dialect);
+    }
+    pid = start(scene, &worker, life);
     pid_t company = life->has_company ? start(scene, &other, &plain) : 0;
 
     finish(scene, pid);
