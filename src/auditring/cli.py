@@ -285,7 +285,8 @@ def recover(path: str, state_dir: str | None) -> None:
     """Finish what killed writers of the log PATH left, when none is running.
 
     The lines that they were acknowledged are then in the log. Any program that opens
-    the log does the same. Exit status 1: a writer is running, and does it by itself.
+    the log does the same. Exit status 1: a writer is running, and does it by itself;
+    or something is lost, which gap events in the log tell.
     """
     from .recovery import has_writers, is_log  # Here: `write` needs none of it.
     from .recovery import recover as recover_log
@@ -304,8 +305,14 @@ def recover(path: str, state_dir: str | None) -> None:
         click.echo(
             f"{path}: {done.gap_events} of them are gap events: see what is lost"
         )
+    if done.rings:
+        click.echo(f"{path}: {done.rings} rings of killed writers are settled")
     for file in done.salvaged:
         click.echo(f"{path}: the machine restarted, see {file}")
+    for ring in done.left:
+        complain(f"{path}: {ring} can't be read now, its lines are not in the log")
+    if done.gap_events or done.left:
+        sys.exit(1)
 
 
 @main.command()

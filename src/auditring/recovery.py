@@ -31,17 +31,22 @@ class Recovery:
         size_bytes: Their size.
         gap_events: Those of them that tell of a loss.
         salvaged: Files beside the log that hold what was saved after a reboot.
+        rings: How many rings of killed writers were drained, or told as lost.
+        left: Files of rings that could not be read; nobody else has the log open.
     """
 
     lines: int
     size_bytes: int
     gap_events: int
     salvaged: tuple[Path, ...]
+    rings: int = 0
+    left: tuple[Path, ...] = ()
 
 
 def is_log(log: Path) -> bool:
     """Tell whether a writer ever opened *log*."""
-    return _lock_of(log).exists()
+    lock = _lock_of(log)
+    return lock.exists() or any(lock.parent.glob("ring.*.*"))
 
 
 def has_writers(log: Path) -> bool:
@@ -49,7 +54,10 @@ def has_writers(log: Path) -> bool:
 
     Not while this process itself has: its locks would be lost.
     """
-    fd = os.open(_lock_of(log), os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fd = os.open(_lock_of(log), os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
     try:
         # All bytes: one is the leader's, and each writer holds one (leader.h).
         question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
@@ -71,9 +79,11 @@ def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Re
             for the next opener.
     """
     salvaged = _salvaged(log)
+    rings = _rings_of(log, state_dir)
     follower = Follower(log, start="end", wait=False)
     # Settings for the case that somebody founded the log and came no further.
     LogWriter(log, max_bytes=0, state_dir=state_dir, adopt_settings=True).close()
+    left = _rings_of(log, state_dir)
     lines = size_bytes = gap_events = 0
     for chunk, _ in follower.chunks():
         lines += chunk.count(b"\n")
@@ -84,6 +94,8 @@ def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Re
         size_bytes=size_bytes,
         gap_events=gap_events,
         salvaged=tuple(sorted(_salvaged(log) - salvaged)),
+        rings=len(rings - left),
+        left=tuple(sorted(left)),
     )
 
 
@@ -99,7 +111,6 @@ class Rescue:
         """Prepare; arguments as for `recover`."""
         self._log = log
         self._state_dir = state_dir
-        self._rings = _lock_of(log).parent if state_dir is None else Path(state_dir)
         self._next_try_s = 0.0
 
     def run(self) -> Recovery | None:
@@ -120,14 +131,19 @@ class Rescue:
 
     def _is_needed(self) -> bool:
         # Whoever ends in good order removes his ring (ringfile.c: ring_name).
-        has_rings = any(self._rings.glob("ring.*.*"))
-        return has_rings and is_log(self._log) and not has_writers(self._log)
+        has_rings = _rings_of(self._log, self._state_dir)
+        return bool(has_rings) and is_log(self._log) and not has_writers(self._log)
 
 
 def _salvaged(log: Path) -> frozenset[Path]:
     """Return the files that reboots left beside the log."""
     saved = {*log.parent.glob(f"{log.stem}-salvaged-*.jsonl")}
     return frozenset(saved | {*log.parent.glob(f"{log.name}.torn")})
+
+
+def _rings_of(log: Path, state_dir: str | os.PathLike[str] | None) -> frozenset[Path]:
+    directory = _lock_of(log).parent if state_dir is None else Path(state_dir)
+    return frozenset(directory.glob("ring.*.*"))
 
 
 def _lock_of(log: Path) -> Path:
