@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,10 +47,18 @@ def start_writer(path: Path) -> subprocess.Popen[str]:
     return process
 
 
+def stop(process: subprocess.Popen[str]) -> None:
+    """Stop all of its threads, and wait until they are."""
+    process.send_signal(signal.SIGSTOP)
+    for task in Path(f"/proc/{process.pid}/task").iterdir():
+        while (task / "stat").read_text().rpartition(")")[2].split()[0] != "T":
+            time.sleep(0.001)
+
+
 def leave_undrained(path: Path) -> None:
     """Have 50 acknowledged lines in the ring of a writer that was killed."""
     leader, other = start_writer(path), start_writer(path)
-    leader.send_signal(signal.SIGSTOP)
+    stop(leader)
     assert other.stdin is not None
     assert other.stdout is not None
     other.stdin.write("\n")
