@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include "intent.h"
+#include "intentblock.h"
 #include "ringreader.h"
 #include "testpoint.h"
 
@@ -15,7 +16,10 @@ batch_open(struct batch *batch, const struct sys *sys, struct control *control,
 {
     *batch = (struct batch){.sys = sys, .control = control, .file = file};
     batch->staging = malloc(BATCH_STAGING_SIZE);
-    if (batch->staging == NULL || gapfile_open(&batch->gaps) < 0) {
+    batch->intent = calloc(1, sizeof(*batch->intent));
+    batch->part = calloc(1, sizeof(*batch->part));
+    if (batch->staging == NULL || batch->intent == NULL || batch->part == NULL ||
+        gapfile_open(&batch->gaps) < 0) {
         batch_close(batch);
         return -ENOMEM;
     }
@@ -26,7 +30,10 @@ void
 batch_close(struct batch *batch)
 {
     free(batch->staging);
+    free(batch->intent);
+    free(batch->part);
     batch->staging = NULL;
+    batch->intent = batch->part = NULL;
     gapfile_close(&batch->gaps);
 }
 
@@ -34,7 +41,8 @@ void
 batch_begin(struct batch *batch)
 {
     control_load_settings(batch->control, &batch->settings);
-    batch->intent = control_next_intent(batch->control);
+    batch->intent->sequence++;
+    batch->intent->block = 0;
     intent_begin(batch->intent, batch->control, batch->file,
                  batch->settings.dialect == DIALECT_STDLIB);
     batch->staged = 0;
@@ -226,7 +234,7 @@ say_intent(struct batch *batch)
     intent->length = batch->size;
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
-    control_validate(batch->control, intent);
+    intentblock_say(batch->control, intent);
     batch->missing =
         (struct logfile_parts){.next = batch->parts, .count = batch->part_count};
     batch->is_outstanding = true;

@@ -6,8 +6,8 @@
  * completes. A write that stops half way (a full disk) leaves the batch outstanding:
  * batch_write continues it.
  *
- * Ownership:  the struct owns its staging buffer and its gap events; rings, file and
- *             control are borrowed and must outlive an outstanding batch.
+ * Ownership:  the struct owns its staging buffer, its intent and its gap events; rings,
+ *             file and control are borrowed and must outlive an outstanding batch.
  * Threads:    the leader's only.
  * Errors:     0 or a negative errno.
  */
@@ -49,7 +49,8 @@ struct batch {
     bool may_exceed; /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     int sync_error; /* of an outstanding batch that could not be synced */
-    struct control_intent *intent;
+    struct control_intent *intent; /* ours alone; what is said is a copy */
+    struct control_intent *part; /* of an outstanding one that is settled */
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
 };
 

@@ -1,11 +1,9 @@
 #include "control.h"
 
-#include "crc32c.h"
 #include "testpoint.h"
 #include "wait.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -203,8 +201,9 @@ control_reset(struct control *control)
 {
     struct control_shared *shared = control->shared;
 
-    control_clear(&shared->intents[0]);
-    control_clear(&shared->intents[1]);
+    for (int i = 0; i < 2; i++) {
+        atomic_store_explicit(&shared->intents[i].valid, 0, memory_order_release);
+    }
     for (int i = 0; i < REQUEST_COUNT; i++) {
         struct control_request *request = &shared->requests[i];
         atomic_store_explicit(
@@ -323,70 +322,6 @@ control_note_error(struct control *control, int error)
 {
     atomic_store_explicit(&control->shared->last_error, error, memory_order_relaxed);
     wait_wake(control->sys, &control->shared->error_word);
-}
-
-static uint32_t
-intent_crc(const struct control_intent *intent)
-{
-    size_t first = offsetof(struct control_intent, sequence);
-    size_t last = offsetof(struct control_intent, ranges) +
-                  intent->range_count * sizeof(struct control_range);
-
-    return crc32c(0, (const uint8_t *)intent + first, last - first);
-}
-
-struct control_intent *
-control_valid_intent(struct control *control, int *error)
-{
-    struct control_intent *chosen = NULL, *older = NULL;
-
-    *error = 0;
-    for (int i = 0; i < 2; i++) {
-        struct control_intent *intent = &control->shared->intents[i];
-        if (atomic_load_explicit(&intent->valid, memory_order_acquire) == 0) {
-            continue; /* intent:A */
-        }
-        if (intent->range_count > CONTROL_SLOTS || intent->crc != intent_crc(intent)) {
-            *error = -EUCLEAN;
-        } else if (chosen == NULL || intent->sequence > chosen->sequence) {
-            older = chosen;
-            chosen = intent;
-        } else {
-            older = intent;
-        }
-    }
-    if (older != NULL) {
-        control_clear(older); /* the later one took its place (batch_settle) */
-    }
-    return chosen;
-}
-
-struct control_intent *
-control_next_intent(struct control *control)
-{
-    struct control_intent *intents = control->shared->intents;
-    int next = atomic_load_explicit(&intents[0].valid, memory_order_acquire) ? 1 : 0;
-    uint64_t sequence = intents[0].sequence > intents[1].sequence ? intents[0].sequence
-                                                                  : intents[1].sequence;
-
-    intents[next].sequence = sequence + 1;
-    return &intents[next];
-}
-
-void
-control_validate(struct control *control, struct control_intent *intent)
-{
-    (void)control;
-    intent->crc = intent_crc(intent);
-    TEST_POINT(batch_intent_filled);
-    atomic_store_explicit(&intent->valid, 1, memory_order_release); /* intent:B */
-    TEST_POINT(batch_intent_valid);
-}
-
-void
-control_clear(struct control_intent *intent)
-{
-    atomic_store_explicit(&intent->valid, 0, memory_order_release);
 }
 
 uint64_t

@@ -9,9 +9,11 @@
  * Threads:    fields marked "leader" are written by the leader only; slots by their
  *             owner until CLOSING and by the leader afterwards; the rest by anybody,
  *             atomically.
- * Ordering:   a slot's fields are visible before its state (slot:B / slot:A); an
- *             intent's fields before its `valid` (intent:B / intent:A). A process that
- *             is killed loses no store that it made, in the order it made them.
+ * Ordering:   a slot's fields are visible before its state (slot:B / slot:A). A process
+ *             that is killed loses no store that it made, in the order it made them.
+ * Trust:      whoever may write the log may write here. What is read is copied once,
+ *             checked on the copy, then used; it is never an index, a length or a bound
+ *             as it stands.
  * Errors:     0 or a negative errno.
  */
 #ifndef AUDITRING_CONTROL_H
@@ -154,9 +156,9 @@ struct control_range {
     uint64_t dropped_bytes_reported;
 };
 
-/* A batch, said before it is written. The bytes are those of the records of its ranges,
- * in this order and no other. All "after" values are absolute, so that applying them
- * twice is applying them once. */
+/* A batch, said before it is written (intentblock.h). The bytes are those of the
+ * records of its ranges, in this order and no other. All "after" values are absolute,
+ * so that applying them twice is applying them once. */
 struct control_intent {
     _Atomic uint32_t valid;
     uint32_t crc; /* of all that follows, up to the last range */
@@ -168,7 +170,7 @@ struct control_intent {
     uint32_t digest; /* CRC-32C over the records' CRC-32C */
     uint32_t range_count;
     uint32_t gaps_aside; /* gap events go to a file of their own, not into the bytes */
-    uint32_t unused;
+    uint32_t block; /* of a private copy: which of the two it is said in */
     uint64_t records_after;
     uint64_t bytes_after;
     uint64_t recovered_after;
@@ -288,16 +290,6 @@ void control_add_loss(struct control *control, enum gap_reason reason, uint64_t 
 
 /* Notes trouble in the background, for `last_error` and those who wait for it. */
 void control_note_error(struct control *control, int error);
-
-/* The intent that is being worked on: the valid one, else NULL. -EUCLEAN through
- * *error when its CRC is wrong. */
-struct control_intent *control_valid_intent(struct control *control, int *error);
-
-/* The block to fill next; it is not valid. */
-struct control_intent *control_next_intent(struct control *control);
-
-void control_validate(struct control *control, struct control_intent *intent);
-void control_clear(struct control_intent *intent);
 
 /* Asks the leader, and tells the ticket to wait for. */
 uint64_t control_ask(struct control *control, enum request request);

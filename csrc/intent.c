@@ -1,5 +1,6 @@
 #include "intent.h"
 
+#include "intentblock.h"
 #include "ring.h"
 #include "ringwait.h"
 #include "testpoint.h"
@@ -174,7 +175,7 @@ publish_range(struct ring *ring, const struct control_range *range, bool is_dura
 }
 
 void
-intent_publish(struct control *control, struct control_intent *intent,
+intent_publish(struct control *control, const struct control_intent *intent,
                struct ring *const *rings, bool is_durable)
 {
     publish_live_file(control->shared, intent);
@@ -184,6 +185,6 @@ intent_publish(struct control *control, struct control_intent *intent,
     TEST_POINT(batch_heads_published);
     publish_counters(control, intent);
     TEST_POINT(batch_counted);
-    control_clear(intent);
+    intentblock_clear(control, intent);
     TEST_POINT(batch_cleared);
 }

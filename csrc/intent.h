@@ -76,7 +76,7 @@ int intent_walk(const struct control_intent *intent, struct ring *const *rings,
 
 /* Makes everything that follows from a written intent true, and clears it; may be
  * repeated. The rings are those of its ranges. */
-void intent_publish(struct control *control, struct control_intent *intent,
+void intent_publish(struct control *control, const struct control_intent *intent,
                     struct ring *const *rings, bool is_durable);
 
 #endif

@@ -5,6 +5,7 @@
 #include "adoption.h"
 #include "drain.h"
 #include "durability.h"
+#include "intentblock.h"
 #include "livefile.h"
 #include "losses.h"
 #include "recover.h"
@@ -114,8 +115,7 @@ recover(struct writer *writer)
         writer->control.shared->last_backup_ms = newest_ms;
     }
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 2
-    control_clear(&writer->control.shared->intents[0]);
-    control_clear(&writer->control.shared->intents[1]);
+    intentblock_clear_all(&writer->control);
 #else
     if (error == 0) {
         error = recover_intent(&writer->control, &writer->map, &writer->file,

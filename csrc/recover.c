@@ -1,6 +1,7 @@
 #include "recover.h"
 
 #include "intent.h"
+#include "intentblock.h"
 #include "ring.h"
 #include "rotate.h"
 #include "testpoint.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Looks for a file of the directory by its inode. */
@@ -172,7 +174,8 @@ map_rings(struct ringmap *map, const struct control_intent *intent, struct ring 
         if (error < 0) {
             return error == -ENOENT ? -EUCLEAN : error;
         }
-        if (!ring_is_consistent(rings[i], range->from, range->to)) {
+        if (!ring_is_consistent(rings[i], range->from, range->to) ||
+            range->to > ring_tail(rings[i])) {
             return -EUCLEAN;
         }
     }
@@ -180,11 +183,11 @@ map_rings(struct ringmap *map, const struct control_intent *intent, struct ring 
 }
 
 static void
-clear(struct control *control, struct control_intent *intent,
+clear(struct control *control, const struct control_intent *intent,
       enum control_counter counter)
 {
     control_add(control, counter, 1);
-    control_clear(intent);
+    intentblock_clear(control, intent);
     TEST_POINT(recover_cleared);
 }
 
@@ -213,7 +216,7 @@ note_cut(struct control *control, const struct logfile *live)
 /* Other bytes than ours are in the file: they stay as they are, and the batch is
  * written again, to a new file. */
 static int
-leave_conflict(struct control *control, struct control_intent *intent,
+leave_conflict(struct control *control, const struct control_intent *intent,
                struct logfile *target, struct logfile *live, int state_dir)
 {
     bool is_live = target->fd == live->fd;
@@ -238,7 +241,7 @@ leave_conflict(struct control *control, struct control_intent *intent,
  * batch is cut off once it is a backup, so that the batch stands only in the new one.
  */
 static int
-leave_unfinished(struct control *control, struct control_intent *intent,
+leave_unfinished(struct control *control, const struct control_intent *intent,
                  struct logfile *target, struct logfile *live, int state_dir)
 {
     bool is_live = target->fd == live->fd;
@@ -300,8 +303,8 @@ sync_target(struct control *control, struct logfile *target)
 }
 
 static int
-finish(struct control *control, struct control_intent *intent, struct ring **rings,
-       struct logfile *target)
+finish(struct control *control, const struct control_intent *intent,
+       struct ring **rings, struct logfile *target)
 {
     enum control_counter counter = COUNTER_batches_forwarded;
     bool must_sync = has_sync_slot(control, intent);
@@ -334,8 +337,9 @@ finish(struct control *control, struct control_intent *intent, struct ring **rin
 }
 
 static int
-recover_in(struct control *control, struct control_intent *intent, struct ringmap *map,
-           struct logfile *target, struct logfile *live, int state_dir, bool give_up)
+recover_in(struct control *control, const struct control_intent *intent,
+           struct ringmap *map, struct logfile *target, struct logfile *live,
+           int state_dir, bool give_up)
 {
     struct ring *rings[CONTROL_SLOTS];
     int error;
@@ -360,28 +364,24 @@ recover_in(struct control *control, struct control_intent *intent, struct ringma
     return error;
 }
 
-int
-recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
-               int state_dir, bool give_up)
+/* Nothing of it can be believed; its batch is still in the rings. */
+static int
+leave_damaged(struct control *control)
 {
-    struct control_intent *intent;
+    control_add_loss(control, GAP_CONFLICT, 1, 0);
+    control_add(control, COUNTER_recovery_conflicts, 1);
+    intentblock_clear_all(control);
+    return 0;
+}
+
+static int
+recover_found(struct control *control, const struct control_intent *intent,
+              struct ringmap *map, struct logfile *live, int state_dir, bool give_up)
+{
     struct logfile target;
     struct search search;
-    int error;
+    int error = open_target(live, intent, &target, &search);
 
-    intent = control_valid_intent(control, &error);
-    if (error < 0) {
-        control_add_loss(control, GAP_CONFLICT, 1, 0);
-        control_add(control, COUNTER_recovery_conflicts, 1);
-        control_clear(&control->shared->intents[0]);
-        control_clear(&control->shared->intents[1]);
-        return 0;
-    }
-    if (intent == NULL) {
-        atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
-        return 0;
-    }
-    error = open_target(live, intent, &target, &search);
     if (error == -ENOENT) {
         /* The file is gone with what it held; the batch itself is still in the rings.
          */
@@ -398,6 +398,25 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
         return error;
     }
     return recover_in(control, intent, map, live, live, state_dir, give_up);
+}
+
+int
+recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
+               int state_dir, bool give_up)
+{
+    struct control_intent *intent = calloc(1, sizeof(*intent));
+    int error = intent != NULL ? intentblock_find(control, intent) : -ENOMEM;
+
+    if (error == -EUCLEAN) {
+        error = leave_damaged(control);
+    } else if (error == -ENOENT) {
+        atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
+        error = 0;
+    } else if (error == 0) {
+        error = recover_found(control, intent, map, live, state_dir, give_up);
+    }
+    free(intent);
+    return error;
 }
 
 int

@@ -1,6 +1,7 @@
 #include "settling.h"
 
 #include "intent.h"
+#include "intentblock.h"
 #include "ringreader.h"
 #include "testpoint.h"
 
@@ -37,15 +38,18 @@ extend_prefix(struct control_intent *part, const struct control_range *whole,
     return true;
 }
 
-/* The part of the outstanding intent that is whole in the file's first `limit` bytes
- * after its start. */
+/* In batch->part, what of the outstanding intent is whole in the file's first `limit`
+ * bytes after its start. */
 static void
-say_prefix(struct batch *batch, struct control_intent *part, uint64_t limit)
+say_prefix(struct batch *batch, uint64_t limit)
 {
     const struct control_intent *whole = batch->intent;
+    struct control_intent *part = batch->part;
 
     intent_begin(part, batch->control, batch->file, whole->gaps_aside != 0);
     part->start = whole->start;
+    part->sequence = whole->sequence + 1;
+    part->block = 1 - whole->block;
     for (uint32_t i = 0; i < whole->range_count; i++) {
         if (!extend_prefix(part, &whole->ranges[i], batch->rings[i], limit)) {
             break;
@@ -57,20 +61,18 @@ say_prefix(struct batch *batch, struct control_intent *part, uint64_t limit)
 uint64_t
 batch_whole(struct batch *batch)
 {
-    struct control_intent *part = control_next_intent(batch->control);
-
-    say_prefix(batch, part, batch->written);
-    return part->length;
+    say_prefix(batch, batch->written);
+    return batch->part->length;
 }
 
 void
 batch_settle(struct batch *batch, bool keep)
 {
-    struct control_intent *whole = batch->intent;
-    struct control_intent *part = control_next_intent(batch->control);
+    const struct control_intent *whole = batch->intent;
+    struct control_intent *part = batch->part;
     int error;
 
-    say_prefix(batch, part, keep ? batch->written : 0);
+    say_prefix(batch, keep ? batch->written : 0);
     error = batch->sys->ftruncate(batch->file->fd, whole->start + part->length);
     if (error < 0) {
         /* A disk that can't even do that keeps a torn line; the log says so. */
@@ -80,11 +82,11 @@ batch_settle(struct batch *batch, bool keep)
     batch->file->size = whole->start + part->length;
     TEST_POINT(batch_settled);
     if (part->length > 0) {
-        control_validate(batch->control, part);
-        control_clear(whole);
+        intentblock_say(batch->control, part);
+        intentblock_clear(batch->control, whole);
         intent_publish(batch->control, part, batch->rings, false);
     } else {
-        control_clear(whole);
+        intentblock_clear(batch->control, whole);
     }
     control_add(batch->control, COUNTER_batches_settled, 1);
     atomic_store_explicit(&batch->control->shared->syncing, 0, memory_order_release);

@@ -144,7 +144,7 @@ C_SHELVES = [
     {"gap"},
     {"ringfile", "control"},
     {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
-    {"ringwait"},
+    {"ringwait", "intentblock"},
     {"gapfile", "intent", "rotate"},
     {"leader"},
     {"batch"},

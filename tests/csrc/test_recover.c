@@ -2,6 +2,8 @@
  * the table in recover.h, built by hand.
  */
 #include "recover.h"
+
+#include "intentblock.h"
 #include "ring.h"
 #include "ringwait.h"
 #include "support.h"
@@ -364,7 +366,7 @@ a_range_that_no_ring_can_have_is_a_conflict(void)
     open_torn(12);
     intent = scene.batch.intent;
     intent->ranges[0].to += 2 * RING_CAPACITY_MIN;
-    control_validate(&scene.control, intent);
+    intentblock_say(&scene.control, intent);
 
     check_conflict(2);
     scene_close();
@@ -374,7 +376,7 @@ static void
 an_intent_that_is_damaged_is_dropped_and_told(void)
 {
     open_torn(12);
-    scene.batch.intent->crc ^= 1;
+    scene.control.shared->intents[scene.batch.intent->block].crc ^= 1;
 
     recover_now();
 
