@@ -17,7 +17,7 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_block", "_line", "_version", "afterfork", "errors"},
+    {"_block", "_line", "_version", "afterfork", "errors", "loadable", "pyinstaller.*"},
     {"_copying"},
     {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
     {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},

@@ -7,6 +7,7 @@ private. Importing it loads no third-party module but orjson.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import loadable as loadable  # First: it says why the others can't be loaded.
 from ._version import __version__
 from .errors import (
     AuditringError,

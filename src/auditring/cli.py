@@ -350,6 +350,8 @@ def demo(target_bytes: int, writers: int, keep: Path | None) -> None:
     """
     from .demo import run_demo  # Here, for it takes what `write` needn't load.
 
+    if getattr(sys, "frozen", False):
+        raise Refusal("demo: it starts interpreters, and a frozen program has none")
     with _demo_directory(keep) as directory:
         try:
             is_good = run_demo(

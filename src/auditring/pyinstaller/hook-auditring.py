@@ -1,0 +1,82 @@
+"""Tells PyInstaller what of this package it can't see.
+
+It looks for imports in bytecode. A compiled module has none, so all of them are listed,
+and what they import; a module that is imported by a computed name is, too. PyInstaller
+goes on from there. Loaded by PyInstaller only, and imports nothing of it.
+"""
+
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import find_spec
+from pathlib import Path
+
+__all__ = ["datas", "hiddenimports"]
+
+_PACKAGE = Path(__file__).parent.parent
+
+# By compiled modules; tests/test_packed_application.py compares it with their sources.
+_IMPORTED_BY_COMPILED = [
+    "collections.abc",
+    "dataclasses",
+    "datetime",
+    "errno",
+    "functools",
+    "logging",
+    "orjson",
+    "os",
+    "re",
+    "sys",
+    "threading",
+    "time",
+    "types",
+    "uuid",
+    "auditring.answerstatus",
+    "auditring.auditor",
+    "auditring.coerce",
+    "auditring.controlfile",
+    "auditring.decisions",
+    "auditring.disconnects",
+    "auditring.encode",
+    "auditring.errors",
+    "auditring.event",
+    "auditring.exchange",
+    "auditring.identity",
+    "auditring.latency",
+    "auditring.managedfields",
+    "auditring.objectidentity",
+    "auditring.requestinfo",
+    "auditring.sourceips",
+    "auditring.stageevent",
+    "auditring.status",
+]
+_IMPORTED_BY_NAME = [
+    "auditring.attributes",
+    "auditring.audithandler",
+    "auditring.byteslogger",
+    "auditring.millthread",
+    "auditring.policy",
+    "auditring.stats",
+    # Of the interpreter, by which loadable.py knows a sub-interpreter.
+    *filter(find_spec, ["_xxsubinterpreters"]),
+]
+
+
+def _compiled_modules() -> list[str]:
+    """Return the modules of this package that are built for this interpreter."""
+    suffix = EXTENSION_SUFFIXES[0]
+    return [
+        f"{_PACKAGE.name}.{file.name.removesuffix(suffix)}"
+        for file in sorted(_PACKAGE.glob(f"_*{suffix}"))
+    ]
+
+
+def _data_files(*folders: str) -> list[tuple[str, str]]:
+    """Return the files of *folders*, each with the folder where it is looked for."""
+    return [
+        (str(file), f"{_PACKAGE.name}/{folder}")
+        for folder in folders
+        for file in sorted((_PACKAGE / folder).iterdir())
+    ]
+
+
+hiddenimports = [*_compiled_modules(), *_IMPORTED_BY_COMPILED, *_IMPORTED_BY_NAME]
+datas = _data_files("data", "policies")
