@@ -601,7 +601,7 @@ def test_a_damaged_backup_is_read_as_far_as_it_goes_and_told(
 
 
 def test_other_files_of_the_directory_are_not_read(log: Path) -> None:
-    for name in ("audit.log.gaps", "audit-old.log", "audit.log.1.bz2", "other.log.1"):
+    for name in ("audit.log.gaps", "audit-old.log", "audit.log.1.bak", "other.log.1"):
         log.with_name(name).write_bytes(b"no line of the log\n")
     backup(log, 1).mkdir()
     backup(log, 2).symlink_to("other.log.1")

@@ -43,8 +43,10 @@ PYTHON_SHELVES = [
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
-    {"backupfiles", "backups", "cursornote", "formats"},
-    {"backupnames", "cursor"},
+    {"backupfiles", "backups", "cursornote", "formats", "rotatednames"},
+    {"backupnames", "cursor", "generation", "unpacking"},
+    {"beginning"},
+    {"ageorder"},
     {"generations"},
     {"place"},
     {"reader", "followers"},

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from .cursor import Cursor
-from .generations import Generation, Generations
+from .generation import Generation
+from .generations import Generations
 from .place import find, mark_of, place_of
 from .reader import CutError, PlainReader, Reader, end_of_lines, open_reader
 

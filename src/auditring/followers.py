@@ -15,7 +15,7 @@ from typing import Final
 
 from .backups import Backup
 from .cursor import Cursor, CursorFile
-from .generations import row_of
+from .generations import Generations
 from .place import place_of
 
 __all__ = ["FollowerRecord", "followers_of", "forget", "unread_backups"]
@@ -103,7 +103,7 @@ def unread_backups(log: str | os.PathLike[str], backups: Sequence[Backup]) -> se
 
     Args:
         log: The live file.
-        backups: All there are, of one dialect, in any order.
+        backups: Those that are asked about.
 
     Raises:
         FileNotFoundError: A file was renamed meanwhile.
@@ -113,9 +113,11 @@ def unread_backups(log: str | os.PathLike[str], backups: Sequence[Backup]) -> se
     cursors = list(_cursors_of(log))
     if not cursors:
         return set()
-    row = row_of(log, backups)
+    # With those of other dialects: the follower may be in one.
+    row = Generations(log).row()
     first = min(place_of(row, cursor).index for cursor in cursors)
-    return {file.backup.plain for file in row[first:] if file.backup is not None}
+    unread = {file.backup.plain for file in row[first:] if file.backup is not None}
+    return unread.intersection(backup.plain for backup in backups)
 
 
 def _cursors_of(log: str | os.PathLike[str]) -> Iterator[Cursor]:

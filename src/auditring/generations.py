@@ -9,22 +9,19 @@ says so, and the answer is to look again.
 import contextlib
 import errno
 import fcntl
-import heapq
 import os
-import stat
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
-from operator import itemgetter
 from typing import Final
 
-from .backups import Backup, parse_backup
+from .ageorder import in_order
+from .generation import Generation
+from .rotatednames import read_name
 
-__all__ = ["Generation", "Generations", "row_of"]
+__all__ = ["Generations"]
 
-_READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # A file can escape a look twice in its life: while it is renamed to a backup, and while
 # its compressed form takes its place. What three looks in a row agree on is so.
@@ -35,58 +32,8 @@ _NAMES_PATIENCE: Final = 50
 _NAMES_PAUSE_S: Final = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """One file of a log, as a look at the directory showed it; equal if it is the same.
-
-    Attributes:
-        inode: The number of the file.
-        path: Where to open it.
-        backup: What its name says; None: it is the live file.
-    """
-
-    inode: int
-    path: str = field(compare=False)
-    backup: Backup | None = field(compare=False)
-
-    @property
-    def suffix(self) -> str:
-        """``""`` (plain), ``".gz"``, ``".zst"`` or ``".lz4"``."""
-        return "" if self.backup is None else self.backup.suffix
-
-    def open(self) -> int:
-        """Open this very file and return its descriptor.
-
-        Raises:
-            FileNotFoundError: It isn't there any more, or its name is another file's.
-            OSError: It can't be opened.
-        """
-        fd = os.open(self.path, _READ_FLAGS)
-        try:
-            self._check(os.fstat(fd))
-        except FileNotFoundError:
-            os.close(fd)
-            raise
-        return fd
-
-    def status(self) -> os.stat_result:
-        """Return its status.
-
-        Raises:
-            FileNotFoundError: As `open` does.
-            OSError: It can't be examined.
-        """
-        status = os.lstat(self.path)
-        self._check(status)
-        return status
-
-    def _check(self, status: os.stat_result) -> None:
-        if status.st_ino != self.inode or not stat.S_ISREG(status.st_mode):
-            raise FileNotFoundError(f"{self.path} is another file now")
-
-
 class Generations:
-    """Looks for the generations of one log, of both dialects.
+    """Looks for the generations of one log, whoever rotates it.
 
     Thread-safety: one thread at a time.
 
@@ -141,9 +88,15 @@ class Generations:
                     return agreed
         raise OSError(errno.EBUSY, "backups change faster than they are found")
 
-    def _look(self) -> Sequence[Generation]:
+    def row(self) -> Sequence[Generation]:
+        """Return what is there, the oldest first; the caller holds the names.
+
+        Raises:
+            FileNotFoundError: A file went meanwhile.
+            OSError: The directory or a file can't be read.
+        """
         seen: dict[str, tuple[int, Generation]] = {}
-        with _names_held(self._state_dir), os.scandir(self.directory) as entries:
+        with os.scandir(self.directory) as entries:
             for entry in entries:
                 known = self._seen.get(entry.name)
                 if known is not None and known[0] == entry.inode():
@@ -151,42 +104,26 @@ class Generations:
                 elif found := self._examine(entry):
                     seen[entry.name] = entry.inode(), found
         self._seen = seen
-        row = list(_in_order(_one_form_each(seen.values())))
-        if self._name in seen:
-            row.append(seen[self._name][1])
-        return row
+        live = seen.get(self._name)
+        past = [file for _, file in seen.values() if file.backup is not None]
+        row = in_order(past)
+        return row if live is None else [*row, live[1]]
+
+    def _look(self) -> Sequence[Generation]:
+        with _names_held(self._state_dir):
+            return self.row()
 
     def _examine(self, entry: "os.DirEntry[str]") -> Generation | None:
         """Tell what a file is to this log, None if it is nothing."""
         backup = None
         if entry.name != self._name:
-            names = (self.directory, entry.name, self._name)
-            backup = parse_backup(*names, "lumberjack") or parse_backup(
-                *names, "stdlib"
-            )
+            backup = read_name(entry.name, self._name)
             if backup is None:
                 return None
         if not entry.is_file(follow_symlinks=False):
             return None
         number = entry.stat(follow_symlinks=False).st_ino
         return Generation(number, entry.path, backup)
-
-
-def row_of(
-    live: str | os.PathLike[str], backups: Iterable[Backup]
-) -> Sequence[Generation]:
-    """Return *backups* of one dialect and the live file as a look would show them.
-
-    Raises:
-        FileNotFoundError: A backup isn't there any more.
-        OSError: One can't be examined.
-    """
-    numbered = [(os.lstat(backup.path).st_ino, backup) for backup in backups]
-    files = ((number, Generation(number, each.path, each)) for number, each in numbered)
-    row = list(_in_order(_one_form_each(files)))
-    with contextlib.suppress(FileNotFoundError):
-        row.append(Generation(os.lstat(live).st_ino, os.fspath(live), None))
-    return row
 
 
 def _is_one(files: Sequence[Generation]) -> bool:
@@ -214,33 +151,3 @@ def _names_held(state_dir: str) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _one_form_each(
-    files: Iterable[tuple[int, Generation]],
-) -> Iterable[Generation]:
-    """Leave out the compressed form of what is plain, too: it may be half-made."""
-    found: dict[str, Generation] = {}
-    for _, file in files:
-        backup = file.backup
-        if backup is not None and not (backup.suffix and backup.plain in found):
-            found[backup.plain] = file
-    return found.values()
-
-
-def _in_order(backups: Iterable[Generation]) -> Iterable[Generation]:
-    timed: list[tuple[int, Generation]] = []
-    numbered: list[tuple[int, Generation]] = []
-    for file in backups:
-        if file.backup is not None and file.backup.index is not None:
-            numbered.append((-file.backup.index, file))
-        elif file.backup is not None:
-            timed.append((file.backup.time_ms or 0, file))
-    rows = [sorted(row, key=itemgetter(0)) for row in (timed, numbered) if row]
-    if len(rows) > 1:  # The dialect was changed at some time.
-        return (file for _, file in heapq.merge(*rows, key=_written_ns))
-    return (file for row in rows for _, file in row)
-
-
-def _written_ns(placed: tuple[int, Generation]) -> int:
-    return placed[1].status().st_mtime_ns

@@ -1,15 +1,14 @@
 """Which file of a log a cursor is in: marks are compared with what files begin with."""
 
-import io
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from .beginning import digest, prefix_of
 from .cursor import PREFIX_BYTES, Cursor, Mark
-from .formats import FORMAT_BY_SUFFIX, DamagedError
-from .generations import Generation
+from .generation import Generation
 
-__all__ = ["Place", "digest", "find", "mark_of", "place_of", "prefix_of"]
+__all__ = ["Place", "find", "mark_of", "place_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +92,6 @@ def _has_mark(generation: Generation, mark: Mark) -> bool:
     finally:
         os.close(fd)
     return len(prefix) == mark.prefix_bytes and digest(prefix) == mark.sha256
-
-
-def prefix_of(fd: int, suffix: str, size: int) -> bytes:
-    """Return the first *size* bytes of a file, uncompressed, fewer if it has no more.
-
-    Raises:
-        OSError: It can't be read.
-    """
-    if not suffix or not size:
-        return os.pread(fd, size, 0)
-    prefix = b""
-    with memoryview(bytearray(size)) as view, io.FileIO(fd, closefd=False) as file:
-        file.seek(0)
-        try:
-            for chunk in FORMAT_BY_SUFFIX[suffix].unpack(file, view):
-                prefix += chunk[: size - len(prefix)]
-                if len(prefix) == size:
-                    break
-        except DamagedError:
-            pass  # What came before is what it begins with.
-    return prefix
-
-
-def digest(prefix: bytes) -> str:
-    """Return the digest of a file's first bytes, as marks have it."""
-    import hashlib  # Here: a log is opened without it, and it loads all of OpenSSL.
-
-    return hashlib.sha256(prefix).hexdigest()
 
 
 def mark_of(generation: Generation) -> Mark | None:

@@ -11,9 +11,10 @@ import os
 from collections.abc import Iterator
 from typing import Final, Protocol
 
+from .beginning import digest, prefix_of
 from .cursor import PREFIX_BYTES, Mark
-from .formats import FORMAT_BY_SUFFIX, DamagedError, Format
-from .place import digest, prefix_of
+from .formats import DamagedError
+from .unpacking import unpack
 
 __all__ = [
     "CutError",
@@ -211,7 +212,7 @@ class PackedReader(_Marked):
         file = io.FileIO(fd, closefd=False)
         file.seek(0)
         view = memoryview(bytearray(CHUNK_BYTES))
-        self._chunks = self._unpack(FORMAT_BY_SUFFIX[suffix], file, view)
+        self._chunks = self._unpack(suffix, file, view)
         self._rest = b""
         if offset:
             self._pass_over(offset)
@@ -236,10 +237,10 @@ class PackedReader(_Marked):
         return len(self._rest)
 
     def _unpack(
-        self, form: Format, file: io.FileIO, view: memoryview
+        self, suffix: str, file: io.FileIO, view: memoryview
     ) -> Iterator[bytes]:
         try:
-            for chunk in form.unpack(file, view):
+            for chunk in unpack(suffix, file, view):
                 yield bytes(chunk)
         except DamagedError as error:
             self.damage = str(error)

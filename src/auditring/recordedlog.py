@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from os import PathLike, fspath
 from pathlib import Path
 
-from .formats import FORMAT_BY_SUFFIX
+from .unpacking import PACKED_SUFFIXES, unpack
 
 __all__ = ["read_lines"]
 
@@ -15,7 +15,8 @@ CHUNK_BYTES = 1024**2
 def read_lines(path: str | PathLike[str]) -> Iterator[bytes]:
     """Yield the lines of a log without their newlines, an unfinished last one too.
 
-    What follows from the suffix: ``.gz``, ``.zst`` and ``.lz4`` are unpacked.
+    What follows from the suffix: ``.gz``, ``.zst``, ``.lz4``, ``.bz2`` and ``.xz`` are
+    unpacked.
 
     Raises:
         OSError: The file can't be read.
@@ -32,8 +33,9 @@ def read_lines(path: str | PathLike[str]) -> Iterator[bytes]:
 
 
 def _chunks(file: io.FileIO, suffix: str) -> Iterator[bytes]:
-    if form := FORMAT_BY_SUFFIX.get(suffix):
-        yield from map(bytes, form.unpack(file, memoryview(bytearray(CHUNK_BYTES))))
+    if suffix in PACKED_SUFFIXES:
+        view = memoryview(bytearray(CHUNK_BYTES))
+        yield from map(bytes, unpack(suffix, file, view))
     else:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk

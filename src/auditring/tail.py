@@ -5,7 +5,8 @@ from collections import deque
 from typing import Final
 
 from .cursor import Cursor
-from .generations import Generation, Generations
+from .generation import Generation
+from .generations import Generations
 from .place import mark_of
 from .reader import open_reader
 
