@@ -40,6 +40,7 @@ ALONE = [
     "_logrecord",
     "_logroute",
     "_microtext",
+    "_nativethread",
     "_outlet",
     "_plainjson",
     "_plainrequest",

@@ -17,8 +17,17 @@ CSRC = ROOT / "csrc"
 
 PYTHON_SHELVES = [
     # 1: what everybody may use, and the binding of csrc
-    {"_block", "_line", "_version", "afterfork", "errors", "loadable", "pyinstaller.*"},
-    {"_copying"},
+    {
+        "_block",
+        "_line",
+        "_nativethread",
+        "_version",
+        "errors",
+        "known",
+        "loadable",
+        "pyinstaller.*",
+    },
+    {"_copying", "afterfork", "cooperation", "reaper"},
     {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
     {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
     {"_plainjson", "coerce", "controlfile"},
