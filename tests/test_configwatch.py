@@ -1,11 +1,11 @@
 """Which files are seen to have changed, and when they are read."""
 
 import os
-import threading
 from pathlib import Path
 
 import pytest
 from configs import wait_until
+from kernelthreads import threads_called
 
 from auditring.configwatch import RECENT_NS, ConfigWatch, FileStates
 
@@ -129,5 +129,4 @@ def test_a_watch_may_be_ended_from_inside() -> None:
     watch.wake()
 
     wait_until(lambda: ended != [])
-    names = "auditring-config"
-    wait_until(lambda: all(t.name != names for t in threading.enumerate()))
+    wait_until(lambda: not threads_called("auditring-conf"))

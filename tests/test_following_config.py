@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from configs import wait_until
 from configsite import TEXT, Site, level_of
+from kernelthreads import threads_called
 
 from auditring.config import ConfiguredAuditor, open_auditor
 from auditring.event import Level
@@ -128,8 +128,7 @@ def test_watching_ends_with_the_auditor(site: Site) -> None:
     auditor.close()
     site.write(level=4)
 
-    names = [thread.name for thread in threading.enumerate()]
-    assert "auditring-config" not in names
+    assert threads_called("auditring-conf") == []
     assert auditor.reloads.applied == 0
 
 

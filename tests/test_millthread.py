@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernelthreads import threads_called
 from millwork import (
     LIMIT_S,
     LINES,
@@ -78,12 +79,8 @@ def slow_mill(directory: Path) -> Mill:
 
 
 def threads_of_mills() -> list[Path]:
-    """Return where the kernel shows the threads that Python knows as running."""
-    return [
-        Path(f"/proc/self/task/{thread.native_id}")
-        for thread in threading.enumerate()
-        if thread.name == "auditring-mill"
-    ]
+    """Return where the kernel shows the threads of mills."""
+    return threads_called("auditring-mill")
 
 
 def test_a_pass_is_made_at_the_start_and_after_a_rotation(
@@ -219,6 +216,7 @@ def test_a_parked_thread_is_gone_and_goes_on_where_it_was(
     inode = os.stat(temp).st_ino
 
     for _ in range(20):
+        wait_until(threads_of_mills)
         (shown,) = threads_of_mills()
         thread.park()
         assert not shown.exists()

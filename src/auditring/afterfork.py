@@ -5,8 +5,9 @@ None of the parent's threads are there, and what they held locked stays locked.
 
 import functools
 import os
-import weakref
 from typing import Protocol
+
+from .known import Known
 
 __all__ = ["ForkAware", "renew_after_fork"]
 
@@ -19,7 +20,7 @@ class ForkAware(Protocol):
         ...
 
 
-_aware: "weakref.WeakSet[ForkAware]" = weakref.WeakSet()
+_aware: Known[ForkAware] = Known()
 
 
 def renew_after_fork(thing: ForkAware) -> None:
@@ -34,5 +35,11 @@ def _tie_to_fork() -> None:
 
 
 def _begin_in_child() -> None:
-    for thing in list(_aware):
-        thing.begin_in_child()
+    first: BaseException | None = None
+    for thing in _aware.all():
+        try:
+            thing.begin_in_child()
+        except BaseException as error:
+            first = first or error
+    if first is not None:
+        raise first  # CPython prints it

@@ -8,15 +8,15 @@ only once it holds still: a half-written file isn't looked at.
 import hashlib
 import logging
 import os
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._nativethread import NativeEvent, NativeLock, NativeThread
+from .cooperation import wait_until
 from .lifetime import park_at_forks
-from .millthread import wait_until_gone
 
 __all__ = ["ConfigWatch", "FileStates"]
 
@@ -29,8 +29,11 @@ RECENT_NS = 2_000_000_000
 # How soon what was refused is tried again, whatever the files say: what was missing
 # may be a file that nobody looks after yet.
 RETRY_S = 10.0
-# How long a fork waits for the thread to end.
+# How long a fork, and the end of a watch, wait for the thread to end.
 PARK_LIMIT_S = 1.0
+END_LIMIT_S = 5.0
+# As the kernel shows it.
+THREAD_NAME = "auditring-conf"
 
 
 _IDENTITY = ("st_dev", "st_ino", "st_mtime_ns", "st_ctime_ns", "st_size")
@@ -79,8 +82,38 @@ class FileStates:
         return _State(identity, is_recent, digest)
 
 
+class _Calls:
+    """What a watch's thread is told, in order.
+
+    Thread-safety: any thread; `put` from signal handlers, too.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[str] = deque()
+        self._told = NativeEvent()
+
+    def put(self, call: str) -> None:
+        """Tell it *call*."""
+        self._waiting.append(call)
+        self._told.set()
+
+    def get(self, timeout: float | None) -> str | None:
+        """Return the next call; None if there is none for *timeout* seconds."""
+        deadline_s = None if timeout is None else time.monotonic() + timeout
+        while not self._waiting:
+            left_s = None if deadline_s is None else deadline_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return None
+            self._told.wait(left_s)
+        return self._waiting.popleft()
+
+
 class ConfigWatch:
     """A thread that calls when files have changed, or when it is woken.
+
+    It is a native thread: it waits, and greenlets would wait with it. No lock is held
+    between two calls, and nobody waits for it without a limit: what it calls may need
+    what the one who waits holds.
 
     Thread-safety: any thread; `wake` from signal handlers, too.
     """
@@ -106,15 +139,16 @@ class ConfigWatch:
         self._on_look = on_look
         self._on_fork = on_fork
         self._interval_s: float | None = None
-        self._thread: threading.Thread | None = None
-        self._is_parked = False
+        self._is_wanted = False
+        self._thread: NativeThread | None = None
+        # Held by the thread that works: one that is late in ending is waited for.
+        self._turn = NativeLock()
         # What belongs to the thread while it runs. What changed before it began counts
         # as changed, too.
         self._states = FileStates()
         self._seen: tuple[bytes | None, ...] | None = None
         self._retry_at_s = float("inf")
-        # A signal handler may put something into it whatever it interrupts.
-        self._calls: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._calls = _Calls()
 
     def begin(self, interval_s: float | None) -> None:
         """Look every so many seconds from now on; None: only when woken.
@@ -125,16 +159,16 @@ class ConfigWatch:
         if interval_s is not None and not interval_s > 0:
             raise ValueError(f"interval_s: expected more than 0, got {interval_s!r}")
         self._interval_s = interval_s
-        if self._thread is None:
+        self._is_wanted = True
+        if self._thread is None or not self._thread.is_alive:
             self._launch()
             park_at_forks(self)
         else:
             self._calls.put("look")
 
     def _launch(self) -> None:
-        self._thread = threading.Thread(
-            target=self._work, args=(self._calls,), name="auditring-config", daemon=True
-        )
+        calls = self._calls
+        self._thread = NativeThread(lambda: self._take_turn(calls), THREAD_NAME)
         self._thread.start()
 
     def wake(self) -> None:
@@ -142,49 +176,55 @@ class ConfigWatch:
         self._calls.put("load")
 
     def end(self) -> None:
-        """Stop the thread and wait for it."""
-        thread, self._thread = self._thread, None
-        if thread is None:
-            return
-        self._calls.put("end")
-        if thread is not threading.current_thread():
-            thread.join()
+        """Stop the thread and wait for it, but not for long."""
+        self._is_wanted = False
+        thread = self._halt()
+        if thread is not None:
+            wait_until(lambda: not thread.is_alive, END_LIMIT_S)
+            thread.join(0)
 
-    # Around a fork: see `writer.Parkable`.
+    def _halt(self) -> NativeThread | None:
+        """Let the thread come to its end; return it if it is to be waited for."""
+        thread, self._thread = self._thread, None
+        # What it is told from now on is for the next one.
+        calls, self._calls = self._calls, _Calls()
+        calls.put("end")
+        if thread is None or not thread.is_alive or thread.is_current():
+            return None
+        return thread
+
+    # Around a fork: see `lifetime.Parkable`.
 
     def park(self) -> None:
         """End the thread, unless it takes long or is the one that forks."""
-        thread = self._thread
-        self._is_parked = thread not in (None, threading.current_thread())
-        if thread is not None and self._is_parked:
-            self._calls.put("end")
+        thread = self._halt()
+        if thread is not None:
             thread.join(PARK_LIMIT_S)
-            if not thread.is_alive():
-                wait_until_gone(thread.native_id)
 
     def resume(self) -> None:
         """Go on, if there was a thread."""
-        if self._is_parked:
-            self._is_parked = False
-            if self._thread is not None and self._thread.is_alive():
-                # It will take the end out of its own queue.
-                self._calls = queue.SimpleQueue()
+        if self._is_wanted:
             self._launch()
 
     def forget(self) -> None:
         """Drop what the parent's thread may have been in the middle of."""
-        self._calls = queue.SimpleQueue()
+        self._calls = _Calls()
+        self._turn = NativeLock()
+        self._thread = None
         self._on_fork()
 
     def start(self) -> None:
         """Begin in a child, if there was a thread in the parent."""
-        if self._is_parked:
-            self._is_parked = False
+        if self._is_wanted:
             self._launch()
 
     # In the thread.
 
-    def _work(self, calls: "queue.SimpleQueue[str]") -> None:
+    def _take_turn(self, calls: _Calls) -> None:
+        with self._turn:
+            self._work(calls)
+
+    def _work(self, calls: _Calls) -> None:
         while True:
             call = self._wait(calls, self._interval_s, self._retry_at_s)
             if call == "end":
@@ -203,20 +243,17 @@ class ConfigWatch:
 
     def _wait(
         self,
-        calls: "queue.SimpleQueue[str]",
+        calls: _Calls,
         seconds: float | None,
         retry_at_s: float = float("inf"),
     ) -> str:
         left_s = retry_at_s - time.monotonic()
         if seconds is None or left_s < seconds:
             seconds = None if left_s == float("inf") else max(left_s, 0.01)
-        try:
-            return calls.get(timeout=seconds)
-        except queue.Empty:
-            return "look"
+        return calls.get(seconds) or "look"
 
     def _settle(
-        self, calls: "queue.SimpleQueue[str]", now: tuple[bytes | None, ...]
+        self, calls: _Calls, now: tuple[bytes | None, ...]
     ) -> tuple[bytes | None, ...] | None:
         """Return the contents once they hold still; None: the thread is to end."""
         while True:

@@ -2,17 +2,24 @@
 
 A log is flushed and closed at the end. Around a fork all threads that use writers are
 ended and begun again, as a child has none of them. Writers join when they are opened.
+
+A fork may happen anywhere: in a process without descriptors, memory or /proc, in one of
+these threads, in two threads at once, while a thread calls what needs the one that
+forks. So no step of a hook keeps the others from being made, nothing needs a
+descriptor, and each wait has its limit: a thread that doesn't end in time goes on
+during the fork.
 """
 
 import atexit
 import functools
 import os
 import sys
-import threading
-import weakref
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
-from . import _writer
+from . import _writer, reaper
+from ._nativethread import is_main_thread
+from .known import Known
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -69,9 +76,8 @@ class OpenLog(Protocol):
         ...
 
 
-_open: "weakref.WeakSet[OpenLog]" = weakref.WeakSet()
-_parkable: "weakref.WeakSet[Parkable]" = weakref.WeakSet()
-_parked: list[Parkable] = []
+_open: Known[OpenLog] = Known()
+_parkable: Known[Parkable] = Known()
 _forking_frame: "FrameType | None" = None
 
 
@@ -122,7 +128,8 @@ def _tie_to_multiprocessing() -> None:
 
 
 def _close_all() -> None:
-    for log in list(_open):
+    reaper.close_the_rest()
+    for log in _open.all():
         try:
             log.close(EXIT_LIMIT_S)
         except OSError as error:
@@ -130,34 +137,57 @@ def _close_all() -> None:
 
 
 def _flush_all() -> None:
-    for log in list(_open):
+    for log in _open.all():
         if not log.closed:
             log.flush(EXIT_LIMIT_S)
 
 
 def _threads_to_park() -> list[Parkable]:
-    mills = [log.parkable for log in _open]
-    return [*_parkable, *(thread for thread in mills if thread is not None)]
+    mills = [log.parkable for log in _open.all()]
+    return [*_parkable.all(), *(thread for thread in mills if thread is not None)]
+
+
+def _make_all(steps: Iterable[Callable[[], object]]) -> None:
+    """Make every step of a hook, whatever becomes of the others.
+
+    Raises:
+        BaseException: What the first of those raised that did; CPython prints it.
+    """
+    first: BaseException | None = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            first = first or error
+    if first is not None:
+        raise first
 
 
 def _before_fork() -> None:
     global _forking_frame
-    _writer.finish_fork()  # of a fork in whose hooks this one happens
-    # First of all: they call into the writers that are parked next.
-    for thread in _threads_to_park():
-        thread.park()
-        _parked.append(thread)
-    _writer.before_fork()
     _forking_frame = sys._getframe().f_back
+    _make_all(
+        [
+            _writer.finish_fork,  # of a fork in whose hooks this one happens
+            # Before the writers that they call into.
+            *(thread.park for thread in _threads_to_park()),
+            reaper.park,
+            _writer.before_fork,
+        ]
+    )
 
 
 def _after_fork_in_parent() -> None:
     global _forking_frame
     frame, _forking_frame = _forking_frame, None
-    if frame is not None and _would_make_fork_warn():
-        _writer.call_after_fork(_resume, frame)
-    else:
-        _resume()
+    is_put_off = False
+    try:
+        if frame is not None and _would_make_fork_warn():
+            _writer.call_after_fork(_resume, frame)
+            is_put_off = True
+    finally:
+        if not is_put_off:
+            _resume()
 
 
 def _would_make_fork_warn() -> bool:
@@ -168,23 +198,30 @@ def _would_make_fork_warn() -> bool:
     """
     return (
         sys.version_info >= (3, 13)
-        and threading.current_thread() is threading.main_thread()
-        and len(os.listdir("/proc/self/task")) == 1
+        and is_main_thread()
+        and len(sys._current_frames()) == 1
     )
 
 
 def _resume() -> None:
-    _writer.after_fork_in_parent()
-    while _parked:
-        _parked.pop().resume()
+    _make_all(
+        [
+            _writer.after_fork_in_parent,
+            *(thread.resume for thread in _threads_to_park()),
+            reaper.resume,
+        ]
+    )
 
 
 def _after_fork_in_child() -> None:
-    _writer.after_fork_in_child()
-    for log in _open:
-        log.begin_in_child()
-    while _parked:
-        thread = _parked.pop()
-        thread.forget()
-        thread.start()
-    _tie_to_process()
+    threads = _threads_to_park()
+    _make_all(
+        [
+            _writer.after_fork_in_child,
+            *(log.begin_in_child for log in _open.all()),
+            reaper.forget,
+            *(thread.forget for thread in threads),
+            *(thread.start for thread in threads),
+            _tie_to_process,
+        ]
+    )

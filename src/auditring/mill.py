@@ -89,6 +89,8 @@ class Mill:
         self._on_unread = on_unread
         self._compressor = Compressor(self._names)
         self.counters = MillCounters()
+        # Whether `on_error` is being called, which may take any time.
+        self.is_reporting = False
 
     def resolve(self) -> None:
         """Put right what a killed mill left, as every opener does."""
@@ -128,10 +130,13 @@ class Mill:
         self._count_error(error)
         if self._on_error is None:
             return
+        self.is_reporting = True
         try:
             self._on_error(error)
         except Exception as second:
             self._count_error(second)
+        finally:
+            self.is_reporting = False
 
     def _count_error(self, error: Exception) -> None:
         # Only its text is kept: the traceback would keep buffers alive.

@@ -5,20 +5,28 @@ When there is work, a source tells; what the work is stands in mill.py.
 
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Generator
 from typing import Protocol
 
+from ._nativethread import NativeLock, NativeThread
+from .cooperation import wait_until
 from .mill import Mill
 from .space import SpaceWatch
 
-__all__ = ["MillSource", "MillThread", "wait_until_gone"]
+__all__ = ["MillSource", "MillThread"]
+
+# As the kernel shows it.
+THREAD_NAME = "auditring-mill"
 
 LOCK_RETRY_S = 1.0
 # Without a rotation a pass still runs now and then: backups grow old, and what failed
 # for want of space is tried again.
 PASS_INTERVAL_S = 60.0
+# How long the end of a writer, or a fork, waits for a step that takes long.
+STOP_LIMIT_S = 5.0
+PARK_LIMIT_S = 1.0
+PARK_SLICE_S = 0.001
 
 
 class MillSource(Protocol):
@@ -53,12 +61,15 @@ class MillThread:
     """Drives a mill in a thread of low priority.
 
     A pass is made at the start, after each rotation, and once in a while. The thread
-    is a daemon, because an interpreter that ends joins all others before it calls the
-    atexit function in which the owner stops this one. If nobody stops it, it ends with
-    the process, and what it left half-made is removed by the next opener.
+    is a native one: its waits are in C, and greenlets would wait with it. If nobody
+    stops it, it ends with the process, and what it left half-made is removed by the
+    next opener.
 
-    Thread-safety: `start`, `stop`, `park` and `resume` may be called from any thread.
-    `stop` inside of `on_error`, thus in the mill's own thread, doesn't wait for itself.
+    Nobody waits for it while it calls `on_error`, which may need what the one who waits
+    holds: a handler's lock, logging's own, or that thread itself. It ends afterwards.
+
+    Thread-safety: `start`, `stop`, `park` and `resume` may be called from any thread,
+    whatever it holds, and from signal handlers. No lock is held between two calls.
     """
 
     def __init__(
@@ -74,13 +85,15 @@ class MillThread:
         self._mill = mill
         self._source = source
         self._watch = watch
-        # Guards _thread and the flags; held from park() to resume().
-        self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._is_halted = False
+        # The thread that is to work; one that isn't it any more comes to its end.
+        self._worker: NativeThread | None = None
+        # The last one that was started, whether it is still to work or not.
+        self._thread: NativeThread | None = None
+        self._is_wanted = False
         self._is_parked = False
-        self._resumes = False
-        # The rest belongs to the thread while it runs.
+        # Held by the thread that works: one that is late in ending is waited for.
+        self._turn = NativeLock()
+        # The rest belongs to the thread while it works.
         self._pass: Generator[None, None, None] | None = None
         self._seen = -1
         self._is_due = True
@@ -89,66 +102,80 @@ class MillThread:
 
     def start(self) -> None:
         """Start the thread if it isn't running."""
-        with self._lock:
-            if self._thread is None or not self._thread.is_alive():
-                self._launch()
+        self._is_wanted = True
+        if not self._is_parked:
+            self._launch()
 
     def stop(self) -> None:
-        """Stop the thread and join it; what is pending is left to the next opener."""
-        if threading.current_thread() is self._thread:
-            self._is_halted = True
-            return
-        with self._lock:
-            self._halt()
+        """End the thread and wait for it; what is pending is left to the next opener.
+
+        It isn't waited for while it calls `on_error`, nor for long in any case.
+        """
+        self._is_wanted = False
+        thread = self._halt()
+        if thread is not None:
+            wait_until(lambda: self._has_let_go(thread), STOP_LIMIT_S)
+            thread.join(0)
+        if self._turn.acquire(0):  # what a thread that was parked has left
+            try:
+                self._drop_pass()
+            finally:
+                self._turn.release()
 
     def park(self) -> None:
         """Before a fork: end the OS thread and keep the half-made pass.
 
-        Must be followed by `resume` in the parent and `forget` in the child. In the
-        mill's own thread, thus from `on_error`, it does nothing.
+        Must be followed by `resume` in the parent and `forget` in the child. A thread
+        that doesn't end soon goes on during the fork, in the parent: then it just isn't
+        known to the child.
         """
-        if threading.current_thread() is self._thread:
-            return
-        self._lock.acquire()
         self._is_parked = True
-        thread = self._thread
-        if thread is not None and thread.is_alive():
-            self._resumes = not self._is_halted
-            self._halt()
-            wait_until_gone(thread.native_id)
+        thread = self._halt()
+        if thread is None:
+            return
+        deadline_s = time.monotonic() + PARK_LIMIT_S
+        while not self._has_let_go(thread) and time.monotonic() < deadline_s:
+            thread.join(PARK_SLICE_S)
+        thread.join(0)
 
     def resume(self) -> None:
         """After a fork, in the parent: go on where `park` interrupted."""
-        if not self._is_parked:
-            return
         self._is_parked = False
-        if self._resumes:
+        if self._is_wanted:
             self._launch()
-        self._resumes = False
-        self._lock.release()
 
     def forget(self) -> None:
         """After a fork, in the child: drop everything; the parent's files stay."""
-        self._lock = threading.Lock()
-        self._thread = None
-        self._is_parked = self._resumes = False
+        self._thread = self._worker = None
+        self._turn = NativeLock()
+        self._is_parked = self._is_wanted = False
         self._drop_pass()
         self._seen = -1
         self._is_due = True
 
     def _launch(self) -> None:
-        self._is_halted = False
-        self._thread = threading.Thread(
-            target=self._work, name="auditring-mill", daemon=True
-        )
-        self._thread.start()
+        if self._worker is not None and self._worker.is_alive:
+            return
+        thread = NativeThread(lambda: self._work(thread), THREAD_NAME)
+        # It works only if no other one is put in its place meanwhile.
+        self._thread = self._worker = thread
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._mill.report(error)
 
-    def _halt(self) -> None:
-        self._is_halted = True
+    def _halt(self) -> NativeThread | None:
+        """Let the thread come to its end; return it if it is to be waited for."""
+        thread, self._worker = self._thread, None
+        if thread is None or not thread.is_alive or thread.is_current():
+            return None
+        return thread
+
+    def _has_let_go(self, thread: NativeThread) -> bool:
+        """Tell whether a halted thread is over, or in a call that nobody waits for."""
         # Woken until it ends: a single call may come just before the wait begins.
-        while self._thread is not None and self._thread.is_alive():
-            self._source.wake()
-            self._thread.join(0.01)
+        self._source.wake()
+        return not thread.is_alive or self._mill.is_reporting
 
     def _drop_pass(self) -> None:
         work, self._pass = self._pass, None
@@ -158,28 +185,31 @@ class MillThread:
             with contextlib.suppress(ValueError):
                 work.close()
 
-    def _work(self) -> None:
-        _lower_priority()
-        try:
-            while not self._is_halted:
-                if self._pass is not None or self._await_pass():
-                    self._drive()
-        except Exception as error:
-            self._mill.report(error)
-        if not self._is_parked:
-            self._drop_pass()
+    def _work(self, thread: NativeThread) -> None:
+        with self._turn:
+            if self._worker is not thread:
+                return
+            _lower_priority()
+            try:
+                while self._worker is thread:
+                    if self._pass is not None or self._await_pass(thread):
+                        self._drive(thread)
+            except Exception as error:
+                self._mill.report(error)
+            if not self._is_wanted:
+                self._drop_pass()
 
-    def _drive(self) -> None:
+    def _drive(self, thread: NativeThread) -> None:
         if self._pass is None:
             self._pass = self._mill.run()
         for _ in self._pass:
-            if self._is_halted:
+            if self._worker is not thread:
                 return
             self._look_after_space()
         self._pass = None
         self._next_pass_s = time.monotonic() + PASS_INTERVAL_S
 
-    def _await_pass(self) -> bool:
+    def _await_pass(self, thread: NativeThread) -> bool:
         """Wait until a pass is due, for a second at most if it isn't ours to make."""
         if not self._source.try_mill_lock():
             # Whoever has it may leave work behind.
@@ -187,7 +217,7 @@ class MillThread:
             self._seen = self._source.wait_rotation(self._seen, LOCK_RETRY_S)
             return False
         seen = self._source.wait_rotation(self._seen, self._timeout_s())
-        if self._is_halted:
+        if self._worker is not thread:
             return False
         self._look_after_space()
         is_overdue = time.monotonic() >= self._next_pass_s
@@ -219,16 +249,4 @@ def _lower_priority() -> None:
     # when it holds the GIL just then, all other threads wait with it. The priority of
     # its I/O follows this one.
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-
-
-def wait_until_gone(native_id: int | None) -> None:
-    """Wait until the kernel has forgotten a thread that Python has joined.
-
-    The kernel takes it off the count that os.fork() looks at a moment later.
-    """
-    deadline_s = time.monotonic() + 1.0
-    while os.path.exists(f"/proc/self/task/{native_id}"):
-        if time.monotonic() > deadline_s:
-            return
-        time.sleep(0.0001)
+        os.setpriority(os.PRIO_PROCESS, 0, 19)  # of this thread only

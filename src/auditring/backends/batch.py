@@ -6,15 +6,16 @@ and counted as such. Source: Kubernetes v1.36, the buffered audit backend.
 
 import atexit
 import functools
-import threading
 import time
-import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from .._nativethread import NativeEvent, NativeThread, sleep
 from ..afterfork import renew_after_fork
 from ..backend import Backend, KeptEvent, OutgoingEvent
+from ..cooperation import wait_until
+from ..known import Known
 from ..losses import Losses, OnLoss
 
 __all__ = ["Batch", "BatchSettings"]
@@ -23,6 +24,8 @@ __all__ = ["Batch", "BatchSettings"]
 CLOSE_LIMIT_S = 30.0
 # How long the end of the process waits for what isn't handed over yet.
 EXIT_LIMIT_S = 5.0
+# The number of the thread that collects batches; those of batches begin behind it.
+WORKER = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +71,13 @@ class BatchSettings:
 class Batch:
     """Collects events, and hands them in batches to another backend.
 
-    A thread of it does so. In a forked child there is another one, and what waits
-    stays the parent's. The end of the process waits for it, some seconds at most.
+    A native thread does so, since greenlets would wait along with it. In a forked child
+    there is another one, and what waits stays the parent's. The end of the process
+    waits for it, some seconds at most.
+
+    Thread-safety: any thread. `process` takes no lock: a signal handler or a finalizer
+    may log while its thread is in the middle of it. What several threads touch are
+    steps of a deque or a dict, each of them whole.
     """
 
     name = "buffered"
@@ -101,57 +109,66 @@ class Batch:
     def begin_in_child(self) -> None:
         """Set out without events and threads: those that wait are the parent's."""
         self._waiting: deque[KeptEvent] = deque()
-        self._condition = threading.Condition()
-        self._worker: threading.Thread | None = None
-        self._senders: set[threading.Thread] = set()
+        self._called = NativeEvent()
+        # Under WORKER what collects batches; under other numbers what sends one.
+        self._threads: dict[int, NativeThread] = {}
         self._bucket = _Bucket(self._settings.qps, self._settings.burst)
-        # Events that are neither waiting nor delivered.
-        self._under_way = 0
+        # Batches that are neither waiting nor delivered, by number.
+        self._under_way: dict[int, int] = {}
+        self._batches_begun = WORKER
         self._is_flushing = False
 
     def process(self, events: Sequence[OutgoingEvent], /) -> bool:
         """Let *events* wait; those that find no room are lost. Never waits itself."""
         lost: Sequence[OutgoingEvent] = ()
-        with self._condition:
-            for index, outgoing in enumerate(events):
-                is_full = len(self._waiting) >= self._settings.buffer_events
-                if is_full or self._is_closed:
-                    lost = events[index:]
-                    break
-                self._waiting.append(KeptEvent(outgoing.event, outgoing.line))
-            if self._worker is None and self._waiting and not self._is_closed:
-                self._worker = _start(self._work)
-            self._condition.notify_all()
+        for index, outgoing in enumerate(events):
+            is_full = len(self._waiting) >= self._settings.buffer_events
+            if is_full or self._is_closed:
+                lost = events[index:]
+                break
+            self._waiting.append(KeptEvent(outgoing.event, outgoing.line))
+        if self._waiting:
+            self._wake_worker()
         if lost:
             error = ValueError("closed") if self._is_closed else BlockingIOError("full")
             self._losses.note(error, [outgoing.event for outgoing in lost])
         return True
 
+    def _wake_worker(self) -> None:
+        """Tell the worker to look; start it first if there is none."""
+        if WORKER not in self._threads:
+            worker = NativeThread(self._work, "auditring-batch")
+            # Of several threads that come here, all start the same one.
+            self._threads.setdefault(WORKER, worker).start()
+        self._called.set()
+
     def flush(self, timeout: float | None = None) -> bool:
         """Hand over what waits, in batches that need not be full, and wait for it."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        with self._condition:
+        if self._waiting:
             self._is_flushing = True
-            self._condition.notify_all()
-            is_done = self._condition.wait_for(
-                lambda: not self._waiting and not self._under_way, timeout
-            )
+            self._wake_worker()
+        is_done = wait_until(self._is_idle, timeout)
         left = None if deadline is None else max(deadline - time.monotonic(), 0)
         return is_done and self._delegate.flush(left)
 
+    def _is_idle(self) -> bool:
+        # In this order: a batch is under way before its events cease to wait.
+        return not self._waiting and not self._under_way
+
     def close(self) -> None:
         """Take no more, hand over what waits, and close the other backend."""
-        with self._condition:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            self._condition.notify_all()
-        deadline = time.monotonic() + CLOSE_LIMIT_S
-        if self._worker is not None:
-            self._worker.join(CLOSE_LIMIT_S)
-        for sender in tuple(self._senders):
-            sender.join(max(deadline - time.monotonic(), 0))
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._called.set()
+        wait_until(self._has_ended, CLOSE_LIMIT_S)
         self._delegate.close()
+
+    def _has_ended(self) -> bool:
+        """Tell whether no thread is left that another one has to wait for."""
+        threads = list(self._threads.values())
+        return not any(each.is_alive and not each.is_current() for each in threads)
 
     def losses(self) -> Iterable[Losses]:
         """Return what found no room, and what the other backend lost."""
@@ -166,30 +183,34 @@ class Batch:
                 return
             self._bucket.take()
             if self._settings.is_concurrent:
-                sender = threading.Thread(
-                    target=self._send, args=(batch,), daemon=True, name="auditring-send"
-                )
-                self._senders.add(sender)
-                sender.start()
+                self._send_aside(batch)
             else:
-                self._send(batch)
+                self._send(self._batches_begun, batch)
 
     def _collect(self) -> list[KeptEvent]:
         """Wait for a batch; empty once this is closed and nothing is left."""
         settings = self._settings
-        with self._condition:
-            while True:
-                # With 0, one event is enough; until there is one, nothing is to do.
-                limit_s = settings.max_wait_s or None
-                self._condition.wait_for(lambda: self._is_ready(), limit_s)
-                if self._waiting or self._is_closed:
-                    break
-            size = min(len(self._waiting), settings.max_events)
-            batch = [self._waiting.popleft() for _ in range(size)]
-            self._under_way += size
-            if not self._waiting:
-                self._is_flushing = False
-            return batch
+        while True:
+            # With 0, one event is enough; until there is one, nothing is to do.
+            self._wait_ready(settings.max_wait_s or None)
+            if self._waiting or self._is_closed:
+                break
+        size = min(len(self._waiting), settings.max_events)
+        if size:
+            self._batches_begun += 1
+            self._under_way[self._batches_begun] = size
+        batch = [self._waiting.popleft() for _ in range(size)]
+        if not self._waiting:
+            self._is_flushing = False
+        return batch
+
+    def _wait_ready(self, limit_s: float | None) -> None:
+        deadline_s = None if limit_s is None else time.monotonic() + limit_s
+        while not self._is_ready():
+            left_s = None if deadline_s is None else deadline_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return
+            self._called.wait(left_s)
 
     def _is_ready(self) -> bool:
         settings = self._settings
@@ -197,16 +218,23 @@ class Batch:
         is_full = len(self._waiting) >= wanted
         return is_full or self._is_closed or (self._is_flushing and bool(self._waiting))
 
-    def _send(self, batch: list[KeptEvent]) -> None:
+    def _send_aside(self, batch: list[KeptEvent]) -> None:
+        number = self._batches_begun
+        sender = NativeThread(lambda: self._send(number, batch), "auditring-send")
+        self._threads[number] = sender
+        try:
+            sender.start()
+        except RuntimeError:  # the system has no thread to give
+            self._send(number, batch)
+
+    def _send(self, number: int, batch: list[KeptEvent]) -> None:
         try:
             self._delegate.process(batch)
         except Exception as error:  # the batches after this one still have to go
             self._delegate_losses.note(error, [kept.event for kept in batch])
         finally:
-            with self._condition:
-                self._under_way -= len(batch)
-                self._senders.discard(threading.current_thread())
-                self._condition.notify_all()
+            self._under_way.pop(number, None)
+            self._threads.pop(number, None)
 
 
 class _Bucket:
@@ -227,16 +255,10 @@ class _Bucket:
         self._tokens = min(self._tokens + gained, self._burst) - 1
         self._filled_at = now
         if self._tokens < 0:
-            time.sleep(-self._tokens / self._qps)
+            sleep(-self._tokens / self._qps)
 
 
-_batches: "weakref.WeakSet[Batch]" = weakref.WeakSet()
-
-
-def _start(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work, daemon=True, name="auditring-batch")
-    thread.start()
-    return thread
+_batches: Known[Batch] = Known()
 
 
 @functools.cache
@@ -245,5 +267,5 @@ def _tie_to_exit() -> None:
 
 
 def _flush_all() -> None:
-    for batch in list(_batches):
+    for batch in _batches.all():
         batch.flush(EXIT_LIMIT_S)
