@@ -717,7 +717,7 @@ def test_a_dropped_handler_leaves_its_lines_in_the_file(log: Path) -> None:
 
     del handler
 
-    assert messages_in(log) == ["x"]
+    wait_until(lambda: messages_in(log) == ["x"])
 
 
 def test_shutdown_flushes_and_closes(log: Path) -> None:

@@ -18,7 +18,7 @@ from typing import IO, Any
 from unittest import mock
 
 import pytest
-from bystander import Bystander
+from bystander import Bystander, wait_until
 
 from auditring.handlers import (
     RotatingFileHandler,
@@ -705,7 +705,7 @@ def test_a_dropped_handler_leaves_its_lines_in_the_file(tmp_path: Path) -> None:
     del handler
     gc.collect()
 
-    assert (tmp_path / "app.log").read_bytes() == b"one\n"
+    wait_until(lambda: (tmp_path / "app.log").read_bytes() == b"one\n")
 
 
 def test_shutdown_flushes_and_closes(log: Path, opener: Opener) -> None:

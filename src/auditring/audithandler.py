@@ -1,6 +1,5 @@
 """AuditHandler: records of the logging module to an audit log."""
 
-import contextlib
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -25,8 +24,9 @@ from .eventsize import MIN_EVENT_BYTES, sized_line
 from .handlerpickle import reduce_handler
 from .losses import Losses, OnLoss
 from .pastring import append_line, write_whole
-from .patience import DROP_LIMIT_S, flush_while_healthy
+from .patience import flush_while_healthy
 from .policy import Policy
+from .reaper import hand_over
 from .recordevent import STAGE, RecordReading
 from .writer import LogWriter
 
@@ -324,10 +324,10 @@ class AuditHandler(logging.Handler):
 
     def __del__(self) -> None:
         """Let lines get to the file of a handler that was dropped without `close`."""
+        # Without closing it here: the collector may come at any moment (reaper).
         writer = getattr(self, "_writer", None)
         if writer is not None:
-            with contextlib.suppress(OSError):
-                writer.close(DROP_LIMIT_S)
+            hand_over(writer)
 
     # A backend of an auditor.
 

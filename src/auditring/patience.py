@@ -9,10 +9,8 @@ from .writer import LogWriter
 if TYPE_CHECKING:
     from .stats import Stats
 
-__all__ = ["DROP_LIMIT_S", "flush_while_healthy"]
+__all__ = ["flush_while_healthy"]
 
-# How long a collector waits for lines of a handler that nobody closed.
-DROP_LIMIT_S = 1.0
 # How long a flush waits before it asks whether the disk is in trouble.
 FLUSH_SLICE_S = 1.0
 

@@ -30,7 +30,8 @@ from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
 from .overriding import is_any_overridden
 from .pastring import append_line
-from .patience import DROP_LIMIT_S, flush_while_healthy
+from .patience import flush_while_healthy
+from .reaper import hand_over
 from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
@@ -431,9 +432,9 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def __del__(self) -> None:
         """Let lines get to the file of a handler that was dropped without `close`."""
+        # Without closing it here: the collector may come at any moment (reaper).
         if self._ring.writer is not None:
-            with contextlib.suppress(OSError):
-                self._ring.writer.close(DROP_LIMIT_S)
+            hand_over(self._ring.writer)
 
     # Pickling.
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from . import _writer, lifetime
 from ._writer import GONE, Writer
 from .errors import ClosedError
+from .reaper import hand_over
 from .writeroptions import (
     CHOICES,
     MEBIBYTE,
@@ -283,8 +284,10 @@ class LogWriter(Writer):
         """Let the log have what all its writers share: the newest opener's counts."""
         assert self._log_path is not None
         newest = Writer()
-        newest._open(self._log_path, {**checked, "adopt_settings": False})
-        newest._close(0)
+        try:
+            newest._open(self._log_path, {**checked, "adopt_settings": False})
+        finally:
+            newest._close(0)
         # One that runs asks for the settings at each pass.
         if self._mill_thread is None:
             warn, critical = (self._given[name] for name in _SPACE)
@@ -345,6 +348,11 @@ class LogWriter(Writer):
         traceback: "TracebackType | None",
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        """Have it closed by the reaper: the collector may come at any moment."""
+        if not self.closed:
+            hand_over(self)
 
     @property
     def parkable(self) -> "MillThread | None":
