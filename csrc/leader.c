@@ -409,5 +409,6 @@ leader_lock_mill(struct leader *leader)
 void
 leader_unlock_mill(struct leader *leader)
 {
+    leader->mills = false;
     unlock(leader, mill_byte);
 }

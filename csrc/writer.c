@@ -428,3 +428,14 @@ writer_lock_mill(struct writer *writer)
     pthread_mutex_unlock(&writer->mutex);
     return error;
 }
+
+void
+writer_unlock_mill(struct writer *writer)
+{
+    if (writer->is_private) {
+        return;
+    }
+    pthread_mutex_lock(&writer->mutex);
+    leader_unlock_mill(&writer->leader);
+    pthread_mutex_unlock(&writer->mutex);
+}

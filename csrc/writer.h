@@ -107,6 +107,9 @@ void writer_wake_rotation(struct writer *writer);
 /* 0: this process compresses and removes backups; -EAGAIN: another one does. */
 int writer_lock_mill(struct writer *writer);
 
+/* Leaves that to another process, also while this one keeps the log open. */
+void writer_unlock_mill(struct writer *writer);
+
 /* The mill removed backups that a follower had not read; a gap event will tell. */
 void writer_note_unread(struct writer *writer, uint64_t count, uint64_t bytes);
 

@@ -81,7 +81,8 @@ PYTHON_SHELVES = [
     # 3: ask a policy
     {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
-    {"lifetime", "writeroptions"},
+    {"mills"},
+    {"leftovers", "lifetime", "writeroptions"},
     {"writer"},
     {"_asctime", "_logcall", "_logmessage", "_versions"},
     {"_untouched"},

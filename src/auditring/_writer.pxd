@@ -100,6 +100,7 @@ cdef extern from "writer.h" nogil:
     uint32_t writer_wait_rotation(writer *writer, uint32_t seen, uint64_t limit_ns)
     void writer_wake_rotation(writer *writer)
     int writer_lock_mill(writer *writer)
+    void writer_unlock_mill(writer *writer)
     void writer_note_unread(writer *writer, uint64_t count, uint64_t bytes)
     void writer_before_fork()
     void writer_after_fork_parent()

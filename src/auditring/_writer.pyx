@@ -606,6 +606,11 @@ cdef class Writer:
         """Tell whether this process is the one that works on backups."""
         return self._writer != NULL and writer_lock_mill(self._writer) == 0
 
+    def leave_mill_lock(self):
+        """Leave the work on backups to another process."""
+        if self._writer != NULL:
+            writer_unlock_mill(self._writer)
+
     def _note_unread(self, count, size_bytes):
         """Count backups that were removed unread; a gap event will tell of them."""
         if self._writer != NULL:

@@ -128,6 +128,9 @@ def _tie_to_multiprocessing() -> None:
 
 
 def _close_all() -> None:
+    # Imported by the first log with backups to work on, if there was one.
+    if mills := sys.modules.get(f"{__package__}.mills"):
+        mills.begin_end()
     reaper.close_the_rest()
     for log in _open.all():
         try:
@@ -143,7 +146,8 @@ def _flush_all() -> None:
 
 
 def _threads_to_park() -> list[Parkable]:
-    mills = [log.parkable for log in _open.all()]
+    # Each once: writers of one log share a mill.
+    mills = dict.fromkeys(log.parkable for log in _open.all())
     return [*_parkable.all(), *(thread for thread in mills if thread is not None)]
 
 

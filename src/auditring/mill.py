@@ -5,6 +5,7 @@ tries again. How a backup is compressed stands in compressor.py, which ones may 
 retention.py, their names in backups.py, the thread that drives a mill in millthread.py.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -92,12 +93,18 @@ class Mill:
         # Whether `on_error` is being called, which may take any time.
         self.is_reporting = False
 
-    def resolve(self) -> None:
-        """Put right what a killed mill left, as every opener does."""
+    def resolve(self, limit_s: float | None = None) -> None:
+        """Put right what a killed mill left, as every opener does.
+
+        Args:
+            limit_s: Seconds after which the rest is left; None is never.
+        """
+        deadline_s = math.inf if limit_s is None else time.monotonic() + limit_s
         listing = self._take_stock(self._settings(), self._drop_temps)
         for plain, compressed in _pairs(listing.backups):
             for _ in self._guarded(plain, self._compressor.settle(plain, compressed)):
-                pass
+                if time.monotonic() >= deadline_s:
+                    return
 
     def run(self) -> Generator[None, None, None]:
         """Make one pass, in steps of some milliseconds each.

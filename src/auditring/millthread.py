@@ -80,11 +80,12 @@ class MillThread:
         Args:
             mill: What to drive.
             source: Tells of rotations and keeps the mill lock.
-            watch: Looked after while the lock is held; None for none.
+            watch: Looked after while the lock is held; None for none. It may be
+                assigned to while the thread runs.
         """
         self._mill = mill
         self._source = source
-        self._watch = watch
+        self.watch = watch
         # The thread that is to work; one that isn't it any more comes to its end.
         self._worker: NativeThread | None = None
         # The last one that was started, whether it is still to work or not.
@@ -111,16 +112,52 @@ class MillThread:
 
         It isn't waited for while it calls `on_error`, nor for long in any case.
         """
-        self._is_wanted = False
+        self.finish(0)
+
+    def finish(self, limit_s: float) -> None:
+        """Stop it, and do in this thread what it had to do, for so long at most."""
+        # A pass that is half made is dropped here, or there if that takes long.
         thread = self._halt()
         if thread is not None:
             wait_until(lambda: self._has_let_go(thread), STOP_LIMIT_S)
             thread.join(0)
-        if self._turn.acquire(0):  # what a thread that was parked has left
-            try:
-                self._drop_pass()
-            finally:
-                self._turn.release()
+        self._is_wanted = False
+        if not self._turn.acquire(0):
+            return
+        try:
+            if limit_s > 0:
+                self._work_until(time.monotonic() + limit_s)
+        except Exception as error:
+            self._mill.report(error)
+        finally:
+            self._drop_pass()
+            self._turn.release()
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it hasn't come to its end, though it may have been stopped."""
+        return self._thread is not None and self._thread.is_alive
+
+    def _work_until(self, deadline_s: float) -> None:
+        # Twice: the first pass may have begun before the last rotation.
+        for _ in range(2):
+            if self._pass is None:
+                if not self._takes_work():
+                    return
+                self._pass = self._mill.run()
+            for _ in self._pass:
+                if time.monotonic() >= deadline_s:
+                    return
+            self._pass = None
+
+    def _takes_work(self) -> bool:
+        """Tell whether a pass is due and ours to make; then it is no more."""
+        if not self._source.try_mill_lock():
+            return False
+        before, was_due = self._seen, self._is_due
+        self._seen = self._source.wait_rotation(before, 0)
+        self._is_due = False
+        return was_due or self._seen != before
 
     def park(self) -> None:
         """Before a fork: end the OS thread and keep the half-made pass.
@@ -230,16 +267,16 @@ class MillThread:
         if self._is_due:
             return 0.0
         next_s = self._next_pass_s
-        if self._watch is not None:
+        if self.watch is not None:
             next_s = min(next_s, self._next_look_s)
         return max(0.0, next_s - time.monotonic())
 
     def _look_after_space(self) -> None:
-        if self._watch is None or time.monotonic() < self._next_look_s:
+        if self.watch is None or time.monotonic() < self._next_look_s:
             return
-        self._next_look_s = time.monotonic() + self._watch.interval_s
+        self._next_look_s = time.monotonic() + self.watch.interval_s
         try:
-            self._watch.check()
+            self.watch.check()
         except Exception as error:
             self._mill.report(error)
 

@@ -4,10 +4,11 @@ Between `write` and the file runs only C (csrc/writer.h). The mill that works on
 is started here.
 """
 
+import contextlib
 import errno
-import functools
 import os
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from . import _writer, lifetime
 from ._writer import GONE, Writer
 from .errors import ClosedError
+from .leftovers import may_have_leftovers
 from .reaper import hand_over
 from .writeroptions import (
     CHOICES,
@@ -32,16 +34,17 @@ if TYPE_CHECKING:
 
     from .backups import Dialect
     from .formats import Compression
-    from .mill import Mill
+    from .mills import LogMill
     from .millsettings import MillSettings
-    from .millthread import MillThread
-    from .space import SpaceState, SpaceWatch
+    from .space import SpaceWatch
     from .stats import Stats
 
 __all__ = ["LogWriter"]
 
 # How long close() waits for the disk before it leaves the rest to the next opener.
 CLOSE_LIMIT_S: Final = 10.0
+# How long an opener takes to put right what a killed mill left, before it goes on.
+RESOLVE_LIMIT_S: Final = 2.0
 
 _HEALTH: Final = ("ok", "disk-full", "disk-error")
 
@@ -137,7 +140,7 @@ class LogWriter(Writer):
         options = check_options(given)
         resolved = None if is_stream(path, durability) else resolve(path)
         self._log_path = resolved
-        self._mill_thread: MillThread | None = None
+        self._mill: LogMill | None = None
         self._watch: SpaceWatch | None = None
         self._close_lock = threading.RLock()
         self._is_ending = False
@@ -167,57 +170,83 @@ class LogWriter(Writer):
     def _start_mill(
         self, options: dict[str, Any], warn: int | None, critical: int | None
     ) -> None:
+        assert self._log_path is not None
+        if warn is None and critical is None and not self._has_mill_work():
+            if may_have_leftovers(self._log_path.parent, self._log_path.name):
+                self.settle_backups(RESOLVE_LIMIT_S)
+            return
+        # Imported late: most programs that only write need none of it.
+        from . import mills
+
+        mill = mills.join(self._log_path, self)
+        try:
+            if warn is not None or critical is not None:
+                may_remove = any(
+                    options[name]
+                    for name in ("max_backups", "max_age_s", "max_total_bytes")
+                )
+                self._watch = mill.make_watch(
+                    warn or 0, critical or 0, may_remove=may_remove
+                )
+                mill.choose_watch()
+            mill.begin()
+        except BaseException:
+            mill.leave(self, 0)
+            raise
+        self._mill = mill
+
+    def _has_mill_work(self) -> bool:
         settings = self._settings()
         names = ["compress", "max_age_s", "max_total_bytes"]
         if settings["dialect"] == 0 or self._has_followers():
             names.append("max_backups")  # else numbered backups are kept to it by C
-        has_work = any(settings[name] for name in names)
-        if not has_work and warn is None and critical is None:
-            return
-        # Imported late: most programs that only write need none of it.
-        from .mill import Mill
-        from .millthread import MillThread
+        return any(settings[name] for name in names)
+
+    def settle_backups(self, limit_s: float | None) -> None:
+        """Put right what a killed mill left, if no other mill is there to do it.
+
+        Args:
+            limit_s: Seconds for it; the rest is the next opener's. None is any time.
+        """
+        from . import mills
 
         assert self._log_path is not None
-        mill = Mill(
-            self._log_path,
-            functools.partial(_mill_settings, weakref.ref(self)),
-            on_error=self._on_error,
-            on_unread=functools.partial(_note_unread, weakref.ref(self)),
-        )
-        if self.try_mill_lock():
-            mill.resolve()
-        self._mill = mill
-        if warn is not None or critical is not None:
-            self._watch = self._make_watch(mill, options, warn or 0, critical or 0)
-        self._mill_thread = MillThread(mill, self, watch=self._watch)
-        self._mill_thread.start()
+        mill = mills.join(self._log_path, self)
+        try:
+            mill.settle(limit_s)
+        finally:
+            mill.leave(self, 0)
 
-    def _make_watch(
-        self, mill: "Mill", options: dict[str, Any], warn: int, critical: int
-    ) -> "SpaceWatch":
-        from .space import SpaceWatch
+    # What the mill asks.
 
-        assert self._log_path is not None
-        may_remove = (
-            options["max_backups"] or options["max_age_s"] or options["max_total_bytes"]
-        )
-        state_dir = self._log_path.with_name(f".{self._log_path.name}.ring")
-        full = min(critical, 4 * MEBIBYTE)
+    @property
+    def on_error(self) -> Callable[[Exception], object] | None:
+        """Whom trouble in the background is told to."""
+        return self._on_error
 
-        def report(before: "SpaceState", now: "SpaceState", free: int) -> None:
-            if now != "ok":
-                text = f"free space is {now}: {free} bytes left (was {before})"
-                mill.report(OSError(errno.ENOSPC, text, str(self._log_path)))
+    @property
+    def space_watch(self) -> "SpaceWatch | None":
+        """What looks after free space for this writer; None: nothing does."""
+        return self._watch
 
-        return SpaceWatch(
-            self._log_path.parent,
-            warn_bytes=max(warn, critical),
-            critical_bytes=critical,
-            full_bytes=full,
-            reserve=state_dir / "reserve",
-            remove_oldest=mill.remove_oldest if may_remove else None,
-            on_change=report,
+    def mill_settings(self) -> "MillSettings":
+        """Return what the newest opener of the log wants done with backups."""
+        from .millsettings import MillSettings
+
+        try:
+            settings = self._settings()
+        except ClosedError:
+            return MillSettings()
+        compress = settings["compress"]
+        level = settings["compress_level"]
+        return MillSettings(
+            compress=CHOICES["compress"][compress - 1] if compress else None,  # type: ignore[arg-type]
+            compress_level=None if level == NO_LEVEL else level,
+            max_backups=settings["max_backups"],
+            max_age_days=settings["max_age_s"] / 86400 or None,
+            max_total_bytes=settings["max_total_bytes"] or None,
+            dialect=self.mill_dialect or CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
+            keep_for_followers=bool(settings["keep_for_followers"]),
         )
 
     # Looking.
@@ -233,7 +262,8 @@ class LogWriter(Writer):
 
         counters, rest = self._statistics()
         rest["health"] = _HEALTH[rest["health"]]
-        mill = self._mill.counters if self._mill_thread is not None else None
+        mill = self._mill.mill.counters if self._mill is not None else None
+        watch = self._mill.watch if self._mill is not None else None
         return Stats(
             **counters,
             **rest,
@@ -242,7 +272,7 @@ class LogWriter(Writer):
             backups_removed=mill.removed if mill else 0,
             mill_errors=mill.errors if mill else 0,
             mill_last_error=mill.last_error if mill else "",
-            space=self._watch.state if self._watch is not None else "ok",
+            space=watch.state if watch is not None else "ok",
         )
 
     # Changing.
@@ -289,7 +319,7 @@ class LogWriter(Writer):
         finally:
             newest._close(0)
         # One that runs asks for the settings at each pass.
-        if self._mill_thread is None:
+        if self._mill is None:
             warn, critical = (self._given[name] for name in _SPACE)
             self._start_mill(checked, warn, critical)
 
@@ -320,12 +350,14 @@ class LogWriter(Writer):
                 self._is_ending = False
 
     def _end(self, timeout: float) -> None:
-        if self._mill_thread is not None:
-            self._mill_thread.stop()
+        started_s = time.monotonic()
+        if self._mill is not None:
+            self._leave_mill(timeout)
         last_error = self._statistics()[1]["last_error"]
         control_file = self._control_file
         try:
-            error = self._close(timeout)
+            left_s = max(0.0, timeout - (time.monotonic() - started_s))
+            error = self._close(left_s)
         finally:
             lifetime.leave(self)
         if error == errno.EBUSY and control_file is not None and control_file.is_gone():
@@ -337,6 +369,15 @@ class LogWriter(Writer):
             raise OSError(code, text, str(self.path))
         if error:
             raise OSError(error, os.strerror(error), str(self.path))
+
+    def _leave_mill(self, timeout: float) -> None:
+        # What is still in the ring may bring another rotation, which is work, too.
+        mill, is_flushed = self._mill, False
+        assert mill is not None
+        with contextlib.suppress(OSError):  # close() tells it
+            is_flushed = self.flush(timeout)
+        mill.leave(self, None if is_flushed else 0)
+        self._mill = None
 
     def __enter__(self) -> Self:
         return self
@@ -355,9 +396,9 @@ class LogWriter(Writer):
             hand_over(self)
 
     @property
-    def parkable(self) -> "MillThread | None":
-        """The thread that works on backups, for `lifetime`."""
-        return self._mill_thread
+    def parkable(self) -> "LogMill | None":
+        """What works on backups in the background, for `lifetime`."""
+        return self._mill
 
     def begin_in_child(self) -> None:
         """Forget, in a forked child, what only the parent has; for `lifetime`."""
@@ -395,32 +436,3 @@ _OPTIONS: Final = tuple(LogWriter.__init__.__kwdefaults__ or {})
 _SPACE: Final = ("space_warn_bytes", "space_critical_bytes")
 # What stays as it is while a log is open.
 LASTING: Final = ("ring_bytes", "durability", "state_dir", "allow_network_fs", *_SPACE)
-
-
-def _note_unread(
-    reference: "weakref.ref[LogWriter]", count: int, size_bytes: int
-) -> None:
-    writer = reference()
-    if writer is not None:
-        writer._note_unread(count, size_bytes)
-
-
-def _mill_settings(reference: "weakref.ref[LogWriter]") -> "MillSettings":
-    """Return what the newest opener of the log wants done with backups."""
-    from .millsettings import MillSettings
-
-    writer = reference()
-    if writer is None or writer.closed:
-        return MillSettings()
-    settings = writer._settings()
-    compress = settings["compress"]
-    level = settings["compress_level"]
-    return MillSettings(
-        compress=CHOICES["compress"][compress - 1] if compress else None,  # type: ignore[arg-type]
-        compress_level=None if level == NO_LEVEL else level,
-        max_backups=settings["max_backups"],
-        max_age_days=settings["max_age_s"] / 86400 or None,
-        max_total_bytes=settings["max_total_bytes"] or None,
-        dialect=writer.mill_dialect or CHOICES["dialect"][settings["dialect"]],  # type: ignore[arg-type]
-        keep_for_followers=bool(settings["keep_for_followers"]),
-    )
