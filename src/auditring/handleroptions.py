@@ -149,7 +149,7 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
     check_options({**defaults, **writer, "state_dir": None})
     if any(writer.get(name) for name in _OF_MILL):
         # It takes tens of milliseconds; the first record is not to wait for that.
-        importlib.import_module(f"{__package__}.millthread")
+        importlib.import_module(f"{__package__}.mills")
     return HandlerSettings(
         writer=writer,
         rights=_rights(options),

@@ -52,6 +52,7 @@ _IMPORTED_BY_NAME = [
     "auditring.attributes",
     "auditring.audithandler",
     "auditring.byteslogger",
+    "auditring.mills",
     "auditring.millthread",
     "auditring.policy",
     "auditring.stats",
