@@ -25,6 +25,7 @@ PYTHON_SHELVES = [
         "errors",
         "known",
         "loadable",
+        "namedfile",
         "pyinstaller.*",
     },
     {"_copying", "afterfork", "cooperation", "reaper"},

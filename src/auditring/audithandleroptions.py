@@ -146,5 +146,13 @@ def read_policy(source: object) -> Policy | None:
     if isinstance(source, str) and source in PRESETS:
         return Policy.preset(source)
     if isinstance(source, str | os.PathLike):
-        return Policy.from_file(source)
+        return _read_policy_file(source)
     raise TypeError(f"policy: expected a policy, preset or path, got {source!r}")
+
+
+def _read_policy_file(path: str | os.PathLike[str]) -> Policy:
+    try:
+        return Policy.from_file(path)
+    except OSError as error:
+        told = f"policy: {error.strerror}"
+        raise OSError(error.errno, told, error.filename) from error

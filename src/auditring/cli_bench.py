@@ -19,6 +19,7 @@ import click
 
 from .complaints import Refusal, refusing
 from .errors import PolicyError
+from .namedfile import read_argument
 from .outputform import Form, form_option
 from .policyreport import problem_line
 
@@ -132,7 +133,7 @@ def _policy(file: str | None) -> "Policy":
     if file is None:
         return Policy.from_yaml(EVERYTHING)
     with refusing(file):
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        data = read_argument(file)
     try:
         return Policy.from_yaml(data)
     except PolicyError as error:

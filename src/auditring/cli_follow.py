@@ -162,7 +162,12 @@ def _cursor_files(
 
 def _saved_cursor(files: "list[CursorFile]") -> "Cursor | None":
     """Return the cursor of the first file that has one."""
-    return next((cursor for file in files if (cursor := file.load())), None)
+    for file in files:
+        with refusing(file.path):
+            cursor = file.load()
+        if cursor is not None:
+            return cursor
+    return None
 
 
 def _forget(path: str, name: str) -> None:

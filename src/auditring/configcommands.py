@@ -10,6 +10,7 @@ import click
 
 from .complaints import refusing
 from .errors import ConfigError, ConfigProblem
+from .namedfile import read_argument
 from .outputform import Form, form_option
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _load(
         try:
             if files == ["-"]:
                 loaded = parse_config(
-                    sys.stdin.buffer.read(),
+                    read_argument("-"),
                     name="-",
                     environ=environ,
                     flags=arguments,

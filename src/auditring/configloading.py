@@ -14,6 +14,7 @@ from .environment import CONFIG_VARIABLE, read_environment
 from .errors import ConfigError, ConfigProblem
 from .flags import read_flags
 from .masks import KEY_MIN_BYTES
+from .namedfile import read_named
 from .policy import Policy
 
 __all__ = ["Config", "Source", "load_config", "parse_config"]
@@ -105,7 +106,7 @@ def load_config(
         reading, file = read_mapping(source), None
     else:
         file = Path(source)
-        reading = read_config_text(file.read_bytes(), str(file))
+        reading = read_config_text(read_named(file, may_be_pipe=True), str(file))
     loading = _Loading(reading, file, source is not None)
     config = loading.finish(variables, flags, is_check)
     # A program may go to another directory before it is loaded again.
@@ -225,7 +226,7 @@ class _Loading:
         self._files.append(path.absolute())
         origin = origins["masks.keyFile"]
         try:
-            key = path.read_bytes().rstrip(b"\r\n")
+            key = read_named(path).rstrip(b"\r\n")
         except OSError as error:
             told = f"can't read {str(path)!r}: {error.strerror}"
         else:

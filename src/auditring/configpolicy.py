@@ -10,6 +10,7 @@ from .configkeys import Settings
 from .configtext import Origin
 from .errors import ConfigProblem, PolicyError, PolicyProblem
 from .event import Stage
+from .namedfile import read_named
 from .nodes import Mapping
 from .policy import Policy
 from .policyfile import problems_of, read_policy, read_rules
@@ -110,7 +111,7 @@ def _use_file(
         told = f"{str(file)!r}, but there is {other} as well"
         reading.problems.append(_problem(origins, "policyFile", told))
     try:
-        data = file.read_bytes()
+        data = read_named(file)
     except OSError as error:
         told = f"can't read {str(file)!r}: {error.strerror}"
         reading.problems.append(_problem(origins, "policyFile", told))

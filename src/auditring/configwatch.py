@@ -17,6 +17,7 @@ from pathlib import Path
 from ._nativethread import NativeEvent, NativeLock, NativeThread
 from .cooperation import wait_until
 from .lifetime import park_at_forks
+from .namedfile import read_named
 
 __all__ = ["ConfigWatch", "FileStates"]
 
@@ -54,7 +55,7 @@ class FileStates:
     def __init__(
         self,
         *,
-        read: Callable[[Path], bytes] = Path.read_bytes,
+        read: Callable[[Path], bytes] = read_named,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Begin without files; *read* and *clock_ns* are for tests."""

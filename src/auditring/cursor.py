@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
@@ -15,6 +16,7 @@ import orjson
 
 from .cursornote import CursorNote
 from .errors import CursorError
+from .namedfile import open_named, refuse_special
 
 __all__ = ["PREFIX_BYTES", "Cursor", "CursorFile", "Mark"]
 
@@ -24,7 +26,11 @@ PREFIX_BYTES: Final = 1024
 
 _VERSION: Final = 1
 _SHA256: Final = re.compile("[0-9a-f]{64}")
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE_MAX_BYTES: Final = 64 * 1024
+# Should somebody put a FIFO there, opening it must not wait.
+_FLAGS: Final = (
+    os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +152,15 @@ class CursorFile:
             OSError: It can't be read.
         """
         try:
-            with open(self.path, "rb") as file:
-                text = file.read()
-                base = _base_of(text, os.fstat(file.fileno()))
+            fd = open_named(self.path)
         except FileNotFoundError:
             return None
+        try:
+            # More than any cursor takes shows that it is none.
+            text = os.read(fd, _FILE_MAX_BYTES)
+            base = _base_of(text, os.fstat(fd))
+        finally:
+            os.close(fd)
         try:
             cursor = Cursor.from_json(text)
         except CursorError as error:
@@ -166,7 +176,7 @@ class CursorFile:
         Raises:
             OSError: It can't be saved; the file still holds the one before.
         """
-        is_new = not os.path.lexists(self.path)
+        is_new = self._is_new()
         text = cursor.to_json().encode()
         fd = os.open(self._temp, _FLAGS, 0o600)
         try:
@@ -211,6 +221,16 @@ class CursorFile:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._note.path)
         return True
+
+    def _is_new(self) -> bool:
+        """Tell whether there is no file yet; nothing else is replaced by one."""
+        try:
+            status = os.lstat(self.path)
+        except FileNotFoundError:
+            return True
+        if not stat.S_ISLNK(status.st_mode):
+            refuse_special(self.path, status)
+        return False
 
     def _sync_directory(self) -> None:
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)

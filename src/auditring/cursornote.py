@@ -15,7 +15,8 @@ __all__ = ["CursorNote"]
 # with two marks of the largest numbers takes some 600 bytes.
 NOTE_BYTES: Final = 1024
 
-_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+# Should somebody put a FIFO there, opening it must not wait.
+_FLAGS: Final = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _READ_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 

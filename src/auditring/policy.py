@@ -5,13 +5,13 @@ ask it.
 """
 
 from importlib import resources
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import Self, final
 
 from .attributes import Attributes
 from .decisions import Decision, DecisionIndex
 from .errors import PolicyProblem
+from .namedfile import read_named
 from .policyfile import Dialect, read_policy
 from .rules import RuleSet
 
@@ -89,7 +89,7 @@ class Policy:
             PolicyError: It isn't a policy.
             OSError: It can't be read.
         """
-        data = Path(fspath(path)).read_bytes()
+        data = read_named(path, may_be_pipe=True)
         return cls.from_yaml(data, dialect=dialect, strict=strict)
 
     @classmethod

@@ -6,13 +6,13 @@ What they work with is imported by each when it runs, so that ``--help`` needn't
 import json
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
 
 from .complaints import Refusal, complain, refusing
 from .errors import PolicyError, PolicyProblem, RequestError
+from .namedfile import read_argument
 from .outputform import Form, form_option
 from .policyreport import (
     decision_document,
@@ -226,7 +226,7 @@ def preset(name: str) -> None:
 
 def _read(file: str) -> bytes:
     with refusing(file):
-        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return read_argument(file)
 
 
 def _load(file: str, dialect: "Dialect") -> "Policy":
