@@ -60,6 +60,7 @@ struct batch_source {
     uint32_t slot;
     uint64_t end; /* take no record beyond: the tail as the pass began */
     bool owner_gone;
+    bool is_final; /* nobody reserves beyond `end` any more */
 };
 
 enum batch_taken {

@@ -2,6 +2,7 @@
 #include "drainer.h"
 
 #include "directories.h"
+#include "growth.h"
 #include "losses.h"
 #include "ownring.h"
 #include "pass.h"
@@ -99,7 +100,11 @@ maintain(struct writer *writer)
     if (error < 0) {
         control_note_error(&writer->control, error);
     }
-    error = 0;
+    error = growth_run(writer);
+    if (error < 0) {
+        control_note_error(&writer->control, error);
+    }
+    own = atomic_load_explicit(&writer->current, memory_order_acquire);
     if (assert_slots(writer, own) == -EAGAIN || ring_is_sealed(&own->ring)) {
         error = ownring_attach(writer, own, COUNTER_false_deaths);
     } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,

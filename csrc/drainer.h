@@ -28,7 +28,8 @@ enum { WRITER_NAME_SIZE = 200 };
 /* What has to be done before the next record. */
 enum due {
     DUE_GAP = 1, /* a drop was not told yet */
-    DUE_THREAD = 2 /* the thread could not be started */
+    DUE_THREAD = 2, /* the thread could not be started */
+    DUE_GROWTH = 4 /* the thread gets a larger ring */
 };
 
 /* A ring that this process writes to, or wrote to before it moved on. Never freed while

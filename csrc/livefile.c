@@ -7,6 +7,11 @@
 
 static const uint64_t rotate_pause_ns = 1000U * 1000 * 1000;
 static const uint64_t busy_pause_ns = 25U * 1000 * 1000;
+/* Somebody else's unfinished line is left to him for so long since it last grew, and
+ * for so long in all: then ours have waited enough. */
+static const uint64_t unfinished_pause_ns = 50U * 1000 * 1000,
+                      unfinished_limit_ns = 1000U * 1000 * 1000,
+                      unfinished_poll_ns = 2U * 1000 * 1000;
 
 static int
 open_by_name(struct writer *writer)
@@ -71,10 +76,39 @@ note_grown(struct writer *writer, uint64_t size_now)
     writer->control.shared->live_size = size_now;
 }
 
+/* A large write shows in the file's size before it is whole. */
+static int
+await_last_line(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    uint64_t begin = sys->now_mono(), grown = begin, now = begin;
+    _Atomic uint32_t never = 0;
+    struct logfile_look look;
+    int unfinished;
+
+    while ((unfinished = logfile_is_unfinished(&writer->file)) > 0 &&
+           now - grown < unfinished_pause_ns && now - begin < unfinished_limit_ns) {
+        int error;
+
+        wait_word(sys, &never, 0, unfinished_poll_ns);
+        now = sys->now_mono();
+        error = logfile_look(&writer->file, &look);
+        if (error < 0 || (look.change != LOGFILE_SAME && look.change != LOGFILE_GREW)) {
+            return error; /* the next look tells what it is now */
+        }
+        if (look.change == LOGFILE_GREW) {
+            note_grown(writer, look.size_now);
+            grown = now;
+        }
+    }
+    return unfinished < 0 ? unfinished : 0;
+}
+
 static int
 complete_last_line(struct writer *writer)
 {
-    int result = logfile_complete_last_line(&writer->file);
+    int error = await_last_line(writer);
+    int result = error < 0 ? error : logfile_complete_last_line(&writer->file);
 
     if (result > 0) {
         control_add(&writer->control, COUNTER_foreign_lines_completed, 1);

@@ -261,24 +261,29 @@ logfile_reserve(struct logfile *file, uint64_t size, uint64_t limit)
 }
 
 int
-logfile_complete_last_line(struct logfile *file)
+logfile_is_unfinished(const struct logfile *file)
 {
-    uint64_t written = 0, short_writes = 0;
-    char newline[] = "\n", last = '\n';
-    struct iovec part = {.iov_base = newline, .iov_len = 1};
-    struct logfile_parts parts = {.next = &part, .count = 1};
+    char last = '\n';
     int64_t got;
-    int error;
 
     if (file->is_stream || file->size == 0) {
         return 0;
     }
     got = file->sys->pread(file->fd, &last, 1, file->size - 1);
-    if (got < 0) {
-        return (int)got;
-    }
-    if (got == 0 || last == '\n') {
-        return 0;
+    return got < 0 ? (int)got : got > 0 && last != '\n';
+}
+
+int
+logfile_complete_last_line(struct logfile *file)
+{
+    uint64_t written = 0, short_writes = 0;
+    char newline[] = "\n";
+    struct iovec part = {.iov_base = newline, .iov_len = 1};
+    struct logfile_parts parts = {.next = &part, .count = 1};
+    int error = logfile_is_unfinished(file);
+
+    if (error <= 0) {
+        return error;
     }
     error = logfile_append(file, &parts, &written, &short_writes);
     return error < 0 ? error : 1;

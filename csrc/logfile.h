@@ -83,6 +83,9 @@ int logfile_append(struct logfile *file, struct logfile_parts *parts, uint64_t *
  * stays within `limit` bytes (0: any), where that makes appending cheaper. */
 void logfile_reserve(struct logfile *file, uint64_t size, uint64_t limit);
 
+/* 1: the last line lacks its newline; 0: it has it, or there is none. */
+int logfile_is_unfinished(const struct logfile *file);
+
 /* Adds the newline that the last line of an adopted file lacks; 1 when it did. */
 int logfile_complete_last_line(struct logfile *file);
 

@@ -1,6 +1,7 @@
 #include "ownring.h"
 
 #include "directories.h"
+#include "growth.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -23,11 +24,20 @@ ownring_open_control(struct writer *writer)
     return 0;
 }
 
+/* What a new ring is like. */
+struct shape {
+    uint64_t capacity;
+    uint64_t predecessor; /* nonce; 0: none */
+};
+
 static int
-create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce)
+create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce,
+            const struct shape *shape)
 {
-    struct ring_options options = {
-        .capacity = writer->options.ring_bytes, .nonce = nonce, .slot = own->slot};
+    struct ring_options options = {.capacity = shape->capacity,
+                                   .predecessor = shape->predecessor,
+                                   .nonce = nonce,
+                                   .slot = own->slot};
 
     if (writer->is_private) {
         return ring_create_private(&own->ring, writer->sys, &options);
@@ -71,7 +81,7 @@ claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
 /* Lock the slot, claim it, make the ring, go live: in this order a slot without a lock
  * is a corpse, and a claimed one holds nothing. */
 static int
-attach(struct writer *writer)
+attach(struct writer *writer, const struct shape *shape)
 {
     struct own_ring *own = calloc(1, sizeof(*own));
     uint64_t nonce;
@@ -88,7 +98,7 @@ attach(struct writer *writer)
         free(own);
         return error;
     }
-    error = create_ring(writer, own, nonce);
+    error = create_ring(writer, own, nonce, shape);
     if (error < 0) {
         control_set_slot(&writer->control, own->slot, SLOT_FREE);
         if (!writer->is_private) {
@@ -110,14 +120,29 @@ int
 ownring_attach(struct writer *writer, const struct own_ring *seen,
                enum control_counter counter)
 {
+    struct shape shape = {.capacity = growth_first(writer)};
     int error = 0;
 
     pthread_mutex_lock(&writer->mutex);
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
-        error = attach(writer);
+        error = attach(writer, &shape);
         if (error == 0 && counter != COUNTER_COUNT) {
             control_add(&writer->control, counter, 1);
         }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}
+
+int
+ownring_succeed(struct writer *writer, const struct own_ring *seen, uint64_t capacity)
+{
+    struct shape shape = {.capacity = capacity, .predecessor = seen->ring.nonce};
+    int error = 0;
+
+    pthread_mutex_lock(&writer->mutex);
+    if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
+        error = attach(writer, &shape);
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;

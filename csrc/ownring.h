@@ -20,6 +20,11 @@ ownring_current(struct writer *writer)
 int ownring_attach(struct writer *writer, const struct own_ring *seen,
                    enum control_counter counter);
 
+/* Gives this process a ring of `capacity` that is drained behind `seen`, unless another
+ * one is current by now. */
+int ownring_succeed(struct writer *writer, const struct own_ring *seen,
+                    uint64_t capacity);
+
 /* A control block for a private writer, in place of the parent's in a forked child. */
 int ownring_open_control(struct writer *writer);
 

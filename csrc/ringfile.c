@@ -40,6 +40,7 @@ adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity
     ring->capacity = capacity;
     ring->nonce = nonce;
     ring->populated = 0;
+    ring->predecessor = 0;
     /* A child must not write to its parent's ring; failing here harms nobody. */
     (void)sys->keep_from_children(address, ring_file_size(capacity));
 }
@@ -61,6 +62,7 @@ fill_header(struct ring_shared *shared, const struct ring_options *options)
     shared->first_position = options->first_position;
     memcpy(shared->boot_id, options->boot_id, sizeof(shared->boot_id));
     shared->owner = options->owner;
+    shared->predecessor = options->predecessor;
     shared->label_crc = ring_label_crc(shared);
     atomic_store_explicit(&shared->tail, options->first_position, memory_order_relaxed);
     atomic_store_explicit(&shared->head, options->first_position, memory_order_relaxed);
@@ -88,6 +90,7 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
     if (error == 0) {
         fill_header(address, options);
         adopt(ring, sys, address, options->capacity, options->nonce);
+        ring->predecessor = options->predecessor;
     }
     return error;
 }
@@ -167,6 +170,9 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint64_t nonce)
     }
     capacity = ((uint64_t)status.st_size - RING_HEADER_SIZE) / 3 * 2;
     adopt(ring, sys, address, capacity, nonce);
+    if (ring->shared->version != RING_VERSION_UNLABELLED) {
+        ring->predecessor = ring->shared->predecessor;
+    }
     return 0;
 }
 

@@ -68,8 +68,9 @@ struct ring_shared {
     uint64_t first_position;
     char boot_id[40];
     struct ring_owner owner;
+    uint64_t predecessor; /* nonce of the ring to drain before this one; 0: none */
     uint32_t label_crc; /* CRC-32C of all before it */
-    char unused_0[140];
+    char unused_0[132];
     /* Producers. */
     _Atomic uint64_t tail; /* with RING_SEALED */
     _Atomic uint64_t dropped_count;
@@ -117,6 +118,7 @@ struct ring {
     uint64_t capacity;
     uint64_t nonce;
     uint64_t populated; /* the bytes of the data that ring_populate has been through */
+    uint64_t predecessor; /* of the leader: still to be drained before; 0: none */
 };
 
 struct ring_options {
@@ -126,6 +128,7 @@ struct ring_options {
     uint32_t slot;
     char boot_id[40];
     struct ring_owner owner;
+    uint64_t predecessor;
 };
 
 /* The smallest power of two that holds `bytes`, within the limits. */

@@ -157,6 +157,43 @@ find_mended(struct writer *writer, uint32_t slot, int *mappings, struct ring **o
     return error < 0 ? -EUCLEAN : find_ring(writer, slot, mappings, out);
 }
 
+/* The slot that names a ring; CONTROL_SLOTS: it was drained, and retired. */
+static uint32_t
+find_named(const struct writer *writer, uint64_t nonce)
+{
+    const struct control_shared *shared = writer->control.shared;
+    uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_acquire);
+
+    for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
+        enum slot_state state = control_slot_state(&writer->control, slot);
+        if ((state == SLOT_LIVE || state == SLOT_CLOSING) &&
+            shared->slots[slot].nonce == nonce) {
+            return slot;
+        }
+    }
+    return CONTROL_SLOTS;
+}
+
+/* What its process wrote to another ring before comes first; but for a thread that is
+ * stopped there in the middle of a write, or if that ring can't be read. */
+static bool
+must_wait(struct writer *writer, struct ring *ring)
+{
+    const struct control_slot *slots = writer->control.shared->slots;
+    uint32_t before =
+        ring->predecessor == 0 ? CONTROL_SLOTS : find_named(writer, ring->predecessor);
+
+#if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 4
+    return false;
+#endif
+    if (before == CONTROL_SLOTS || writer->unread_error[before] != 0 ||
+        atomic_load_explicit(&slots[before].stalled, memory_order_relaxed) != 0) {
+        ring->predecessor = 0;
+        return false;
+    }
+    return true;
+}
+
 static void
 add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *mappings)
 {
@@ -180,13 +217,19 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
         }
         return;
     }
+    if (must_wait(writer, ring)) {
+        writer->has_unread = true;
+        return;
+    }
     /* Sealing is the one change after which the tail of a dead owner's ring is final,
      * even if it was only thought dead. */
-    *source =
-        (struct batch_source){.ring = ring,
-                              .slot = slot,
-                              .owner_gone = owner_gone,
-                              .end = owner_gone ? ring_seal(ring) : ring_tail(ring)};
+    *source = (struct batch_source){
+        .ring = ring,
+        .slot = slot,
+        .owner_gone = owner_gone,
+        .is_final = owner_gone || ring_is_sealed(ring),
+    };
+    source->end = owner_gone ? ring_seal(ring) : ring_tail(ring);
     if (owner_gone) {
         TEST_POINT(orphan_sealed);
     }
@@ -330,7 +373,7 @@ sources_retire(struct writer *writer)
     for (uint32_t i = 0; i < writer->source_count; i++) {
         struct batch_source *source = &writer->sources[i];
 
-        if (source->owner_gone && ring_head(source->ring) >= source->end) {
+        if (source->is_final && ring_head(source->ring) >= source->end) {
             retire(writer, source);
             continue;
         }

@@ -5,6 +5,7 @@
 #include "directories.h"
 #include "drainer.h"
 #include "forking.h"
+#include "growth.h"
 #include "losses.h"
 #include "opening.h"
 #include "ownring.h"
@@ -215,6 +216,52 @@ see_to_what_is_due(struct writer *writer, struct own_ring *own)
     return (due & DUE_GAP) != 0 ? losses_tell_drops(writer, own) : 0;
 }
 
+/* Makes another try of a record that could not be reserved worth it: 0, or the error
+ * that stays. */
+static int
+overcome(struct writer *writer, struct own_ring **own, uint64_t size, int error)
+{
+    if (error == -EUCLEAN) {
+        ring_seal(&(*own)->ring); /* head and tail contradict each other: leave it */
+    }
+    if (error == -EUCLEAN || error == -ESTALE) {
+        return find_ring(writer, own);
+    }
+    if ((error != -EAGAIN && error != -EMSGSIZE) || !growth_helps(writer, *own, size)) {
+        return error;
+    }
+    error = growth_grow(writer, *own);
+    if (error < 0) {
+        control_note_error(&writer->control, error);
+        return -EAGAIN; /* with room for a larger ring it fits */
+    }
+    *own = ownring_current(writer);
+    return 0;
+}
+
+/* This record filled the ring past its middle. */
+static void
+see_half_full(struct writer *writer, const struct own_ring *own)
+{
+    if (own->ring.capacity < writer->options.ring_bytes) {
+        atomic_fetch_or_explicit(&writer->due, DUE_GROWTH, memory_order_relaxed);
+        wait_wake(writer->sys, &writer->thread_word);
+    }
+    if (atomic_load_explicit(&writer->control.shared->leader_sleeps,
+                             memory_order_relaxed)) {
+        control_wake_leader(&writer->control);
+    }
+}
+
+int
+writer_make_room(struct writer *writer, size_t size)
+{
+    struct own_ring *own;
+    int error = find_ring(writer, &own);
+
+    return error < 0 ? error : growth_make_room(writer, size);
+}
+
 int
 writer_write(struct writer *writer, const void *data, size_t size, bool terminate,
              struct writer_ticket *ticket)
@@ -233,24 +280,16 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
             error =
                 ring_write(&own->ring, RING_DATA, data, size, terminate, &reservation);
         }
-        if (error != -ESTALE && error != -EUCLEAN) {
+        if (error == 0) {
             break;
         }
-        if (error == -EUCLEAN) {
-            ring_seal(&own->ring); /* head and tail contradict each other: leave it */
-        }
-        error = find_ring(writer, &own);
+        error = overcome(writer, &own, size + terminate, error);
         if (error < 0) {
             return error;
         }
     }
-    if (error < 0) {
-        return error;
-    }
-    if (reservation.crossed_half &&
-        atomic_load_explicit(&writer->control.shared->leader_sleeps,
-                             memory_order_relaxed)) {
-        control_wake_leader(&writer->control);
+    if (reservation.crossed_half) {
+        see_half_full(writer, own);
     }
     ticket->ring = &own->ring;
     ticket->end = reservation.end;

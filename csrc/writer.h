@@ -30,6 +30,7 @@ struct writer_options {
     const char *path; /* directory resolved; NULL: standard output */
     const char *rings_path; /* directory for the rings; NULL: the state directory */
     uint64_t ring_bytes;
+    uint64_t first_ring_bytes; /* of a process's first ring; 0: a quarter of a MiB */
     enum durability durability;
     struct control_settings settings;
     bool adopt_settings; /* those are for a new log only; an old one keeps its own */
@@ -74,6 +75,10 @@ int writer_close(struct writer *writer, uint64_t flush_limit_ns);
 int writer_write(struct writer *writer, const void *data, size_t size, bool terminate,
                  struct writer_ticket *ticket);
 uint64_t writer_record_limit(struct writer *writer);
+
+/* Has a ring that holds a record of `size`, which may be above writer_record_limit.
+ * -EMSGSIZE: none can; other errors: this process can't have it. */
+int writer_make_room(struct writer *writer, size_t size);
 
 /* After -EAGAIN: waits until there may be room. Counts the time as blocked. */
 void writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns);

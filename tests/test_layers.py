@@ -174,6 +174,7 @@ C_ROOMS = {
     "drainer": "writer",
     "durability": "writer",
     "forking": "writer",
+    "growth": "writer",
     "livefile": "writer",
     "losses": "writer",
     "opening": "writer",

@@ -54,6 +54,7 @@ cdef extern from "writer.h" nogil:
         const char *path
         const char *rings_path
         uint64_t ring_bytes
+        uint64_t first_ring_bytes
         durability durability
         control_settings settings
         bint adopt_settings
@@ -84,6 +85,7 @@ cdef extern from "writer.h" nogil:
         writer_ticket *ticket,
     )
     uint64_t writer_record_limit(writer *writer)
+    int writer_make_room(writer *writer, size_t size)
     void writer_wait_space(writer *writer, size_t size, uint64_t limit_ns)
     void writer_drop(writer *writer, size_t size)
     void writer_count_refused(writer *writer)

@@ -136,6 +136,7 @@ cdef class Writer:
         if rings_bytes is not None:
             c_options.rings_path = rings_bytes
         c_options.ring_bytes = options["ring_bytes"]
+        c_options.first_ring_bytes = 0
         c_options.durability = <durability> <int> options["durability"]
         c_options.adopt_settings = options["adopt_settings"]
         c_options.allow_network_fs = options["allow_network_fs"]
@@ -293,6 +294,32 @@ cdef class Writer:
         coerced, count = coerce(value)
         self.coerced_values += count
         return dumps(coerced)
+
+    def _write_long(self, data, /):
+        """Commit a record that may be larger than `record_limit`, for handlers.
+
+        Args:
+            data: Bytes that end with a newline.
+
+        Returns:
+            False: This process can't have a ring that holds it, and nothing was done.
+
+        Raises:
+            RingFullError, ClosedError, OSError: As `write` does.
+        """
+        cdef size_t size = <size_t> PyBytes_GET_SIZE(data)
+        cdef int error
+        self._check_open()
+        self._calls += 1
+        try:
+            with nogil:
+                error = writer_make_room(self._writer, size)
+        finally:
+            self._calls -= 1
+        if error < 0:
+            return False
+        self._commit(PyBytes_AS_STRING(data), <Py_ssize_t> size)
+        return True
 
     cdef object _with_buffer(self, object data, bint is_lines):
         cdef Py_buffer view

@@ -204,6 +204,8 @@ class RingHandler(FastHandler, logging.FileHandler):
         if len(line) <= writer.record_limit:
             writer.write(line)
             return
+        if writer._write_long(line):
+            return
         # No ring holds it. Lines that were committed before come first.
         writer.flush()
         self._append_past_ring(line)

@@ -102,7 +102,8 @@ class LogWriter(Writer):
             compress: Format for backups: None, ``"gzip"``, ``"zstd"`` or ``"lz4"``.
             compress_level: As the format counts; None is its fastest good one.
             ring_bytes: Size of the ring, 64 KiB to 1 GiB, rounded up to a power of
-                two. A record may take half of it.
+                two. A record may take half of it. A process begins with a quarter of
+                a MiB and gets the rest when it needs it.
             on_full: What `write` does when the ring is full: ``"block"``, ``"drop"``
                 (a gap event will tell) or ``"raise"``.
             block_timeout: Seconds that ``"block"`` waits; None is for ever.

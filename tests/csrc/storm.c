@@ -84,6 +84,10 @@ plan_worker(struct storm *storm, uint32_t stream)
         .asks = dice(storm, 4) == 0 && !options->has_tail,
         .meddling = dice(storm, 2) == 0 ? options->meddling : MEDDLING_NONE};
 
+    if (dice(storm, 2) == 0) {
+        worker.options.first_ring_bytes = options->ring_bytes;
+        worker.options.ring_bytes = 4 * options->ring_bytes;
+    }
     worker.options.durability = options->durability;
     worker.options.settings.dialect = options->dialect;
     return worker;
