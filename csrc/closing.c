@@ -1,5 +1,6 @@
 #include "closing.h"
 
+#include "departed.h"
 #include "durability.h"
 #include "opening.h"
 #include "ownring.h"
@@ -79,6 +80,7 @@ closing_end(struct writer *writer, uint64_t deadline)
         writer->next_try_ns = 0;
         drainer_step(writer); /* nobody may be left to lead */
     }
+    departed_end(writer); /* nobody else can look into that file */
     tell_what_is_left(writer);
     ownring_close_all(writer);
     drainer_finish(writer);

@@ -318,6 +318,16 @@ control_add_loss(struct control *control, enum gap_reason reason, uint64_t count
 }
 
 void
+control_retract_loss(struct control *control, enum gap_reason reason, uint64_t count,
+                     uint64_t bytes)
+{
+    struct control_loss *loss = &control->shared->losses[reason];
+
+    atomic_fetch_sub_explicit(&loss->count, count, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&loss->bytes, bytes, memory_order_relaxed);
+}
+
+void
 control_note_error(struct control *control, int error)
 {
     atomic_store_explicit(&control->shared->last_error, error, memory_order_relaxed);

@@ -233,6 +233,7 @@ struct control_shared {
     uint64_t live_inode;
     uint64_t live_size;
     uint64_t live_lines;
+    uint64_t live_since_ns; /* its mtime when it was opened; 0: not known */
     uint64_t last_backup_ms;
     _Atomic uint32_t syncing; /* a sync of the live file is under way */
     _Atomic uint32_t unsynced_rotation; /* a file was rotated that nobody synced */
@@ -287,6 +288,10 @@ void control_add(struct control *control, enum control_counter counter, uint64_t
 /* Notes a loss; the leader will write a gap event about it. */
 void control_add_loss(struct control *control, enum gap_reason reason, uint64_t count,
                       uint64_t bytes);
+
+/* Takes back what the leader noted and didn't tell. */
+void control_retract_loss(struct control *control, enum gap_reason reason,
+                          uint64_t count, uint64_t bytes);
 
 /* Notes trouble in the background, for `last_error` and those who wait for it. */
 void control_note_error(struct control *control, int error);

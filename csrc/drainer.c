@@ -1,6 +1,7 @@
 /* drainer.c - the thread stands by, or leads: then every step is a pass. */
 #include "drainer.h"
 
+#include "departed.h"
 #include "directories.h"
 #include "growth.h"
 #include "losses.h"
@@ -22,6 +23,11 @@ void
 drainer_step_down(struct writer *writer, uint64_t pause_ns)
 {
     writer->batch.is_outstanding = false;
+    if (writer->leader.leads) {
+        departed_end(writer);
+    } else {
+        departed_drop(writer); /* what was counted is the other leader's */
+    }
     logfile_close(&writer->file);
     ringmap_drop_all(&writer->map);
     leader_step_down(&writer->leader);

@@ -11,6 +11,7 @@
 #define AUDITRING_DRAINER_H
 
 #include "batch.h"
+#include "checksum.h"
 #include "control.h"
 #include "leader.h"
 #include "logfile.h"
@@ -41,6 +42,24 @@ struct own_ring {
     uint64_t dropped_told; /* of that thread: what events were committed for */
     uint64_t dropped_bytes_told;
     struct own_ring *next;
+};
+
+/* A live file whose last name went, until it is known what became of it. */
+struct departed {
+    bool is_open;
+    int fd;
+    uint64_t device;
+    uint64_t inode;
+    uint64_t size;
+    struct timespec written; /* to it, for the last time */
+    uint64_t lines; /* that were counted as lost */
+    uint64_t told_bytes;
+    uint64_t next_look_ns;
+    uint64_t end_ns;
+    uint64_t end_all_ns;
+    uint64_t growth; /* of what may be its packed form */
+    bool has_sum;
+    struct checksum sum; /* of its first bytes, up to all */
 };
 
 struct writer {
@@ -79,6 +98,7 @@ struct writer {
     /* thread */
     struct ringmap map;
     struct logfile file;
+    struct departed departed;
     struct batch batch;
     struct syncer syncer;
     struct wait_backoff backoff;

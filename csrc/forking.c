@@ -1,5 +1,6 @@
 #include "forking.h"
 
+#include "departed.h"
 #include "registry.h"
 
 #include <string.h>
@@ -34,6 +35,7 @@ forget_parent(struct writer *writer)
     writer->next_retry_ns = 0;
     memset(writer->map.rings, 0, sizeof(writer->map.rings));
     leader_forget(&writer->leader);
+    departed_drop(writer);
     if (!writer->is_private) {
         logfile_close(&writer->file);
     }

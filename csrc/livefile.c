@@ -1,5 +1,6 @@
 #include "livefile.h"
 
+#include "departed.h"
 #include "durability.h"
 #include "rotate.h"
 
@@ -28,22 +29,13 @@ open_by_name(struct writer *writer)
     if (shared->live_inode != writer->file.inode ||
         shared->live_device != writer->file.device) {
         shared->live_lines = 0;
+        shared->live_since_ns = writer->file.since_ns;
     }
     shared->live_device = writer->file.device;
     shared->live_size = writer->file.size;
     shared->live_inode = writer->file.inode;
     writer->synced_size = 0; /* nobody knows what an earlier leader synced */
     return 0;
-}
-
-static void
-note_unlinked(struct writer *writer)
-{
-    struct control_shared *shared = writer->control.shared;
-
-    control_add_loss(&writer->control, GAP_UNLINKED, shared->live_lines,
-                     shared->live_size);
-    control_add(&writer->control, COUNTER_live_file_unlinked, 1);
 }
 
 static void
@@ -135,9 +127,8 @@ react(struct writer *writer, const struct logfile_look *look)
         logfile_close(&writer->file);
         return 0;
     case LOGFILE_UNLINKED:
-        note_unlinked(writer);
         durability_begin_file(writer);
-        logfile_close(&writer->file);
+        departed_begin(writer);
         return 0;
     case LOGFILE_LOST:
         /* The number was closed and may show somebody else's file: left alone. */

@@ -20,6 +20,8 @@ adopt(struct logfile *file, int fd, const struct stat *status)
     file->device = status->st_dev;
     file->inode = status->st_ino;
     file->size = (uint64_t)status->st_size;
+    file->since_ns = (uint64_t)status->st_mtim.tv_sec * 1000000000U +
+                     (uint64_t)status->st_mtim.tv_nsec;
     file->reserved = 0;
     file->is_adopted = status->st_size > 0;
     return 0;

@@ -26,6 +26,7 @@ struct logfile {
     uint64_t device;
     uint64_t inode;
     uint64_t size;     /* as our last look or append left it */
+    uint64_t since_ns; /* its mtime when we opened it */
     uint64_t
         reserved; /* there are blocks up to here; UINT64_MAX: no more are asked for */
     bool is_adopted; /* it was there with content, and we have not written to it yet */

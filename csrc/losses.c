@@ -1,5 +1,6 @@
 #include "losses.h"
 
+#include "departed.h"
 #include "testpoint.h"
 
 static int
@@ -116,6 +117,9 @@ losses_tell(struct writer *writer)
 
         if (gap.count == 0 && gap.bytes == 0) {
             continue;
+        }
+        if (reason == GAP_UNLINKED && !departed_is_decided(writer)) {
+            continue; /* it may be taken back */
         }
         if (reason == GAP_SUSPECT && writer->sync_failures > 1) {
             continue; /* the event would be the next thing that can't be synced */

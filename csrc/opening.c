@@ -1,5 +1,6 @@
 #include "opening.h"
 
+#include "departed.h"
 #include "directories.h"
 #include "ownring.h"
 #include "salvage.h"
@@ -183,6 +184,7 @@ opening_free(struct writer *writer)
         free(own);
     }
     batch_close(&writer->batch);
+    departed_drop(writer);
     logfile_close(&writer->file);
     leader_close(&writer->leader);
     control_close(&writer->control);

@@ -3,6 +3,7 @@
 #include "pass.h"
 
 #include "adoption.h"
+#include "departed.h"
 #include "drain.h"
 #include "durability.h"
 #include "intentblock.h"
@@ -150,6 +151,7 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
          uint64_t now)
 {
     bool all_retired = sources_retire(writer);
+    bool is_looking;
 
     serve(writer, tickets, complete && !writer->has_unread && !writer->has_more);
     if (!writer->is_private) {
@@ -163,7 +165,8 @@ end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool comp
         losses_learn_told(writer);
     }
     losses_tell_own_drops(writer);
-    return writer->is_settled && losses_tell(writer);
+    is_looking = departed_look(writer, now);
+    return (writer->is_settled && losses_tell(writer)) || is_looking;
 }
 
 /* Looks at the live file although there is nothing to write: now and then, and after a

@@ -2,6 +2,7 @@
 
 #include "intent.h"
 #include "intentblock.h"
+#include "packsearch.h"
 #include "ring.h"
 #include "rotate.h"
 #include "testpoint.h"
@@ -441,7 +442,8 @@ recover_live_file(struct control *control, struct logfile *live)
     if (error < 0) {
         return error;
     }
-    if (search.is_found) {
+    if (search.is_found ||
+        packsearch_by_size(live, shared->live_size, shared->live_since_ns)) {
         control_add(control, COUNTER_live_file_moved, 1);
     } else {
         control_add_loss(control, GAP_UNLINKED, shared->live_lines, shared->live_size);

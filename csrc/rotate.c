@@ -387,6 +387,7 @@ rotate_reopen(struct logfile *file, struct control *control)
     }
     if (error == 0) {
         control->shared->live_lines = 0;
+        control->shared->live_since_ns = file->since_ns;
         control->shared->live_device = file->device;
         control->shared->live_size = file->size;
         control->shared->live_inode = file->inode;

@@ -153,12 +153,12 @@ PYTHON_SHELVES = [
 C_SHELVES = [
     {"testpoint"},
     {"sys"},
-    {"clock", "crc32c", "wait"},
-    {"gap"},
+    {"checksum", "clock", "crc32c", "wait"},
+    {"gap", "packed"},
     {"ringfile", "control"},
     {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
     {"ringwait", "intentblock"},
-    {"gapfile", "intent", "rotate"},
+    {"gapfile", "intent", "packsearch", "rotate"},
     {"leader"},
     {"batch"},
     {"recover", "salvage", "settling"},
@@ -169,6 +169,7 @@ C_SHELVES = [
 C_ROOMS = {
     "adoption": "writer",
     "closing": "writer",
+    "departed": "writer",
     "directories": "writer",
     "drain": "writer",
     "drainer": "writer",
