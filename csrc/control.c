@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "ownership.h"
 #include "testpoint.h"
 #include "wait.h"
 
@@ -60,8 +61,8 @@ found(struct control *control, int state_dir, const char *rings_path, mode_t mod
         return fd;
     }
     error = sys->fchmod(fd, mode);
-    if (error == 0 && gid != (gid_t)-1) {
-        error = sys->fchown(fd, (uid_t)-1, gid);
+    if (error == 0) {
+        error = ownership_give(sys, fd, state_dir, gid);
     }
     if (error == 0) {
         error = sys->fallocate(fd, sizeof(struct control_shared));

@@ -133,7 +133,9 @@ struct control_slot {
     uint64_t start_time;
     uint64_t start_stack;
     uint64_t pid_namespace;
-    uint64_t unused[10];
+    _Atomic uint32_t unread; /* leader: it may not open the ring (yielding.h) */
+    uint32_t unused_0;
+    uint64_t unused_1[9];
 };
 _Static_assert(sizeof(struct control_slot) == 128, "own pair of cache lines");
 
@@ -224,6 +226,8 @@ struct control_shared {
         last_error; /* negative errno of the last trouble in the background */
     _Atomic uint32_t error_word; /* counts troubles */
     _Atomic uint64_t heartbeat_ns;
+    _Atomic uint32_t yield_to; /* slot + 1 of who should lead instead, 0: nobody */
+    _Atomic uint32_t unread_rings; /* leader: some slot is marked `unread` */
     _Atomic uint32_t slots_version; /* changes with every state of every slot */
     _Atomic uint32_t slots_used; /* slots from here on were never used */
     struct control_request requests[REQUEST_COUNT];

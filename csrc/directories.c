@@ -1,5 +1,6 @@
 #include "directories.h"
 
+#include "ownership.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -69,9 +70,10 @@ make_state_dir(struct writer *writer, const char *name)
         return error;
     }
     fd = open_directory(sys, writer->dir, name);
-    if (fd >= 0 && is_new && has_group(writer)) {
-        error = sys->fchown(fd, (uid_t)-1, (gid_t)writer->options.settings.gid);
-        if (error == 0) {
+    if (fd >= 0 && is_new) {
+        error =
+            ownership_give(sys, fd, writer->dir, (gid_t)writer->options.settings.gid);
+        if (error == 0 && has_group(writer)) {
             error = sys->fchmod(fd, mode);
         }
         if (error < 0) {

@@ -8,6 +8,7 @@
 #include "ownring.h"
 #include "pass.h"
 #include "testpoint.h"
+#include "yielding.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -52,6 +53,7 @@ try_to_lead(struct writer *writer, uint64_t now)
     }
     writer->must_recover = true;
     writer->is_settled = false;
+    writer->wants_to_yield = false;
     writer->batch.is_outstanding = false;
     writer->failures = 0;
     writer->next_retry_ns = 0;
@@ -133,6 +135,11 @@ step(struct writer *writer)
     maintain(writer);
     if (writer->leader.leads && leader_assert(&writer->leader) < 0) {
         drainer_step_down(writer, 0);
+    }
+    if (writer->leader.leads) {
+        yielding_run(writer);
+    } else {
+        yielding_ask(writer, now);
     }
     if (!writer->leader.leads) {
         try_to_lead(writer, now);

@@ -124,6 +124,9 @@ struct writer {
     uint64_t synced_size; /* of the live file; what was told as suspect counts, too */
     uint64_t syncer_inode; /* the file that the background sync works on */
     bool is_paused; /* it handed leadership over: others first */
+    bool has_marked; /* a ring that it may not open, in this pass */
+    bool wants_to_yield; /* it lacks a right or room that others may have */
+    uint64_t next_ask_ns; /* to lead instead of the leader */
     bool has_unread; /* a ring could not be read in this pass */
     bool has_more; /* this pass did not get to all rings */
     int unread_error[CONTROL_SLOTS];

@@ -1,5 +1,6 @@
 #include "leader.h"
 
+#include "ownership.h"
 #include "testpoint.h"
 #include "wait.h"
 
@@ -41,6 +42,26 @@ learn_identity(struct leader *leader)
     }
 }
 
+/* Whatever the umask left of the mode, and the directory gave as a group. */
+static int
+set_rights(struct leader *leader, int fd, const struct stat *now, mode_t mode,
+           gid_t gid)
+{
+    const struct sys *sys = leader->sys;
+    uid_t uid;
+    int error = ownership_of(sys, leader->state_dir, &uid);
+    bool is_ours = (uid == (uid_t)-1 || uid == now->st_uid) &&
+                   (gid == (gid_t)-1 || gid == now->st_gid);
+
+    if (error == 0 && !is_ours) {
+        error = sys->fchown(fd, uid, gid);
+    }
+    if (error == 0 && gid != (gid_t)-1 && (now->st_mode & 07777) != mode) {
+        error = sys->fchmod(fd, mode);
+    }
+    return error;
+}
+
 static int
 open_lock_file(struct leader *leader, mode_t mode, gid_t gid)
 {
@@ -56,13 +77,8 @@ open_lock_file(struct leader *leader, mode_t mode, gid_t gid)
     if (error == 0 && (!S_ISREG(status.st_mode) || status.st_nlink != 1)) {
         error = -EUCLEAN;
     }
-    /* Whatever the umask left of the mode, and the directory gave as a group. */
-    if (error == 0 && gid != (gid_t)-1 && status.st_uid == geteuid() &&
-        (status.st_gid != gid || (status.st_mode & 07777) != mode)) {
-        error = sys->fchown(fd, (uid_t)-1, gid);
-        if (error == 0) {
-            error = sys->fchmod(fd, mode);
-        }
+    if (error == 0 && status.st_uid == geteuid()) {
+        error = set_rights(leader, fd, &status, mode, gid);
     }
     if (error < 0) {
         sys->close(fd);
@@ -188,6 +204,7 @@ leader_fill_slot(struct leader *leader, uint32_t slot, uint64_t nonce,
     entry->nonce = nonce;
     atomic_store_explicit(&entry->durability, durability, memory_order_relaxed);
     atomic_store_explicit(&entry->stalled, 0, memory_order_relaxed);
+    atomic_store_explicit(&entry->unread, 0, memory_order_relaxed);
 }
 
 int

@@ -3,6 +3,7 @@
 #include "departed.h"
 #include "durability.h"
 #include "rotate.h"
+#include "yielding.h"
 
 #include <errno.h>
 
@@ -225,6 +226,7 @@ livefile_rotate(struct writer *writer, bool forced)
         writer->busy_rotations = 0;
     } else if (error != -ENOTSUP) {
         control_note_error(&writer->control, error);
+        yielding_note(writer, error);
         writer->next_rotate_ns = writer->sys->now_mono() + pause_after(writer, error);
     }
     return error;

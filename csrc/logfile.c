@@ -1,5 +1,6 @@
 #include "logfile.h"
 
+#include "ownership.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -29,16 +30,17 @@ adopt(struct logfile *file, int fd, const struct stat *status)
 
 /* A file that we just made gets its rights before anybody writes to it. */
 static int
-set_rights(const struct sys *sys, int fd, const struct stat *before, mode_t mode,
+set_rights(const struct logfile *file, int fd, const struct stat *before, mode_t mode,
            gid_t gid)
 {
+    const struct sys *sys = file->sys;
     int error = sys->fchmod(fd, before != NULL ? before->st_mode & 07777 : mode);
 
     if (before != NULL) {
         /* Only root may give files away; a writer of the same group needs no more. */
         (void)sys->fchown(fd, before->st_uid, before->st_gid);
-    } else if (error == 0 && gid != (gid_t)-1) {
-        error = sys->fchown(fd, (uid_t)-1, gid);
+    } else if (error == 0) {
+        error = ownership_give(sys, fd, file->dir, gid);
     }
     return error;
 }
@@ -56,7 +58,7 @@ logfile_create(struct logfile *file, const struct stat *before, mode_t mode, gid
     if (fd < 0) {
         return fd;
     }
-    error = set_rights(sys, fd, before, mode, gid);
+    error = set_rights(file, fd, before, mode, gid);
     if (error == 0) {
         error = sys->fstat(fd, &status);
     }

@@ -2,7 +2,9 @@
 
 #include "directories.h"
 #include "growth.h"
+#include "ownership.h"
 #include "testpoint.h"
+#include "yielding.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,12 +40,18 @@ create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce,
                                    .predecessor = shape->predecessor,
                                    .nonce = nonce,
                                    .slot = own->slot};
+    int error;
 
     if (writer->is_private) {
         return ring_create_private(&own->ring, writer->sys, &options);
     }
     memcpy(options.boot_id, writer->control.boot_id, sizeof(options.boot_id));
     options.owner = leader_self(&writer->leader);
+    error = ownership_of(writer->sys, writer->state_dir, &options.uid);
+    if (error < 0) {
+        return error;
+    }
+    options.is_given = options.uid != (uid_t)-1;
     return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
                        directories_file_mode(writer),
                        (gid_t)writer->options.settings.gid);
@@ -253,6 +261,7 @@ ownring_trusts_flush(struct writer *writer, uint64_t ticket)
     pthread_mutex_lock(&writer->mutex);
     for (struct own_ring *own = writer->own_rings; own != NULL; own = own->next) {
         all &= writer->is_private || !is_forgotten(writer, own);
+        all &= !yielding_is_unread(writer, own);
     }
     doubted = atomic_load_explicit(&writer->untrusted_flush, memory_order_acquire);
     pthread_mutex_unlock(&writer->mutex);

@@ -14,6 +14,7 @@
 #include "sources.h"
 #include "testpoint.h"
 #include "trouble.h"
+#include "yielding.h"
 
 #include <errno.h>
 
@@ -150,9 +151,12 @@ static bool
 end_pass(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool complete,
          uint64_t now)
 {
-    bool all_retired = sources_retire(writer);
-    bool is_looking;
+    bool all_retired, is_looking;
 
+    if (complete) {
+        yielding_unmark(writer);
+    }
+    all_retired = sources_retire(writer);
     serve(writer, tickets, complete && !writer->has_unread && !writer->has_more);
     if (!writer->is_private) {
         durability_sync_at_interval(writer, now);

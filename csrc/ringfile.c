@@ -71,6 +71,15 @@ fill_header(struct ring_shared *shared, const struct ring_options *options)
 }
 
 static int
+give(const struct sys *sys, int fd, const struct ring_options *options, gid_t gid)
+{
+    if (!options->is_given && gid == (gid_t)-1) {
+        return 0;
+    }
+    return sys->fchown(fd, options->is_given ? options->uid : (uid_t)-1, gid);
+}
+
+static int
 map_new_file(struct ring *ring, const struct sys *sys, int fd,
              const struct ring_options *options, mode_t mode, gid_t gid)
 {
@@ -78,8 +87,8 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
     void *address;
     int error = sys->fchmod(fd, mode);
 
-    if (error == 0 && gid != (gid_t)-1) {
-        error = sys->fchown(fd, (uid_t)-1, gid);
+    if (error == 0) {
+        error = give(sys, fd, options, gid);
     }
     if (error == 0) {
         error = sys->fallocate(fd, size);

@@ -129,6 +129,8 @@ struct ring_options {
     char boot_id[40];
     struct ring_owner owner;
     uint64_t predecessor;
+    bool is_given; /* to `uid`, who has to read it (ownership.h) */
+    uid_t uid;
 };
 
 /* The smallest power of two that holds `bytes`, within the limits. */

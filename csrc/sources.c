@@ -2,6 +2,7 @@
 
 #include "ringlabel.h"
 #include "testpoint.h"
+#include "yielding.h"
 
 #include <errno.h>
 
@@ -117,11 +118,17 @@ lose_slot(struct writer *writer, uint32_t slot, int error)
     writer->is_gone[slot] = false;
 }
 
-/* A ring that can't be read now: a flush must not claim that it was. */
+/* A ring that can't be read now: a flush must not claim that it was; but one that is
+ * another user's is its owner's to wait for. */
 static void
 note_unread(struct writer *writer, uint32_t slot, int error)
 {
-    writer->has_unread = true;
+    if (error == -EACCES || error == -EPERM) {
+        yielding_mark(writer, slot);
+    } else {
+        writer->has_unread = true;
+        yielding_note(writer, error);
+    }
     if (writer->unread_error[slot] != error) {
         writer->unread_error[slot] = error;
         control_note_error(&writer->control, error);
@@ -254,12 +261,14 @@ sources_find(struct writer *writer)
     int mappings = 0;
 
     writer->source_count = 0;
+    writer->has_marked = false;
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
         enum slot_state state = control_slot_state(&writer->control, slot);
         if (state == SLOT_LIVE || state == SLOT_CLOSING) {
             add_source(writer, slot, state, &mappings);
         }
     }
+    yielding_end_marking(writer);
 }
 
 static uint64_t

@@ -1,5 +1,7 @@
 #include "trouble.h"
 
+#include "yielding.h"
+
 #include <errno.h>
 
 static const uint64_t ms = 1000000U;
@@ -21,6 +23,7 @@ trouble_note(struct writer *writer, int error)
     writer->next_retry_ns =
         writer->sys->now_mono() + (pause < retry_max_ns ? pause : retry_max_ns);
     control_note_error(&writer->control, error);
+    yielding_note(writer, error);
     atomic_store_explicit(&writer->control.shared->health,
                           trouble_is_full_disk(error) ? HEALTH_DISK_FULL
                                                       : HEALTH_DISK_ERROR,

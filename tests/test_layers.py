@@ -31,7 +31,7 @@ PYTHON_SHELVES = [
     {"_copying", "afterfork", "cooperation", "reaper"},
     {"_ascii", "_headername", "_jsonstring", "_microtext", "_octets", "_slots"},
     {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
-    {"_plainjson", "coerce", "controlfile"},
+    {"_plainjson", "coerce", "controlfile", "ownership"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -155,6 +155,7 @@ C_SHELVES = [
     {"sys"},
     {"checksum", "clock", "crc32c", "wait"},
     {"gap", "packed"},
+    {"ownership"},
     {"ringfile", "control"},
     {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
     {"ringwait", "intentblock"},
@@ -186,6 +187,7 @@ C_ROOMS = {
     "stats": "writer",
     "sysprocess": "sys",
     "trouble": "writer",
+    "yielding": "writer",
 }
 
 

@@ -60,6 +60,8 @@ class FollowerRecord(CursorFile):
         with contextlib.suppress(FileExistsError):
             os.mkdir(self._followers, 0o700)
             os.chmod(self._followers, stat.S_IMODE(state.st_mode))
+            if os.geteuid() == 0:
+                os.chown(self._followers, state.st_uid, -1)
         super().save(cursor)
 
     def note(self, cursor: Cursor) -> None:

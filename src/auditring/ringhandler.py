@@ -29,6 +29,7 @@ from .handlerpickle import reduce_handler
 from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
 from .overriding import is_any_overridden
+from .ownership import give_to_owner
 from .pastring import append_line
 from .patience import flush_while_healthy
 from .reaper import hand_over
@@ -380,9 +381,11 @@ class RingHandler(FastHandler, logging.FileHandler):
             errors=self.errors,
             newline=None if is_binary else self._ring_options.newline,
         )
-        if is_new and self._ring_options.rights != FileRights():
+        if is_new:
             try:
-                self._ring_options.rights.apply(stream.fileno())
+                give_to_owner(stream.fileno(), os.path.dirname(self.baseFilename))
+                if self._ring_options.rights != FileRights():
+                    self._ring_options.rights.apply(stream.fileno())
             except BaseException:
                 stream.close()
                 raise

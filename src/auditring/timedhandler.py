@@ -11,11 +11,13 @@ import fcntl
 import logging
 import logging.handlers
 import os
+import stat
 import time
 from collections.abc import Iterator
 from typing import ClassVar, Unpack
 
 from .handleroptions import HandlerOptions
+from .ownership import give_to_owner, shared_mode
 from .ringhandler import RingHandler
 from .writer import LogWriter
 
@@ -197,12 +199,22 @@ def _rollover_held(state_dir: str) -> Iterator[int | None]:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     fd = os.open(os.path.join(state_dir, "rollover"), flags, 0o600)
     try:
+        _share(fd, state_dir)
         is_held = _lock(fd)
         yield fd if is_held else None
     finally:
         # A child that was forked meanwhile has a copy of the descriptor.
         fcntl.flock(fd, fcntl.LOCK_UN)
         os.close(fd)
+
+
+def _share(fd: int, state_dir: str) -> None:
+    """Give the file the rights that the others in the directory have."""
+    status, mode = os.fstat(fd), shared_mode(state_dir)
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
+        os.fchmod(fd, mode)
+    if status.st_uid == 0:
+        give_to_owner(fd, state_dir)
 
 
 def _lock(fd: int) -> bool:

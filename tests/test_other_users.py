@@ -1,0 +1,220 @@
+"""Other users at a log: nobody's line is lost, nobody waits for what isn't his.
+
+Who may be there: a service under a user of its own, root before, beside and after it
+(a command, a cron job), a ring that root left and nobody else may read, a worker that
+gave up root after it opened the log, and a leader that was one of them.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LIMIT_S = 100
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+BEGIN = """\
+import logging, os, sys
+from pathlib import Path
+from auditring import LogWriter
+from auditring.handlers import RotatingFileHandler, TimedRotatingFileHandler
+from members import *
+from members import rings
+import_all()
+log = Path(sys.argv[1])
+
+def service_writes(member, name="service", **options):
+    options = {"max_bytes": 0, "adopt_settings": True, **options}
+    with LogWriter(log, **options) as writer:
+        writer.write(name.encode() + b" begins")
+        member.say("up")
+        while True:
+            member.obey()
+            writer.write(name.encode() + b" works")
+            flushed = writer.flush(20)
+            member.say(f"{flushed} {writer.stats().leads}")
+
+def lines():
+    return log.read_text().splitlines()
+
+"""
+
+
+def run(program: str, log: Path) -> str:
+    """Run a program with members; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + textwrap.dedent(program), log],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A directory of root that all may enter: those of `tmp_path` are one user's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        os.chmod(name, 0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def root_log(folder: Path) -> Path:
+    """A log in a directory of root that all may enter."""
+    return folder / "app.log"
+
+
+@pytest.fixture
+def service_log(folder: Path) -> Path:
+    """A log in a directory that belongs to the user of a service."""
+    os.chown(folder, 65534, 65534)
+    return folder / "app.log"
+
+
+@needs_root
+def test_root_beside_a_service_leaves_nothing_that_the_service_may_not_read(
+    service_log: Path,
+) -> None:
+    run(
+        """
+        service = Member(service_writes, SERVICE)
+        assert service.hear() == "up"
+        command = Member(lambda member: service_writes(member, "command"))
+        assert command.hear() == "up"
+        assert {ring.stat().st_uid for ring in rings(log)} == {SERVICE}
+        assert command.ask() == "True False"
+        assert service.ask() == "True True"
+        command.kill()
+        assert service.ask() == "True True"
+        service.kill()
+        assert lines().count("command works") == 1
+        assert lines().count("service works") == 2
+        """,
+        service_log,
+    )
+
+
+@needs_root
+@pytest.mark.parametrize("opened", ["LogWriter(log)", "RotatingFileHandler(log)"])
+def test_a_first_run_by_root_founds_the_log_for_the_service(
+    service_log: Path, opened: str
+) -> None:
+    run(
+        f"""
+        def command(member):
+            {opened}.close()
+        assert Member(command).end() == 0
+        service = Member(service_writes, SERVICE)
+        assert service.hear() == "up"
+        assert service.ask() == "True True"
+        service.kill()
+        for path in (log, *log.with_name(".app.log.ring").iterdir()):
+            assert path.stat().st_uid == SERVICE, path
+        """,
+        service_log,
+    )
+
+
+@needs_root
+def test_an_unreadable_ring_that_root_left_holds_nobody_up_and_root_drains_it(
+    service_log: Path,
+) -> None:
+    run(
+        """
+        def command(member):
+            writer = LogWriter(log)
+            writer.write(b"command works")
+            member.say("up")
+            member.obey()
+        leader = Member(lambda member: service_writes(member, "leader"), SERVICE)
+        assert leader.hear() == "up"
+        assert leader.ask() == "True True"
+        with leader.stopped():
+            left = Member(command)
+            assert left.hear() == "up"
+            left.kill()
+            for ring in rings(log):
+                os.chown(ring, 0, 0)
+            leader.kill()
+        service = Member(service_writes, SERVICE)
+        assert service.hear() == "up"
+        assert service.ask() == "True True"
+        again = Member(lambda member: service_writes(member, "root"))
+        assert again.hear() == "up"
+        assert again.ask() == "True True"
+        wait_for(lambda: "command works" in lines())
+        assert service.ask() == "True False"
+        again.kill()
+        service.kill()
+        """,
+        service_log,
+    )
+
+
+@needs_root
+def test_the_owner_of_a_ring_that_the_leader_may_not_open_leads_instead(
+    service_log: Path,
+) -> None:
+    run(
+        """
+        command = Member(lambda member: service_writes(member, "command"))
+        assert command.hear() == "up"
+        for ring in rings(log):
+            os.chown(ring, 0, 0)
+        service = Member(service_writes, SERVICE)
+        assert service.hear() == "up"
+        assert command.ask() == "True True"
+        assert service.ask() == "True False"
+        command.kill()
+        service.kill()
+        """,
+        service_log,
+    )
+
+
+@needs_root
+def test_a_worker_that_gave_up_root_leaves_the_lead_to_the_master(
+    root_log: Path,
+) -> None:
+    run(
+        """
+        handler = RotatingFileHandler(log, maxBytes=10**9, backupCount=3)
+        logger = logging.Logger("app")
+        logger.addHandler(handler)
+        logger.info("master begins")
+        def work(member):
+            logger.info("worker begins")
+            become(SERVICE)
+            member.say("up")
+            while True:
+                member.obey()
+                logger.info("worker works")
+                handler.flush()
+                member.say("flushed")
+        workers = [Member(work) for _ in range(3)]
+        for worker in workers:
+            assert worker.hear() == "up"
+        for _ in range(3):
+            with handler.lock:
+                handler.close()
+                handler.stream = handler._open()
+            logger.info("master works")
+            for worker in workers:
+                assert worker.ask() == "flushed"
+        for worker in workers:
+            worker.kill()
+        handler.close()
+        assert lines().count("worker works") == 9
+        assert lines().count("master works") == 3
+        """,
+        root_log,
+    )
