@@ -420,6 +420,31 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
     return error;
 }
 
+static bool
+was_packed(const struct control *control, const struct logfile *live)
+{
+    return packsearch_by_size(live, control->shared->live_size,
+                              control->shared->live_since_ns);
+}
+
+/* It has the number that it had. */
+static void
+compare_size(struct control *control, const struct logfile *live)
+{
+    const struct control_shared *shared = control->shared;
+
+    if (live->size > shared->live_size) {
+        control_add(control, COUNTER_foreign_bytes, live->size - shared->live_size);
+    } else if (live->size < shared->live_size) {
+        if (was_packed(control, live)) {
+            /* A new file got the number of the one that was packed. */
+            control_add(control, COUNTER_live_file_moved, 1);
+        } else {
+            note_cut(control, live);
+        }
+    }
+}
+
 int
 recover_live_file(struct control *control, struct logfile *live)
 {
@@ -431,19 +456,14 @@ recover_live_file(struct control *control, struct logfile *live)
         return 0;
     }
     if (shared->live_inode == live->inode && shared->live_device == live->device) {
-        if (live->size < shared->live_size) {
-            note_cut(control, live);
-        } else if (live->size > shared->live_size) {
-            control_add(control, COUNTER_foreign_bytes, live->size - shared->live_size);
-        }
+        compare_size(control, live);
         return 0;
     }
     error = search_inode(live, shared->live_device, shared->live_inode, &search);
     if (error < 0) {
         return error;
     }
-    if (search.is_found ||
-        packsearch_by_size(live, shared->live_size, shared->live_since_ns)) {
+    if (search.is_found || was_packed(control, live)) {
         control_add(control, COUNTER_live_file_moved, 1);
     } else {
         control_add_loss(control, GAP_UNLINKED, shared->live_lines, shared->live_size);
