@@ -127,6 +127,7 @@ PYTHON_SHELVES = [
         "overriding",
         "pastring",
         "patience",
+        "ringless",
         "ringstate",
     },
     {"_logroute", "ringhandler"},

@@ -33,6 +33,7 @@ from .ownership import give_to_owner
 from .pastring import append_line
 from .patience import flush_while_healthy
 from .reaper import hand_over
+from .ringless import has_others, tell_once
 from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
@@ -146,13 +147,31 @@ class RingHandler(FastHandler, logging.FileHandler):
         except Exception as error:
             self._report_error(record, error)
             return
-        if not is_ring:
+        if not is_ring and self._is_beside_others():
+            self._emit_past_ring(record)
+        elif not is_ring:
             super().emit(record)
         elif not self._put_quickly(record):
             try:
                 self._write_line(self._line_of(record))
             except Exception as error:
                 self._report_error(record, error)
+
+    def _is_beside_others(self) -> bool:
+        """Tell whether this handler has no ring where others have theirs."""
+        return self._ring.refused is not None and has_others(self._state_dir())
+
+    def _emit_past_ring(self, record: logging.LogRecord) -> None:
+        on_error = self._ring_options.writer.get("on_error")
+        tell_once(self.baseFilename, self._ring.refusal, on_error)
+        self._skip_rollover()
+        try:
+            self._append_past_ring(self._line_of(record))
+        except Exception as error:
+            self._report_error(record, error)
+
+    def _skip_rollover(self) -> None:
+        """Leave to others a rollover that is due."""
 
     def _is_shut(self) -> bool:
         """Tell whether it was closed for good: in mode ``"w"`` it isn't reopened."""
@@ -195,7 +214,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             state = self._ring
             if state.target is not None and state.target.needs_ring:
                 raise error
-            state.refused = state.target
+            state.refused, state.refusal = state.target, error
             state.checked = -1
             with contextlib.suppress(OSError):
                 self._leave_ring()
@@ -301,10 +320,10 @@ class RingHandler(FastHandler, logging.FileHandler):
         options = {**target.options, "mode": self._make_file()}
         try:
             writer = self.writer_class(target.path, **options)
-        except OSError:
+        except OSError as error:
             if target.needs_ring:
                 raise
-            state.refused = target
+            state.refused, state.refusal = target, error
             return False
         before, state.writer = state.writer, writer
         state.target = target

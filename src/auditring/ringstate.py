@@ -46,6 +46,7 @@ class RingState:
         opened: What `_open` made last.
         checked: How often attributes had been assigned to when the way was chosen.
         refused: A target that can't have a ring.
+        refusal: Why.
         busy_pid: The process in which a thread is choosing the way, or rotating; it
             holds the handler's lock. Not so in a child that was forked meanwhile.
         is_continued: The file holds lines of ours, whatever `mode` is.
@@ -59,6 +60,7 @@ class RingState:
         self.opened: IO[Any] | None = None
         self.checked = -1
         self.refused: Target | None = None
+        self.refusal: OSError | None = None
         self.busy_pid = 0
         self.is_continued = False
         self.is_over = False

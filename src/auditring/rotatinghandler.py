@@ -83,6 +83,8 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
     def doRollover(self) -> None:
         """Make the live file the first backup, and begin a new one."""
         writer = self._ring.writer
+        if writer is None and self._is_beside_others():
+            return  # theirs to do
         if writer is None:
             super().doRollover()
         elif self.backupCount > 0:

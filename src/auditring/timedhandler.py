@@ -123,7 +123,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         """
         writer = self._ring.writer
         if writer is None:
-            super().doRollover()
+            self._roll_over_past_ring()
             return
         now = int(time.time())
         with (
@@ -141,6 +141,20 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
                 return
             self._rename(writer)
             _write_time(state, int(self.rolloverAt))
+
+    def _roll_over_past_ring(self) -> None:
+        """Roll over without a ring: never a backup away, and not what others write."""
+        if self._ring.refused is not None and (
+            self._is_beside_others() or os.path.exists(self._backup_name())
+        ):
+            self._skip_rollover()
+            return
+        super().doRollover()
+
+    def _skip_rollover(self) -> None:
+        now = int(time.time())
+        if now >= self.rolloverAt:
+            self.rolloverAt = self.computeRollover(now)
 
     def _rename(self, writer: LogWriter) -> None:
         if os.path.exists(self._backup_name()):
