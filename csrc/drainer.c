@@ -18,7 +18,10 @@
 #include <unistd.h>
 
 static const uint64_t standby_ns = 50 * 1000 * 1000;
-enum { thread_stack_size = 512 * 1024 };
+enum { thread_stack_size = 512 * 1024, gone_tries = 10000 };
+
+/* Of `must_stop`: a request that was not taken yet may be withdrawn. */
+enum stop { STOP_NONE, STOP_ASKED, STOP_TAKEN };
 
 void
 drainer_step_down(struct writer *writer, uint64_t pause_ns)
@@ -176,6 +179,13 @@ populate_current(const struct writer *writer)
     }
 }
 
+static bool
+change_stop(struct writer *writer, uint32_t before, uint32_t after)
+{
+    return atomic_compare_exchange_strong_explicit(
+        &writer->must_stop, &before, after, memory_order_acq_rel, memory_order_acquire);
+}
+
 static void *
 run(void *context)
 {
@@ -184,7 +194,7 @@ run(void *context)
     (void)pthread_setname_np(pthread_self(), "auditring");
     atomic_store_explicit(&writer->thread_id, (int32_t)syscall(SYS_gettid),
                           memory_order_release);
-    while (!atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
+    while (!change_stop(writer, STOP_ASKED, STOP_TAKEN)) {
         struct control_shared *shared = writer->control.shared;
         uint32_t asked =
             atomic_load_explicit(&shared->leader_word, memory_order_acquire);
@@ -241,7 +251,7 @@ drainer_start(struct writer *writer)
         pthread_mutex_unlock(&writer->thread_mutex);
         return 0;
     }
-    atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->must_stop, STOP_NONE, memory_order_relaxed);
     atomic_store_explicit(&writer->thread_id, 0, memory_order_relaxed);
     block_signals(&before);
     error = writer->sys->thread_start(&writer->thread, thread_stack_size, run, writer);
@@ -252,50 +262,75 @@ drainer_start(struct writer *writer)
 }
 
 /* Joining returns before the kernel has taken the thread off the process; CPython
- * counts threads right after a fork, and warns. */
+ * counts threads right after a fork, and warns. Asked by a signal that is none, the
+ * kernel needs neither /proc nor a descriptor. */
 static void
 wait_until_gone(const struct writer *writer)
 {
-    struct stat status;
-    char path[64];
+    int32_t thread = atomic_load_explicit(&writer->thread_id, memory_order_acquire);
 
-    snprintf(path, sizeof(path), "/proc/self/task/%d",
-             (int)atomic_load_explicit(&writer->thread_id, memory_order_acquire));
-    for (int i = 0; i < 10000 && stat(path, &status) == 0; i++) {
+    for (int i = 0; i < gone_tries && thread > 0; i++) {
+        if (syscall(SYS_tgkill, getpid(), thread, 0) < 0) {
+            return;
+        }
         sched_yield();
     }
 }
 
 static void
-stop_thread(struct writer *writer)
+ask_to_stop(struct writer *writer)
 {
-    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
-        return;
-    }
-    atomic_store_explicit(&writer->must_stop, 1, memory_order_release);
+    atomic_store_explicit(&writer->must_stop, STOP_ASKED, memory_order_release);
     wait_wake(writer->sys, &writer->thread_word);
     control_wake_leader(&writer->control);
-    writer->sys->thread_join(writer->thread);
-    syncer_join(&writer->syncer);
+}
+
+/* The thread has been joined. */
+static void
+note_end(struct writer *writer)
+{
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     wait_until_gone(writer);
-    atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->must_stop, STOP_NONE, memory_order_relaxed);
 }
 
 void
 drainer_stop(struct writer *writer)
 {
     pthread_mutex_lock(&writer->thread_mutex);
-    stop_thread(writer);
+    if (atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
+        ask_to_stop(writer);
+        writer->sys->thread_join(writer->thread, SYS_FOREVER);
+        note_end(writer);
+    }
+    syncer_join(&writer->syncer);
     pthread_mutex_unlock(&writer->thread_mutex);
 }
 
+/* Tells whether the thread has ended; else it goes on, as if it was never asked. */
+static bool
+ends_within(struct writer *writer, uint64_t limit_ns)
+{
+    ask_to_stop(writer);
+    if (writer->sys->thread_join(writer->thread, limit_ns) == -ETIMEDOUT) {
+        if (change_stop(writer, STOP_ASKED, STOP_NONE)) {
+            return false;
+        }
+        writer->sys->thread_join(writer->thread, SYS_FOREVER); /* it is at its end */
+    }
+    note_end(writer);
+    return true;
+}
+
 void
-drainer_park(struct writer *writer)
+drainer_park(struct writer *writer, uint64_t limit_ns)
 {
     pthread_mutex_lock(&writer->thread_mutex);
     writer->is_parked = true;
-    stop_thread(writer);
+    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
+        ends_within(writer, limit_ns)) {
+        syncer_wait(&writer->syncer, limit_ns);
+    }
     pthread_mutex_unlock(&writer->thread_mutex);
 }
 

@@ -92,7 +92,7 @@ struct writer {
     _Atomic bool has_thread; /* changes under thread_mutex */
     bool is_parked; /* a fork is under way: under thread_mutex */
     _Atomic int32_t thread_id;
-    _Atomic uint32_t must_stop;
+    _Atomic uint32_t must_stop; /* enum stop of drainer.c */
     _Atomic uint32_t thread_word; /* futex: the sleep of a thread that does not lead */
 
     /* thread */
@@ -139,8 +139,9 @@ struct writer {
 int drainer_start(struct writer *writer);
 void drainer_stop(struct writer *writer);
 
-/* Around a fork: ends the thread and keeps it from being started until resumed. */
-void drainer_park(struct writer *writer);
+/* Around a fork: ends the thread and keeps it from being started until resumed. One
+ * that does not end before the deadline, as its disk hangs, goes on during the fork. */
+void drainer_park(struct writer *writer, uint64_t deadline);
 int drainer_resume(struct writer *writer);
 
 /* One round of the thread's work, for callers while it does not run. Returns how long

@@ -6,7 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* How long a fork waits for the threads of all writers; most end at once. */
+static const uint64_t park_limit_ns = 1000000000;
+
+/* Both under the registry's lock; the second is looked at without it, too. */
 static bool is_forking;
+static _Atomic uint64_t parked_since_ns; /* 0: nothing is parked */
 static pid_t known_pid; /* a child sees its parent's here, once */
 static pthread_once_t handler = PTHREAD_ONCE_INIT;
 
@@ -56,6 +61,7 @@ mark_forked(void)
     known_pid = getpid();
     registry_break_lock();
     is_forking = false;
+    atomic_store_explicit(&parked_since_ns, 0, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
         forget_parent(writer);
     }
@@ -80,15 +86,44 @@ forking_is_under_way(void)
     return is_forking;
 }
 
+static uint64_t
+left_ns(uint64_t deadline)
+{
+    uint64_t now = sys_posix.now_mono();
+
+    return now < deadline ? deadline - now : 0;
+}
+
 void
 writer_before_fork(void)
 {
+    uint64_t now = sys_posix.now_mono();
     struct writer *writer;
 
-    registry_lock();
+    if (!registry_try_lock(&sys_posix, park_limit_ns)) {
+        return; /* the child does without, as that of a fork that nobody tells of */
+    }
     is_forking = true;
+    atomic_store_explicit(&parked_since_ns, now, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
-        drainer_park(writer);
+        drainer_park(writer, left_ns(now + park_limit_ns));
+    }
+    registry_unlock();
+}
+
+static void
+resume(struct writer *writer)
+{
+    int error = drainer_resume(writer);
+
+    if (error == 0) {
+        return;
+    }
+    /* The next write tries again; until then another process may lead. */
+    atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
+    control_note_error(&writer->control, error);
+    if (!writer->is_private) {
+        leader_step_down(&writer->leader);
     }
 }
 
@@ -97,19 +132,21 @@ writer_after_fork_parent(void)
 {
     struct writer *writer;
 
+    registry_lock();
     is_forking = false;
+    atomic_store_explicit(&parked_since_ns, 0, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
-        int error = drainer_resume(writer);
-        if (error < 0) {
-            /* The next write tries again; until then another process may lead. */
-            atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
-            control_note_error(&writer->control, error);
-            if (!writer->is_private) {
-                leader_step_down(&writer->leader);
-            }
-        }
+        resume(writer);
     }
     registry_unlock();
+}
+
+bool
+writer_is_parked(uint64_t limit_ns)
+{
+    uint64_t since = atomic_load_explicit(&parked_since_ns, memory_order_relaxed);
+
+    return since != 0 && sys_posix.now_mono() - since > limit_ns;
 }
 
 void

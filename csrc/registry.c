@@ -5,11 +5,27 @@
 #define UNLOCKED PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
 static pthread_mutex_t registry_mutex = UNLOCKED;
 static struct writer *registry;
+static const uint64_t look_ns = 100 * 1000;
 
 void
 registry_lock(void)
 {
     pthread_mutex_lock(&registry_mutex);
+}
+
+bool
+registry_try_lock(const struct sys *sys, uint64_t limit_ns)
+{
+    uint64_t deadline = sys->now_mono() + limit_ns;
+    _Atomic uint32_t never = 0;
+
+    while (pthread_mutex_trylock(&registry_mutex) != 0) {
+        if (sys->now_mono() >= deadline) {
+            return false;
+        }
+        wait_word(sys, &never, 0, look_ns);
+    }
+    return true;
 }
 
 void

@@ -1,7 +1,8 @@
 /* registry.h - every writer of the process, so that one log has one writer: record
  * locks do not conflict inside a process.
  *
- * Threads:  everything but locking itself with the lock held; it is held over a fork.
+ * Threads:  everything but locking itself with the lock held. It isn't held from one
+ * hook of a fork to the next: who waits for it may hold what another hook wants.
  */
 #ifndef AUDITRING_REGISTRY_H
 #define AUDITRING_REGISTRY_H
@@ -10,6 +11,10 @@
 
 void registry_lock(void);
 void registry_unlock(void);
+
+/* Tells whether it was taken within so many nanoseconds: somebody may be closing a log
+ * whose disk hangs. */
+bool registry_try_lock(const struct sys *sys, uint64_t limit_ns);
 
 /* In a forked child: nobody holds it, whoever did in the parent. */
 void registry_break_lock(void);

@@ -56,8 +56,14 @@ syncer_poll(struct syncer *syncer)
 void
 syncer_join(struct syncer *syncer)
 {
-    if (syncer->has_thread) {
-        syncer->sys->thread_join(syncer->thread);
+    syncer_wait(syncer, SYS_FOREVER);
+}
+
+void
+syncer_wait(struct syncer *syncer, uint64_t limit_ns)
+{
+    if (syncer->has_thread &&
+        syncer->sys->thread_join(syncer->thread, limit_ns) != -ETIMEDOUT) {
         syncer->has_thread = false;
         syncer->has_result = true;
     }

@@ -33,4 +33,7 @@ int syncer_poll(struct syncer *syncer);
 /* Waits for the end, if one is running; the result is kept for syncer_poll. */
 void syncer_join(struct syncer *syncer);
 
+/* The same, but not for longer; one that is still running may be joined later. */
+void syncer_wait(struct syncer *syncer, uint64_t limit_ns);
+
 #endif

@@ -325,9 +325,24 @@ posix_thread_start(pthread_t *out, size_t stack_size, void *(*run)(void *context
 }
 
 static int
-posix_thread_join(pthread_t thread)
+posix_thread_join(pthread_t thread, uint64_t limit_ns)
 {
-    return -pthread_join(thread, NULL);
+    const struct timespec pause = {.tv_nsec = 50 * 1000};
+    uint64_t began;
+    int error;
+
+    if (limit_ns == SYS_FOREVER) {
+        return -pthread_join(thread, NULL);
+    }
+    /* pthread_timedjoin_np goes by a clock that may be set back meanwhile. */
+    began = posix_now_mono();
+    while ((error = pthread_tryjoin_np(thread, NULL)) == EBUSY) {
+        if (posix_now_mono() - began >= limit_ns) {
+            return -ETIMEDOUT;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return -error;
 }
 
 const struct sys sys_posix = {

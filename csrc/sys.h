@@ -21,6 +21,9 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+/* A limit that never comes. */
+#define SYS_FOREVER UINT64_MAX
+
 struct sys_process {
     uint64_t start_time;  /* clock ticks after boot; distinguishes reused pids */
     uint64_t start_stack; /* changes with execve; 0 or 1 when it may not be read */
@@ -76,7 +79,8 @@ struct sys {
     int (*random)(void *out, size_t size);
     int (*thread_start)(pthread_t *out, size_t stack_size, void *(*run)(void *context),
                         void *context);
-    int (*thread_join)(pthread_t thread);
+    /* -ETIMEDOUT: it is still running. */
+    int (*thread_join)(pthread_t thread, uint64_t limit_ns);
 };
 
 extern const struct sys sys_posix;

@@ -123,4 +123,9 @@ void writer_before_fork(void);
 void writer_after_fork_parent(void);
 void writer_after_fork_child(void);
 
+/* Whether the threads have been parked for longer than that: the fork waits for another
+ * hook, and that perhaps for who asks. writer_after_fork_parent may then be called
+ * early: a thread that runs during the fork does no harm. */
+bool writer_is_parked(uint64_t limit_ns);
+
 #endif

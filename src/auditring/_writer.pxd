@@ -107,6 +107,7 @@ cdef extern from "writer.h" nogil:
     void writer_before_fork()
     void writer_after_fork_parent()
     void writer_after_fork_child()
+    bint writer_is_parked(uint64_t limit_ns)
 
 
 cdef class Writer:

@@ -29,6 +29,7 @@ from ._line cimport line, line_begin, line_end
 from ._plainjson cimport put_plain
 
 from .controlfile import ControlFile
+from .cooperation import pause
 from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
@@ -39,6 +40,8 @@ cdef object dumps = orjson.dumps
 # Between two slices of a wait signal handlers run and a close() is noticed.
 cdef uint64_t SLICE_NS = 10 * 1000 * 1000
 cdef int64_t FOREVER_NS = INT64_MAX
+# How long a fork may take before who waits for the log doesn't wait for it any more.
+cdef uint64_t FORK_PATIENCE_NS = 100 * 1000 * 1000
 
 COUNTER_NAMES = tuple(
     control_counter_name(<control_counter> i).decode() for i in range(COUNTER_COUNT)
@@ -87,11 +90,15 @@ cdef int _finish(writer *log, int64_t deadline) except -1:
     """Wait until every record is in the file, or the time is up; handlers run."""
     cdef uint64_t limit
     cdef int error = -EBUSY
+    while writer_is_parked(0) and time.monotonic_ns() < deadline:
+        pause(0.001)
+        _end_long_fork()
     while error == -EBUSY and time.monotonic_ns() < deadline:
         limit = _slice_ns(deadline)
         with nogil:
             error = writer_finish(log, limit)
         PyErr_CheckSignals()
+        _end_long_fork()
     return 0
 
 
@@ -430,6 +437,7 @@ cdef class Writer:
         """Between two slices of a wait: whatever may let it end without an answer."""
         cdef writer_statistics stats
         finish_fork()
+        _end_long_fork()
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
@@ -657,7 +665,7 @@ cdef class Writer:
         try:
             while self._calls > 0:
                 writer_wake_rotation(left)
-                time.sleep(0.001)
+                pause(0.001)
             self._writer = NULL
         finally:
             # A signal handler that raises leaves the writer open.
@@ -683,6 +691,13 @@ def before_fork():
     """Park the threads behind all writers, until after the fork."""
     with nogil:
         writer_before_fork()
+
+
+cdef int _end_long_fork() except -1:
+    """Start the threads early when a fork takes long: it may wait for who waits here."""
+    if writer_is_parked(FORK_PATIENCE_NS):
+        after_fork_in_parent()
+    return 0
 
 
 def after_fork_in_parent():

@@ -401,12 +401,13 @@ test_thread_start(pthread_t *out, size_t stack_size, void *(*run)(void *context)
 }
 
 static int
-test_thread_join(pthread_t thread)
+test_thread_join(pthread_t thread, uint64_t limit_ns)
 {
     int error = enter(CALL_thread_join);
 
-    if (!pthread_equal(thread, pthread_self())) {
-        sys_posix.thread_join(thread);
+    if (!pthread_equal(thread, pthread_self()) &&
+        sys_posix.thread_join(thread, limit_ns) == -ETIMEDOUT) {
+        return -ETIMEDOUT;
     }
     return error;
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -316,7 +317,103 @@ a_child_that_can_have_no_ring_is_told(void)
     close_and_check(1);
 }
 
-/* Other fork hooks may open and close logs while ours hold the registry. */
+static _Atomic bool is_hanging, may_go_on;
+
+static ssize_t
+hang(int fd, const struct iovec *parts, int count)
+{
+    while (!may_go_on) {
+        is_hanging = true;
+        sched_yield();
+    }
+    return sys_test.writev(fd, parts, count);
+}
+
+/* Its thread goes on during the fork, and the child knows nothing of it. */
+static void
+a_fork_does_not_wait_for_a_disk_that_hangs(void)
+{
+    struct writer_options options = log_options();
+    struct sys slow = sys_test;
+    pid_t child;
+
+    sys_test_reset();
+    slow.writev = hang;
+    is_hanging = may_go_on = false;
+    CHECK_EQUAL(writer_open(&writer, &slow, &options), 0);
+    log_put(writer, "before");
+    WAIT_UNTIL(is_hanging);
+
+    child = fork_with_hooks();
+    may_go_on = true;
+    if (child == 0) {
+        log_put(writer, "of a child");
+        close_in_child();
+    }
+
+    CHECK_EQUAL(child_wait(child), 0);
+    CHECK(writer->has_thread);
+    close_and_check(1);
+}
+
+/* Who waits for a parked log would wait for ever: the fork may wait for who waits. */
+static void
+a_fork_that_takes_long_is_told_and_its_threads_start_early(void)
+{
+    pid_t child;
+
+    open_log();
+    CHECK(!writer_is_parked(0));
+    writer_before_fork();
+    WAIT_UNTIL(writer_is_parked(1000000));
+    CHECK(!writer_is_parked(3600 * s));
+
+    writer_after_fork_parent();
+    log_put(writer, "between");
+    log_flush(writer);
+    child = fork();
+    if (child == 0) {
+        writer_after_fork_child();
+        log_put(writer, "of a child");
+        close_in_child();
+    }
+    writer_after_fork_parent();
+
+    CHECK(!writer_is_parked(0));
+    CHECK_EQUAL(child_wait(child), 0);
+    close_and_check(1);
+}
+
+static void *
+close_elsewhere(void *context)
+{
+    CHECK_EQUAL(writer_close(context, 10 * s), 0);
+    return NULL;
+}
+
+/* A thread that closes a log may hold what another hook of the fork waits for. */
+static void
+a_log_is_closed_by_a_thread_while_a_fork_is_under_way(void)
+{
+    struct writer_options options = log_options();
+    struct writer *other;
+    pthread_t thread;
+
+    open_log();
+    options.path = "other.log";
+    other = log_open(&options);
+    log_put(other, "of the other");
+    writer_before_fork();
+
+    CHECK_EQUAL(pthread_create(&thread, NULL, close_elsewhere, other), 0);
+    CHECK_EQUAL(pthread_join(thread, NULL), 0);
+
+    CHECK_EQUAL(log_count(file_text("other.log"), "line of the other"), 1);
+    writer_after_fork_parent();
+    close_and_check(0);
+}
+
+/* Other fork hooks may open and close logs, too. */
 static void
 a_log_opened_while_forking_gets_its_thread_afterwards(void)
 {
@@ -357,4 +454,7 @@ RUN(TEST(a_child_writes_to_a_ring_of_its_own),
     TEST(a_writer_without_a_thread_gets_one_when_it_waits_for_space),
     TEST(a_child_whose_descriptors_were_all_closed_writes),
     TEST(a_child_that_can_have_no_ring_is_told),
+    TEST(a_fork_does_not_wait_for_a_disk_that_hangs),
+    TEST(a_fork_that_takes_long_is_told_and_its_threads_start_early),
+    TEST(a_log_is_closed_by_a_thread_while_a_fork_is_under_way),
     TEST(a_log_opened_while_forking_gets_its_thread_afterwards))

@@ -3,6 +3,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -220,9 +221,33 @@ a_thread_is_started_and_joined(void)
     pthread_t thread;
 
     CHECK_EQUAL(sys_posix.thread_start(&thread, 256 * 1024, set_flag, &flag), 0);
-    CHECK_EQUAL(sys_posix.thread_join(thread), 0);
+    CHECK_EQUAL(sys_posix.thread_join(thread, SYS_FOREVER), 0);
 
     CHECK_EQUAL(flag, 1);
+}
+
+static void *
+wait_for_flag(void *context)
+{
+    while (atomic_load((_Atomic int *)context) == 0) {
+        sched_yield();
+    }
+    return NULL;
+}
+
+static void
+a_thread_that_runs_on_is_waited_for_within_a_limit(void)
+{
+    _Atomic int flag = 0;
+    pthread_t thread;
+
+    CHECK_EQUAL(sys_posix.thread_start(&thread, 256 * 1024, wait_for_flag, &flag), 0);
+
+    CHECK_EQUAL(sys_posix.thread_join(thread, 1000000), -ETIMEDOUT);
+    CHECK_EQUAL(sys_posix.thread_join(thread, 0), -ETIMEDOUT);
+
+    atomic_store(&flag, 1);
+    CHECK_EQUAL(sys_posix.thread_join(thread, 30000000000U), 0);
 }
 
 RUN(TEST(errors_are_negative), TEST(a_copied_descriptor_is_closed_on_exec),
@@ -233,4 +258,5 @@ RUN(TEST(errors_are_negative), TEST(a_copied_descriptor_is_closed_on_exec),
     TEST(this_process_runs_and_has_a_start_time),
     TEST(a_process_runs_until_it_is_a_zombie),
     TEST(a_process_with_an_odd_name_is_read_right), TEST(random_bytes_differ),
-    TEST(a_thread_is_started_and_joined))
+    TEST(a_thread_is_started_and_joined),
+    TEST(a_thread_that_runs_on_is_waited_for_within_a_limit))
