@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator
 from typing import Protocol
 
-from ._nativethread import NativeLock, NativeThread
+from ._nativethread import NativeLock, NativeThread, sleep
 from .cooperation import wait_until
 from .mill import Mill
 from .space import SpaceWatch
@@ -25,8 +25,10 @@ LOCK_RETRY_S = 1.0
 PASS_INTERVAL_S = 60.0
 # How long the end of a writer, or a fork, waits for a step that takes long.
 STOP_LIMIT_S = 5.0
-PARK_LIMIT_S = 1.0
+PARK_LIMIT_S = 5.0
 PARK_SLICE_S = 0.001
+# How soon a thread that rests notices that it is to end.
+REST_SLICE_S = 0.02
 
 
 class MillSource(Protocol):
@@ -227,14 +229,29 @@ class MillThread:
             if self._worker is not thread:
                 return
             _lower_priority()
-            try:
-                while self._worker is thread:
-                    if self._pass is not None or self._await_pass(thread):
-                        self._drive(thread)
-            except Exception as error:
-                self._mill.report(error)
+            while self._worker is thread:
+                try:
+                    self._step(thread)
+                except BaseException:  # SystemExit of `on_error`, say: it ends nothing
+                    self._pass = None
+                    self._rest(thread)
             if not self._is_wanted:
                 self._drop_pass()
+
+    def _step(self, thread: NativeThread) -> None:
+        try:
+            if self._pass is not None or self._await_pass(thread):
+                self._drive(thread)
+        except Exception as error:
+            self._pass = None
+            self._mill.report(error)
+            self._rest(thread)
+
+    def _rest(self, thread: NativeThread) -> None:
+        """Wait a moment after an unforeseen error, which may come again at once."""
+        end_s = time.monotonic() + LOCK_RETRY_S
+        while self._worker is thread and time.monotonic() < end_s:
+            sleep(REST_SLICE_S)
 
     def _drive(self, thread: NativeThread) -> None:
         if self._pass is None:
