@@ -694,7 +694,7 @@ def before_fork():
 
 
 cdef int _end_long_fork() except -1:
-    """Start the threads early when a fork takes long: it may wait for who waits here."""
+    """Start the threads early when a fork takes long: it may wait for who waits."""
     if writer_is_parked(FORK_PATIENCE_NS):
         after_fork_in_parent()
     return 0
