@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from programs import run
 
 from auditring import LogWriter
 from auditring.handlers import RotatingFileHandler
+from auditring.pastring import append_line
 
 RING_BYTES = 65_536
 LONG = 300_000
@@ -174,3 +176,26 @@ with LogWriter(sys.argv[1]) as log:
 
 def test_a_log_of_a_few_lines_takes_less_than_a_mebibyte(tmp_path: Path) -> None:
     assert int(run(IDLE, tmp_path / "a.log")) < 2**20
+
+
+def test_a_line_past_the_ring_waits_for_one_that_is_being_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"half of ")
+    with ThreadPoolExecutor() as pool:
+        ours = pool.submit(append_line, str(path), b"ours\n", 0o600)
+        with path.open("ab", 0) as file:
+            file.write(b"a line\n")
+        ours.result(60)
+
+    assert path.read_bytes().splitlines() == [b"half of a line", b"ours"]
+
+
+def test_a_line_past_the_ring_ends_one_that_was_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"left by somebody who was killed")
+
+    append_line(str(path), b"ours\n", 0o600)
+
+    assert path.read_bytes().splitlines()[1:] == [b"ours"]
