@@ -24,6 +24,7 @@ PYTHON_SHELVES = [
         "_version",
         "errors",
         "known",
+        "linesplitter",
         "loadable",
         "namedfile",
         "pyinstaller.*",

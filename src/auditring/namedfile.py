@@ -9,16 +9,18 @@ pipe: whoever gave it to the process writes to it, or has ended.
 """
 
 import errno
+import io
 import os
 import re
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 __all__ = [
     "NAMED_FILE_MAX_BYTES",
+    "argument_chunks",
     "open_named",
     "read_argument",
     "read_named",
@@ -73,6 +75,22 @@ def read_argument(name: str) -> bytes:
     if sys.stdin is None:
         raise OSError(errno.EBADF, "standard input is closed", name)
     return _read(sys.stdin.buffer.read, NAMED_FILE_MAX_BYTES, name)
+
+
+def argument_chunks(name: str) -> Iterator[bytes]:
+    """Yield what `read_argument` would return, as it comes, and without its limit."""
+    if name == "-":
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed", name)
+        # Not more than what is there: a person may wait for the answer to a line.
+        read1 = cast(io.BufferedReader, sys.stdin.buffer).read1
+        yield from iter(partial(read1, _READ_BYTES), b"")
+        return
+    fd = open_named(name, may_be_pipe=True)
+    try:
+        yield from iter(partial(os.read, fd, _READ_BYTES), b"")
+    finally:
+        os.close(fd)
 
 
 def _read(read: Callable[[int], bytes], limit_bytes: int, path: str) -> bytes:

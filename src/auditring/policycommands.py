@@ -6,13 +6,15 @@ What they work with is imported by each when it runs, so that ``--help`` needn't
 import json
 import sys
 from collections.abc import Callable, Iterator
-from typing import IO, TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from .complaints import Refusal, complain, refusing
 from .errors import PolicyError, PolicyProblem, RequestError
-from .namedfile import read_argument
+from .linesplitter import LINE_MAX_BYTES, LineSplitter, too_long
+from .namedfile import argument_chunks, read_argument
 from .outputform import Form, form_option
 from .policyreport import (
     decision_document,
@@ -30,13 +32,15 @@ if TYPE_CHECKING:
     from .attributes import Attributes
     from .policy import Policy
     from .policyfile import Dialect
+    from .simulation import Simulation
 
 __all__ = ["policy"]
 
+# No server takes a request as long as that.
+REQUEST_MAX_BYTES: Final = 1024**2
+
 _file = click.argument("file", metavar="FILE")
-_requests = click.argument(
-    "requests", metavar="[REQUESTS]", type=click.File("rb"), default="-"
-)
+_requests = click.argument("requests", metavar="[REQUESTS]", default="-")
 _dialect = click.option(
     "--dialect",
     type=click.Choice(["any", "kubernetes", "loft"]),
@@ -115,7 +119,7 @@ def _problems(
 @form_option("json")
 def evaluate(
     file: str,
-    requests: IO[bytes],
+    requests: str,
     is_behind_gateway: bool,
     dialect: "Dialect",
     form: Form,
@@ -128,7 +132,7 @@ def evaluate(
     "groups": ["dev"]}}
 
     For each, a line tells its level, what is omitted and the index of the rule that
-    decided, -1 for none. Exit status: 1 if a line is no request.
+    decided, -1 for none. Exit status: 1 if a line is no request, or longer than 1 MiB.
     """
     asked = _load(file, dialect)
 
@@ -149,7 +153,7 @@ def evaluate(
 @form_option("text")
 def explain(
     file: str,
-    requests: IO[bytes],
+    requests: str,
     is_behind_gateway: bool,
     dialect: "Dialect",
     form: Form,
@@ -187,7 +191,8 @@ def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -
     recorded are counted as "bodies missing". A stage that wasn't recorded counts as
     gained, with the size that follows from the other stages of its request.
 
-    Exit status: 1 if a line of a log is no event.
+    Exit status: 1 if a line of a log is no event, or longer than 64 MiB; such lines are
+    left out.
     """
     from .formats import DamagedError
     from .recordedlog import read_lines
@@ -198,7 +203,9 @@ def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -
     for log in logs:
         with refusing(log):
             try:
-                simulation.replay(read_lines(log))
+                simulation.replay(
+                    read_lines(log, on_long=partial(_pass_over, simulation, log))
+                )
             except DamagedError as error:
                 raise Refusal(f"{log}: damaged: {error}") from error
     if form == "json":
@@ -244,12 +251,21 @@ def _load(file: str, dialect: "Dialect") -> "Policy":
     return asked
 
 
+def _pass_over(simulation: "Simulation", log: str, number: int, size: int) -> None:
+    """Tell that a line of *log* is too long, which counts as no event."""
+    complain(f"{log}:{number}: {too_long(size, LINE_MAX_BYTES)}")
+    simulation.unreadable_lines += 1
+
+
+def _chunks(file: str) -> Iterator[bytes]:
+    with refusing(file):
+        yield from argument_chunks(file)
+
+
 class _Requests:
     """Requests of a file, or the errors that they get without being audited."""
 
-    def __init__(
-        self, file: IO[bytes], asked: "Policy", is_behind_gateway: bool
-    ) -> None:
+    def __init__(self, file: str, asked: "Policy", is_behind_gateway: bool) -> None:
         self._has_unreadable = False
         self._file = file
         self._is_behind_gateway = is_behind_gateway or any(
@@ -277,7 +293,8 @@ class _Requests:
     def _read(self) -> Iterator["Attributes | RequestError"]:
         from .requestlines import read_request
 
-        for number, line in enumerate(self._file, 1):
+        splitter = LineSplitter(self._pass_over, REQUEST_MAX_BYTES)
+        for line in splitter.lines_of(_chunks(self._file)):
             if not line.strip():
                 continue
             try:
@@ -285,5 +302,12 @@ class _Requests:
             except RequestError as error:
                 yield error
             except ValueError as error:
-                complain(f"{self._file.name}:{number}: {error}")
-                self._has_unreadable = True
+                self._blame(splitter.number, str(error))
+
+    def _pass_over(self, number: int, size: int) -> None:
+        self._blame(number, too_long(size, REQUEST_MAX_BYTES))
+
+    def _blame(self, number: int, message: str) -> None:
+        name = "<stdin>" if self._file == "-" else self._file
+        complain(f"{name}:{number}: {message}")
+        self._has_unreadable = True
