@@ -67,6 +67,17 @@ __all__ = ["sidecar", "tail"]
     is_flag=True,
     help="Exit when all that is there was printed.",
 )
+@click.option(
+    "--max-line",
+    "max_line_bytes",
+    metavar="MB",
+    type=click.IntRange(min=1),
+    default=64,
+    show_default=True,
+    callback=lambda context, parameter, value: value * 2**20,
+    help="Leave out longer lines, and say so on standard error. It takes so much memory"
+    " to print one, and twice that of a compressed backup.",
+)
 def sidecar(
     path: str,
     cursor_path: str | None,
@@ -76,6 +87,7 @@ def sidecar(
     recover: bool,
     state_dir: str | None,
     stop_at_end: bool,
+    max_line_bytes: int,
 ) -> None:
     """Print every line of the log PATH to standard output, and wait for more.
 
@@ -105,6 +117,7 @@ def sidecar(
             from_start=from_start,
             wait=not stop_at_end,
             rescue=rescue,
+            max_line_bytes=max_line_bytes,
         )
     sys.exit(status)
 
@@ -117,6 +130,7 @@ def _print_log(
     from_start: bool,
     wait: bool,
     rescue: Callable[[], object] | None,
+    max_line_bytes: int,
 ) -> int:
     from .feed import Signals
     from .follower import Follower
@@ -133,6 +147,7 @@ def _print_log(
             wait=wait,
             pause=printer.pause,
             on_notice=complain,
+            max_line_bytes=max_line_bytes,
         )
         if rescue is not None:
             rescue()
@@ -215,10 +230,11 @@ def tail(path: str, count: int, waits: bool) -> None:
     """Show the last events of the log PATH, one line each, for people.
 
     A line holds time, status code, verb, user and what it was about. Lines that are no
-    events are shown as they are. On a terminal there are colours, unless NO_COLOR is
-    set.
+    events are shown as they are; one of more than 16 MiB is left out and told. On a
+    terminal there are colours, unless NO_COLOR is set.
     """
     from .follow import follow_chunks
+    from .linesplitter import EVENT_MAX_BYTES
     from .oneline import one_line
     from .tail import cursor_before
 
@@ -227,7 +243,13 @@ def tail(path: str, count: int, waits: bool) -> None:
     output = sys.stdout.buffer
     with refusing(path):
         cursor = cursor_before(path, count)
-        chunks = follow_chunks(path, cursor, wait=waits, on_notice=complain)
+        chunks = follow_chunks(
+            path,
+            cursor,
+            wait=waits,
+            on_notice=complain,
+            max_line_bytes=EVENT_MAX_BYTES,
+        )
         try:
             for chunk, _ in chunks:
                 for line in chunk.split(b"\n")[:-1]:

@@ -188,7 +188,8 @@ class Feed:
             self._hand_on(start, stop)
             start = stop
         self._kept = end - start
-        self._buffer[: self._kept] = self._buffer[start:end]
+        if start:  # Else a long line would be copied with each piece that comes.
+            self._buffer[: self._kept] = self._buffer[start:end]
         if self._kept == len(self._buffer):
             self._make_room()
 

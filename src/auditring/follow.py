@@ -22,6 +22,7 @@ def follow(
     wait: bool = True,
     pause: Callable[[float], bool] | None = None,
     on_notice: Callable[[str], object] | None = None,
+    max_line_bytes: int = 64 * 1024**2,
 ) -> Iterator[tuple[bytes, "Cursor"]]:
     """Yield every line of a log with the cursor behind it, and wait for more.
 
@@ -39,15 +40,23 @@ def follow(
             and goes on.
         on_notice: Called with a line of text when lines may be missing: somebody
             truncated or removed files.
+        max_line_bytes: Longer lines, without their newlines, are left out and told to
+            *on_notice*; 1 MiB at least. So much memory may be needed, twice.
 
     Raises:
-        ValueError: A wrong *start*.
+        ValueError: A wrong *start*, or limit.
         CursorError: Text that is no cursor.
         OSError: *path* is no regular file, or the log can't be read.
     """
     return _split(
         follow_chunks(
-            path, cursor, start=start, wait=wait, pause=pause, on_notice=on_notice
+            path,
+            cursor,
+            start=start,
+            wait=wait,
+            pause=pause,
+            on_notice=on_notice,
+            max_line_bytes=max_line_bytes,
         )
     )
 
@@ -60,6 +69,7 @@ def follow_chunks(
     wait: bool = True,
     pause: Callable[[float], bool] | None = None,
     on_notice: Callable[[str], object] | None = None,
+    max_line_bytes: int = 64 * 1024**2,
 ) -> Iterator[tuple[bytes, "Cursor"]]:
     """Yield the lines of a log, many at once, each time with the cursor behind them.
 
@@ -68,7 +78,13 @@ def follow_chunks(
     from .follower import Follower
 
     return Follower(
-        path, cursor, start=start, wait=wait, pause=pause, on_notice=on_notice
+        path,
+        cursor,
+        start=start,
+        wait=wait,
+        pause=pause,
+        on_notice=on_notice,
+        max_line_bytes=max_line_bytes,
     ).chunks()
 
 

@@ -18,13 +18,22 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from .cursor import Cursor
 from .generation import Generation
 from .generations import Generations
+from .linesplitter import LINE_MAX_BYTES, too_long
 from .place import find, mark_of, place_of
-from .reader import CutError, PlainReader, Reader, end_of_lines, open_reader
+from .reader import (
+    CHUNK_BYTES,
+    CutError,
+    PlainReader,
+    Reader,
+    end_of_lines,
+    open_reader,
+)
 
 __all__ = ["FollowCounters", "Follower", "Start"]
 
@@ -48,6 +57,7 @@ class FollowCounters:
         gone: Times that a file was gone, and others perhaps with it.
         torn: Halves of lines at the end of a backup, which are left out.
         damaged: Compressed backups that could not be read to their end.
+        oversize: Lines that are longer than may be, and were left out.
     """
 
     files: int = 0
@@ -56,6 +66,7 @@ class FollowCounters:
     gone: int = 0
     torn: int = 0
     damaged: int = 0
+    oversize: int = 0
 
 
 class Follower:
@@ -79,6 +90,7 @@ class Follower:
         wait: bool = True,
         pause: Callable[[float], bool] | None = None,
         on_notice: Callable[[str], object] | None = None,
+        max_line_bytes: int = LINE_MAX_BYTES,
     ) -> None:
         """Prepare to follow the log at *path*; with ``start="end"`` look for its end.
 
@@ -91,9 +103,11 @@ class Follower:
             pause: Waits for at most so many seconds and tells whether to go on; None
                 sleeps and goes on.
             on_notice: Called with a line of text when lines may be missing.
+            max_line_bytes: Longer lines, without their newlines, are left out, counted
+                and told to *on_notice*; 1 MiB at least.
 
         Raises:
-            ValueError: A wrong *start*.
+            ValueError: A wrong *start*, or limit.
             CursorError: Text that is no cursor.
             OSError: *path* is no regular file, or can't be read.
         """
@@ -101,6 +115,10 @@ class Follower:
             raise ValueError(f"start: expected 'beginning' or 'end', got {start!r}")
         if isinstance(cursor, str):
             cursor = Cursor.from_json(cursor)
+        if max_line_bytes < CHUNK_BYTES:
+            raise ValueError(
+                f"max_line_bytes: expected at least {CHUNK_BYTES}, got {max_line_bytes}"
+            )
         self.cursor = cursor or Cursor()
         self.counters = FollowCounters()
         self.begins_mid_line = False
@@ -108,6 +126,7 @@ class Follower:
         self._wait = wait
         self._pause = pause or _sleep
         self._on_notice = on_notice
+        self._max_line_bytes = max_line_bytes
         self._reader: Reader | None = None
         self._previous = self.cursor.previous
         # What comes after the file that is read now, once a later one has content.
@@ -174,7 +193,7 @@ class Follower:
             return
         # Whoever truncates a file usually copied it before.
         copies = self._generations.settle(self._find_copy)
-        copy = _open(copies[0], self.cursor.offset) if copies else None
+        copy = self._open(copies[0], self.cursor.offset) if copies else None
         if copy is None:
             self._notice("was truncated: lines may be missing")
             reader.begin_anew()
@@ -233,7 +252,7 @@ class Follower:
         files = self._generations.settle(self._find_first)
         if not files:
             return False
-        reader = _open(files[0], self.cursor.offset if self._is_inside else 0)
+        reader = self._open(files[0], self.cursor.offset if self._is_inside else 0)
         if reader is None:
             return True
         self._enter(reader)
@@ -270,7 +289,7 @@ class Follower:
 
     def _leave(self, before: Reader) -> None:
         """Enter the next file; *before* has been read to its end."""
-        reader = _open(self._successors.pop(0), 0)
+        reader = self._open(self._successors.pop(0), 0)
         if reader is None:
             self._successors = []  # Renamed or compressed just now: to be found anew.
             return
@@ -293,7 +312,7 @@ class Follower:
         live = files[0].open() if files else None
         self.cursor = Cursor(previous=self._previous)
         if live is not None:
-            reader = open_reader(live, "", end_of_lines(live))
+            reader = self._reader_of(files[0], live, end_of_lines(live))
             self._enter(reader)
             if reader.offset:
                 self.cursor = Cursor(reader.mark(), reader.offset, self._previous)
@@ -305,7 +324,24 @@ class Follower:
         self._previous = next((mark for mark in marks if mark is not None), None)
         return files[len(backups) :]
 
+    def _open(self, file: Generation, offset: int) -> Reader | None:
+        """Begin to read *file*, or return None if it isn't there any more."""
+        try:
+            fd = file.open()
+        except FileNotFoundError:
+            return None
+        return self._reader_of(file, fd, offset)
+
+    def _reader_of(self, file: Generation, fd: int, offset: int) -> Reader:
+        on_long = partial(self._tell_long, os.path.basename(file.path))
+        return open_reader(fd, file.suffix, offset, on_long, self._max_line_bytes)
+
     # Telling.
+
+    def _tell_long(self, name: str, offset: int, size: int) -> None:
+        self.counters.oversize += 1
+        told = too_long(size, self._max_line_bytes)
+        self._notice(f"{told} (in {name}, at byte {offset})")
 
     def _tell_end(self, reader: Reader) -> None:
         if reader.damage:
@@ -329,15 +365,6 @@ class Follower:
 
 def _has_content(file: Generation) -> bool:
     return bool(file.suffix) or file.status().st_size > 0
-
-
-def _open(file: Generation, offset: int) -> Reader | None:
-    """Begin to read *file*, or return None if it isn't there any more."""
-    try:
-        fd = file.open()
-    except FileNotFoundError:
-        return None
-    return open_reader(fd, file.suffix, offset)
 
 
 def _refuse_special(path: str) -> None:

@@ -9,10 +9,13 @@ long.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-__all__ = ["LINE_MAX_BYTES", "LineSplitter", "too_long"]
+__all__ = ["EVENT_MAX_BYTES", "LINE_MAX_BYTES", "LineSplitter", "too_long"]
 
 LINE_MAX_BYTES: Final = 64 * 1024**2
 """The longest line that is read of a log, without its newline."""
+
+EVENT_MAX_BYTES: Final = 16 * 1024**2
+"""The longest line that is read as an event: as objects it takes a lot more memory."""
 
 
 class LineSplitter:

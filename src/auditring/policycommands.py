@@ -13,7 +13,7 @@ import click
 
 from .complaints import Refusal, complain, refusing
 from .errors import PolicyError, PolicyProblem, RequestError
-from .linesplitter import LINE_MAX_BYTES, LineSplitter, too_long
+from .linesplitter import EVENT_MAX_BYTES, LineSplitter, too_long
 from .namedfile import argument_chunks, read_argument
 from .outputform import Form, form_option
 from .policyreport import (
@@ -191,7 +191,7 @@ def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -
     recorded are counted as "bodies missing". A stage that wasn't recorded counts as
     gained, with the size that follows from the other stages of its request.
 
-    Exit status: 1 if a line of a log is no event, or longer than 64 MiB; such lines are
+    Exit status: 1 if a line of a log is no event, or longer than 16 MiB; such lines are
     left out.
     """
     from .formats import DamagedError
@@ -204,7 +204,11 @@ def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -
         with refusing(log):
             try:
                 simulation.replay(
-                    read_lines(log, on_long=partial(_pass_over, simulation, log))
+                    read_lines(
+                        log,
+                        on_long=partial(_pass_over, simulation, log),
+                        limit_bytes=EVENT_MAX_BYTES,
+                    )
                 )
             except DamagedError as error:
                 raise Refusal(f"{log}: damaged: {error}") from error
@@ -253,7 +257,7 @@ def _load(file: str, dialect: "Dialect") -> "Policy":
 
 def _pass_over(simulation: "Simulation", log: str, number: int, size: int) -> None:
     """Tell that a line of *log* is too long, which counts as no event."""
-    complain(f"{log}:{number}: {too_long(size, LINE_MAX_BYTES)}")
+    complain(f"{log}:{number}: {too_long(size, EVENT_MAX_BYTES)}")
     simulation.unreadable_lines += 1
 
 

@@ -90,7 +90,7 @@ def recover(log: Path, *, state_dir: str | os.PathLike[str] | None = None) -> Re
         size_bytes += len(chunk)
         gap_events += chunk.count(b'"verb":"gap"')
     return Recovery(
-        lines=lines,
+        lines=lines + follower.counters.oversize,
         size_bytes=size_bytes,
         gap_events=gap_events,
         salvaged=tuple(sorted(_salvaged(log) - salvaged)),

@@ -31,6 +31,8 @@ _METHODS = {
     "deletecollection": "DELETE",
 }
 _WITH_REQUEST_BODY = {"create", "update", "patch", "delete", "deletecollection"}
+# Read as a request a URI takes 80 times its memory, and no server takes a longer one.
+_URI_MAX_CHARS = 1024**2
 _LAST_STAGES = {Stage.RESPONSE_COMPLETE, Stage.PANIC}
 
 
@@ -193,6 +195,8 @@ def attributes_of(event: Event) -> Attributes:
     is_resource_request = event.object_ref is not None
     verb = event.verb
     method = _METHODS.get(verb, "OTHER") if is_resource_request else verb.upper()
+    if len(event.request_uri) > _URI_MAX_CHARS:
+        return _attributes_as_recorded(event)
     try:
         route = find_route(method, event.request_uri)
         return Attributes.from_request(

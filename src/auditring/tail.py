@@ -1,14 +1,19 @@
 """Where the last lines of a log begin, over as many files as they take."""
 
+import io
 import os
 from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 from .cursor import Cursor
+from .formats import DamagedError
 from .generation import Generation
 from .generations import Generations
 from .place import mark_of
-from .reader import open_reader
+from .reader import CHUNK_BYTES
+from .unpacking import unpack
 
 __all__ = ["cursor_before"]
 
@@ -44,56 +49,54 @@ def _cursor_in(row: list[Generation], count: int) -> Cursor:
 
 
 def _last_lines(file: Generation, count: int) -> tuple[int, int]:
-    """Return how many of the last *count* lines a file has, and where they begin."""
+    """Return how many of the last *count* lines a file has, and where they begin.
+
+    Only where lines end is kept: they may be of any size, and none is needed here.
+    """
     fd = file.open()
-    if file.suffix:
-        return _last_lines_packed(fd, file.suffix, count)
     try:
-        return _last_lines_plain(fd, count)
+        # The newline before the first wanted line counts, too.
+        if file.suffix:
+            ends = _last_ends_packed(fd, file.suffix, count + 1)
+        else:
+            ends = _last_ends_plain(fd, count + 1)
     finally:
         os.close(fd)
+    if len(ends) <= count:
+        return len(ends), 0
+    return count, min(ends)
 
 
-def _last_lines_plain(fd: int, count: int) -> tuple[int, int]:
-    """Look from the end: only the last blocks of a large file are read."""
-    blocks: deque[bytes] = deque()
+def _last_ends_plain(fd: int, count: int) -> Sequence[int]:
+    """Return the offsets behind the last *count* newlines of a file, in no order.
+
+    It looks from the end: only the last blocks of a large file are read.
+    """
+    ends: list[int] = []
     start = os.fstat(fd).st_size
-    newlines = 0
-    # The newline before the first wanted line counts, too.
-    while start > 0 and newlines <= count:
+    while start > 0 and len(ends) < count:
         size = min(_BLOCK_BYTES, start)
         start -= size
-        blocks.appendleft(os.pread(fd, size, start))
-        newlines += blocks[0].count(b"\n")
-    return _lines_in(b"".join(blocks), start, count)
+        ends += _last_ends(os.pread(fd, size, start), start, count - len(ends))
+    return ends
 
 
-def _last_lines_packed(fd: int, suffix: str, count: int) -> tuple[int, int]:
-    """Look from the beginning, as there is no other way, and keep what may be last."""
-    kept: deque[tuple[bytes, int]] = deque()
-    newlines = 0
-    reader = open_reader(fd, suffix, 0)
-    try:
-        while chunk := reader.read():
-            kept.append((chunk, chunk.count(b"\n")))
-            newlines += kept[-1][1]
-            while newlines - kept[0][1] > count:
-                newlines -= kept.popleft()[1]
-        data = b"".join(chunk for chunk, _ in kept)
-        return _lines_in(data, reader.offset - len(data), count)
-    finally:
-        reader.close()
+def _last_ends_packed(fd: int, suffix: str, count: int) -> Sequence[int]:
+    """As `_last_ends_plain`, from the beginning, as there is no other way."""
+    ends: deque[int] = deque(maxlen=count)
+    start = 0
+    view = memoryview(bytearray(CHUNK_BYTES))
+    with io.FileIO(fd, closefd=False) as file, suppress(DamagedError):
+        for chunk in unpack(suffix, file, view):
+            ends.extend(reversed(_last_ends(bytes(chunk), start, count)))
+            start += len(chunk)
+    return ends
 
 
-def _lines_in(data: bytes, start: int, count: int) -> tuple[int, int]:
-    """Return how many of the last *count* lines *data* has, and where they begin.
-
-    *data* is the end of a file, and holds a newline before the lines that are wanted if
-    there is one; *start* is its offset.
-    """
-    end = data.rfind(b"\n") + 1
-    found = 0
-    while found < count and end > 0:
-        end = data.rfind(b"\n", 0, end - 1) + 1
-        found += 1
-    return found, start + end
+def _last_ends(block: bytes, start: int, count: int) -> list[int]:
+    """Return the offsets behind the last *count* newlines of a block, backwards."""
+    ends: list[int] = []
+    end = len(block)
+    while len(ends) < count and (end := block.rfind(b"\n", 0, end)) >= 0:
+        ends.append(start + end + 1)
+    return ends

@@ -6,12 +6,19 @@ Our own formats stand in formats.py; the others are logrotate's, and only read h
 import importlib
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import ModuleType
 from typing import Final, Protocol
 
-from .formats import FORMAT_BY_SUFFIX, PIECE_BYTES, READ_BYTES, DamagedError
+from .formats import FORMAT_BY_SUFFIX, PIECE_BYTES, DamagedError
 
 __all__ = ["PACKED_SUFFIXES", "unpack"]
+
+# Twice what the highest level of xz asks for; a file may ask for 4 GiB.
+_XZ_MEMORY_BYTES: Final = 128 * 1024**2
+# What is read at once. What is left of it is copied with each stream that begins, and
+# a stream may be of some bytes.
+_STREAM_READ_BYTES: Final = 64 * 1024
 
 
 class _Stream(Protocol):
@@ -48,7 +55,8 @@ def _unpack_bz2(file: io.FileIO) -> Iterator[bytes]:
 
 def _unpack_xz(file: io.FileIO) -> Iterator[bytes]:
     lzma = _imported("lzma")
-    return _unpack_streams(file, lzma.LZMADecompressor, (lzma.LZMAError,))
+    begin = partial(lzma.LZMADecompressor, memlimit=_XZ_MEMORY_BYTES)
+    return _unpack_streams(file, begin, (lzma.LZMAError,))
 
 
 def _imported(name: str) -> ModuleType:
@@ -63,7 +71,7 @@ def _unpack_streams(
 ) -> Iterator[bytes]:
     """Unpack one stream behind the other, until the file ends."""
     stream = begin()
-    data = file.read(READ_BYTES)
+    data = file.read(_STREAM_READ_BYTES)
     while data or not stream.eof:
         if stream.eof:
             stream = begin()
@@ -76,9 +84,9 @@ def _unpack_streams(
         data = b""
         if stream.eof:
             # xz may pad a stream with zeros.
-            data = (stream.unused_data or file.read(READ_BYTES)).lstrip(b"\0")
+            data = (stream.unused_data or file.read(_STREAM_READ_BYTES)).lstrip(b"\0")
         elif stream.needs_input:
-            data = file.read(READ_BYTES)
+            data = file.read(_STREAM_READ_BYTES)
 
 
 _STREAMS: Final[dict[str, Callable[[io.FileIO], Iterator[bytes]]]] = {
