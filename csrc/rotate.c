@@ -14,6 +14,11 @@ static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
 static const uint64_t names_pause_ns = 1000 * 1000;
 enum { SUFFIXES = 4, COLLISIONS_MAX = 100000, NAMES_PATIENCE = 50 };
 
+/* The latest time that a clock counting nanoseconds can tell, in the year 2554. A name
+ * that tells a later one is no work of ours, whoever says so: names that go on from
+ * there would come to the end of what four digits can tell. */
+static const uint64_t time_max_ms = UINT64_MAX / 1000000U;
+
 /* The extension as Go's filepath.Ext sees it: from the last dot. */
 static size_t
 stem_size(const char *name)
@@ -77,7 +82,7 @@ note_newest(void *context, const char *candidate)
     struct newest *newest = context;
     uint64_t real_ms = rotate_backup_time(newest->name, candidate);
 
-    if (real_ms > newest->real_ms) {
+    if (real_ms > newest->real_ms && real_ms <= time_max_ms) {
         newest->real_ms = real_ms;
     }
     return 0;
@@ -119,7 +124,7 @@ rotate_by_time(const struct sys *sys, int dir, const char *name, uint64_t *last_
     uint64_t real_ms = sys->now_real() / 1000000U;
     int error = -EEXIST;
 
-    if (real_ms <= *last_ms) {
+    if (real_ms <= *last_ms && *last_ms <= time_max_ms) {
         real_ms = *last_ms + 1; /* two in a millisecond, or a clock that went back */
     }
     for (int i = 0; i < COLLISIONS_MAX && error == -EEXIST; i++, real_ms++) {
@@ -145,7 +150,8 @@ shift_one(const struct sys *sys, int dir, const char *name, uint64_t index)
     for (int i = 0; i < SUFFIXES; i++) {
         snprintf(from, sizeof(from), "%.280s.%" PRIu64 "%s", name, index, suffixes[i]);
         snprintf(to, sizeof(to), "%.280s.%" PRIu64 "%s", name, index + 1, suffixes[i]);
-        error = sys->rename(dir, from, to);
+        /* The place was free a moment ago; whoever took it keeps it. */
+        error = sys->rename_noreplace(dir, from, to);
         if (error < 0 && error != -ENOENT) {
             result = error;
         }

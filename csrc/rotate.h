@@ -25,11 +25,13 @@ void rotate_backup_name(const char *name, uint64_t real_ms, char out[ROTATE_NAME
 /* The time in a backup's name (any compression suffix); 0 when it is no backup. */
 uint64_t rotate_backup_time(const char *name, const char *candidate);
 
-/* The newest time among the backups in the directory; 0 when there are none. */
+/* The newest time among the backups in the directory that a clock can have told; 0 when
+ * there are none. */
 int rotate_newest(const struct sys *sys, int dir, const char *name,
                   uint64_t *newest_ms);
 
-/* Renames the live file to a backup that sorts after all others (lumberjack), or to
+/* Renames the live file to a backup that sorts after all others (lumberjack), but for
+ * those of times that no clock tells, or to
  * `.1` after shifting the others up to `max_backups` (stdlib), or further while there
  * are followers that may need them. The descriptor stays open. With 0 backups the
  * stdlib dialect just lets the file grow: -ENOTSUP, unless `forced` because the file

@@ -255,6 +255,31 @@ names_rise_whatever_the_clock_does(void)
     close_log();
 }
 
+/* After the last second of the year 9999 no name comes. */
+static void
+a_name_that_no_clock_told_is_not_followed(void)
+{
+    static const char last[] = "audit-9999-12-31T23-59-59.999.log";
+    char backup[ROTATE_NAME_SIZE];
+    uint64_t newest;
+
+    open_log(DIALECT_LUMBERJACK, 0);
+    file_write(last, "somebody's\n");
+    CHECK_EQUAL(rotate_newest(&sys_test, AT_FDCWD, "audit.log", &newest), 0);
+    CHECK_EQUAL(newest, 0);
+    control.shared->last_backup_ms = rotate_backup_time("audit.log", last);
+    for (int i = 0; i < 3; i++) {
+        put("line\n");
+        rotate();
+    }
+
+    newest = next_backup(0, backup);
+    CHECK(newest >= sys_test.now_real() / 1000000U - 10);
+    CHECK(newest <= sys_test.now_real() / 1000000U + 10);
+    CHECK_TEXT(file_text(last), "somebody's\n");
+    close_log();
+}
+
 static void
 a_name_that_is_taken_is_never_overwritten(void)
 {
@@ -385,6 +410,36 @@ compressed_backups_move_up_too(void)
     CHECK_TEXT(file_text("audit.log.4.zst"), "3\n");
     CHECK(!file_exists("audit.log.4.lz4"));
     CHECK(!file_exists("audit.log.5.lz4"));
+    close_log();
+}
+
+static void
+take_the_second_place(enum test_point point)
+{
+    if (point == TEST_POINT_rotate_shifted && !file_exists("audit.log.2")) {
+        file_write("audit.log.2", "somebody's\n");
+    }
+}
+
+static void
+a_place_that_is_taken_meanwhile_is_left_to_who_took_it(void)
+{
+    open_log(DIALECT_STDLIB, 9);
+    file_write("audit.log.1", "1\n");
+    file_write("audit.log.2", "2\n");
+    put("line one\n");
+    test_point_hook = take_the_second_place;
+
+    CHECK_EQUAL(rotate_away(&file, &control, AT_FDCWD, false), -EEXIST);
+
+    test_point_hook = NULL;
+    CHECK_TEXT(file_text("audit.log"), "line one\n");
+    CHECK_TEXT(file_text("audit.log.1"), "1\n");
+    CHECK_TEXT(file_text("audit.log.2"), "somebody's\n");
+    CHECK_TEXT(file_text("audit.log.3"), "2\n");
+    CHECK_EQUAL(rotate_away(&file, &control, AT_FDCWD, false), 0);
+    CHECK_TEXT(file_text("audit.log.2"), "1\n");
+    CHECK_TEXT(file_text("audit.log.3"), "somebody's\n");
     close_log();
 }
 
@@ -531,8 +586,8 @@ a_shift_that_fails_is_done_by_the_next_rotation(void)
     check_shift_fails(CALL_openat, 2); /* the first one is for the followers */
     check_shift_fails(CALL_flock, 1);
     check_shift_fails(CALL_unlinkat, 1);
-    check_shift_fails(CALL_rename, 1);
-    check_shift_fails(CALL_rename_noreplace, 1);
+    check_shift_fails(CALL_rename_noreplace, 1); /* of .1, in its four forms */
+    check_shift_fails(CALL_rename_noreplace, 5);
 }
 
 RUN(TEST(the_time_stands_between_stem_and_extension),
@@ -542,13 +597,16 @@ RUN(TEST(the_time_stands_between_stem_and_extension),
     TEST(the_new_file_has_the_rights_of_the_old_one),
     TEST(rotations_in_one_millisecond_all_keep_their_file),
     TEST(names_rise_whatever_the_clock_does),
+    TEST(a_name_that_no_clock_told_is_not_followed),
     TEST(a_name_that_is_taken_is_never_overwritten),
     TEST(a_rename_that_fails_leaves_the_live_file_as_it_was),
     TEST(a_file_that_was_taken_away_can_not_be_rotated),
     TEST(a_live_file_that_somebody_made_meanwhile_is_used),
     TEST(a_new_file_that_can_not_be_made_is_an_error),
     TEST(numbered_backups_move_up_and_the_oldest_goes),
-    TEST(compressed_backups_move_up_too), TEST(a_shift_that_was_cut_off_loses_nothing),
+    TEST(compressed_backups_move_up_too),
+    TEST(a_place_that_is_taken_meanwhile_is_left_to_who_took_it),
+    TEST(a_shift_that_was_cut_off_loses_nothing),
     TEST(without_backups_the_file_just_grows),
     TEST(a_file_that_must_be_left_gets_the_first_free_number),
     TEST(a_mill_at_work_is_not_waited_for),
