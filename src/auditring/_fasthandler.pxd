@@ -19,6 +19,7 @@ cdef class FastHandler:
     cdef bint _takes_calls
     cdef Py_ssize_t _limit
     cdef double _due
+    cdef double _since
     cdef unsigned int _version
     cdef bint _is_armed
     # The number of the last assignment to an attribute; no two handlers share one.

@@ -35,6 +35,8 @@ cdef extern from "Python.h":
 
 cdef object LogRecord = logging.LogRecord
 cdef double NEVER = float("inf")
+# What a clock is put back by to be in time again doesn't matter to anybody.
+cdef double CLOCK_SLACK_S = 60
 
 # Since 3.12 a filter may replace the record, and handle() returns it.
 cdef bint REPLACES_RECORDS = sys.version_info >= (3, 12)
@@ -115,6 +117,7 @@ cdef class FastHandler:
         self._is_utf8 = encoding == "utf-8"
         self._limit = limit
         self._due = due
+        self._since = time.time() - CLOCK_SLACK_S
         self._takes_calls = takes_calls
         self._version = type_version(type(self))
         self._is_armed = self._version != 0 and self.changes == changes
@@ -133,7 +136,11 @@ cdef class FastHandler:
         if not self._has_own_formatter:
             if self._formatter is not logging._defaultFormatter:
                 return False
-        return self._due == NEVER or time.time() < self._due
+        return self._due == NEVER or self._since <= time.time() < self._due
+
+    def _is_before_arming(self):
+        """Tell whether the clock was put back since the short way was opened."""
+        return time.time() < self._since
 
     # Records.
 

@@ -5,7 +5,9 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 cdef extern from "sys.h" nogil:
     cdef struct sys:
-        pass
+        int (*rename_noreplace)(
+            int dir, const char *old, const char *new
+        ) noexcept nogil
 
     const sys sys_posix
 

@@ -687,6 +687,22 @@ cdef class Writer:
         self._calls = 0
 
 
+def rename_noreplace(int directory, bytes old not None, bytes new not None):
+    """Rename a file of a directory, unless there is one of the new name.
+
+    Raises:
+        FileExistsError: There is.
+        OSError: It can't be renamed.
+    """
+    cdef const char *source = old
+    cdef const char *target = new
+    cdef int error
+    with nogil:
+        error = sys_posix.rename_noreplace(directory, source, target)
+    if error != 0:
+        raise OSError(-error, os.strerror(-error), os.fsdecode(new))
+
+
 def before_fork():
     """Park the threads behind all writers, until after the fork."""
     with nogil:

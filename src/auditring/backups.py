@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from typing import Final, Literal
 
 __all__ = [
+    "SUFFIXES",
+    "TIE_MAX",
     "Backup",
     "Dialect",
     "Listing",
     "list_backups",
+    "names_behind",
     "parse_backup",
     "scan_backups",
     "temp_name",
@@ -27,7 +30,12 @@ Dialect = Literal["lumberjack", "stdlib", "dated"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+# The last time that a name can tell.
+TIME_MAX_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+TIE_MAX: Final = 99_999
 
+# Of a backup's forms: plain, and compressed.
+SUFFIXES: Final = ("", ".gz", ".zst", ".lz4")
 _SUFFIX = r"(?P<suffix>|\.gz|\.zst|\.lz4)"
 # [0-9], not \d: digits of other scripts are no part of the grammar.
 _TIME = (
@@ -35,7 +43,10 @@ _TIME = (
     r"T[0-9]{2}-[0-9]{2}-[0-9]{2}\.[0-9]{3})"
 )
 _INDEX = r"(?P<index>[1-9][0-9]*)"
-_DATE = r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:_[0-9]{2}(?:-[0-9]{2}){0,2})?)"
+_DATE = (
+    r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}(?:_[0-9]{2}(?:-[0-9]{2}){0,2})?)"
+    r"(?:\.(?P<tie>[1-9][0-9]{0,4}))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,8 @@ class Backup:
             only.
         is_dated: It is of the dated dialect, and `time_ms` is when it began, in what
             zone the name doesn't tell.
+        tie: Tells backups of one date apart, a higher one is newer; 0 is none. In the
+            dated dialect only.
     """
 
     directory: str
@@ -63,6 +76,7 @@ class Backup:
     time_ms: int | None = None
     index: int | None = None
     is_dated: bool = False
+    tie: int = 0
 
     @property
     def dialect(self) -> Dialect:
@@ -76,21 +90,30 @@ class Backup:
         """Where to open it."""
         return os.path.join(self.directory, self.name)
 
-    def written_ms(self) -> int:
+    def written_ms(self, now_ms: int) -> int | None:
         """Return when its last line was written, in milliseconds since the epoch.
 
-        The name tells it; where the name holds no such time, the mtime does. A file
-        that has gone in the meantime counts as written at the epoch.
+        The name tells it; where the name holds no such time, or one later than
+        *now_ms*, the file's times do, unless they are later, too. A file that has gone
+        in the meantime counts as written at the epoch.
+
+        Returns:
+            None: nobody can tell.
 
         Raises:
             OSError: The file is there but can't be examined.
         """
-        if self.time_ms is not None and not self.is_dated:
+        if self.time_ms is not None and not self.is_dated and self.time_ms <= now_ms:
             return self.time_ms
         try:
-            return os.lstat(self.path).st_mtime_ns // 1_000_000
+            status = os.lstat(self.path)
         except FileNotFoundError:
             return 0
+        # The kernel's own time can't be set by anybody, but it moves with each rename.
+        for time_ns in (status.st_mtime_ns, status.st_ctime_ns):
+            if time_ns // 1_000_000 <= now_ms:
+                return time_ns // 1_000_000
+        return None
 
     def size_bytes(self) -> int:
         """Return its size on disk in bytes, 0 if it has gone in the meantime.
@@ -167,8 +190,40 @@ def parse_backup(
     if time_ms is None:
         return None
     return Backup(
-        directory, file_name, plain, suffix, time_ms=time_ms, is_dated=is_dated
+        directory,
+        file_name,
+        plain,
+        suffix,
+        time_ms=time_ms,
+        is_dated=is_dated,
+        tie=int(match["tie"] or 0) if is_dated else 0,
     )
+
+
+def names_behind(backup: Backup) -> Iterator[str]:
+    """Yield plain names that stand right behind that of *backup*, a newer one's.
+
+    Not in the stdlib dialect: there every number has its place in the row.
+    """
+    if backup.is_dated:
+        dated = backup.plain.removesuffix(f".{backup.tie}" if backup.tie else "")
+        for tie in range(backup.tie + 1, TIE_MAX + 1):
+            yield f"{dated}.{tie}"
+        return
+    assert backup.time_ms is not None
+    stem, extension = backup.plain.rsplit(time_text(backup.time_ms), 1)
+    # At the end of all times there is only the way back.
+    last_ms = min(backup.time_ms + TIE_MAX, TIME_MAX_MS)
+    behind = range(backup.time_ms + 1, last_ms + 1)
+    for time_ms in behind or range(backup.time_ms - 1, backup.time_ms - TIE_MAX, -1):
+        yield f"{stem}{time_text(time_ms)}{extension}"
+
+
+def time_text(time_ms: int) -> str:
+    """Return a time as lumberjack has it in names."""
+    moment = _EPOCH + timedelta(milliseconds=time_ms)
+    millis = moment.microsecond // 1000
+    return f"{moment:%Y-%m-%dT%H-%M-%S}.{millis:03}".rjust(23, "0")
 
 
 def temp_name(name: str) -> str:
@@ -237,7 +292,7 @@ def _parse_date(text: str) -> int | None:
     return (time - _EPOCH) // _MILLISECOND
 
 
-def _newest_first(backup: Backup) -> tuple[int, str]:
+def _newest_first(backup: Backup) -> tuple[int, int, str]:
     if backup.index is not None:
-        return backup.index, backup.suffix
-    return -(backup.time_ms or 0), backup.suffix
+        return backup.index, 0, backup.suffix
+    return -(backup.time_ms or 0), -backup.tie, backup.suffix

@@ -7,21 +7,35 @@ nobody ever sees a half-made file under a backup's name, and a crash leaves one 
 things, which the next pass puts right:
 
 - a temporary file: it is removed;
-- both forms of a backup: they are compared byte by byte; the plain form goes if they
-  are equal, else the compressed one does.
+- both forms of a backup: they are compared byte by byte, and the plain one goes if they
+  are equal.
+
+Whoever else may be there: a cron job that compresses, at this moment or yesterday; a
+user who put a file there; a clock that went back, so that a name comes twice. So what
+isn't proven to be a form of the plain backup, or the torn beginning of one that nobody
+writes any more, is another backup, and each gets a name of its own (parting.py).
+Nothing is ever replaced.
 """
 
 import contextlib
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
-from .backupfiles import READ_FLAGS, opened, sync_directory, temporary
+from .backupfiles import (
+    READ_FLAGS,
+    is_finished,
+    opened,
+    rename_anew,
+    sync_directory,
+    temporary,
+)
 from .backupnames import BackupNames
 from .backups import Backup, temp_name
 from .formats import FORMAT_BY_SUFFIX, Format
 from .packing import Pace, buffer, compare, pack, verify
+from .parting import part
 
 __all__ = ["Compressor"]
 
@@ -104,11 +118,8 @@ class Compressor:
             os.unlink(temp)
             return False
         final = os.path.join(current.directory, current.plain + suffix)
-        # Checking and renaming is enough: there is one mill, and a rotation never
-        # takes a name whose compressed form exists.
-        if os.path.lexists(final):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), final)
-        os.rename(temp, final)
+        directory, made = os.path.split(temp)
+        rename_anew(directory, made, os.path.basename(final))
         return True
 
     def _unlink_plain(self, plain: Backup, status: os.stat_result) -> None:
@@ -119,11 +130,17 @@ class Compressor:
             if current is not None:
                 os.unlink(current.path)
 
-    def settle(self, plain: Backup, compressed: Backup) -> Iterator[None]:
-        """Unlink one of two forms of a backup, in steps: the plain one if they agree.
+    def settle(
+        self, plain: Backup, compressed: Backup
+    ) -> Generator[None, None, Backup | None]:
+        """Find out what two files of one backup's name are to each other, in steps.
+
+        Returns:
+            The plain one, by the name that it has now; None: it has gone, or is still
+            being compressed by somebody.
 
         Raises:
-            OSError: One can't be read or unlinked. Both are there then.
+            OSError: One can't be read, renamed or unlinked. Both are there then.
         """
         form = FORMAT_BY_SUFFIX[compressed.suffix]
         with contextlib.ExitStack() as stack:
@@ -131,15 +148,22 @@ class Compressor:
                 source = stack.enter_context(opened(plain.path, READ_FLAGS))
                 made = stack.enter_context(opened(compressed.path, READ_FLAGS))
             except FileNotFoundError:
-                return
+                return None
             view = stack.enter_context(buffer())
-            if (yield from compare(source, made, form, view)):
-                # The crash may have come before either reached the disk.
-                os.fsync(made)
-                sync_directory(self._names.directory)
-                self._unlink_one(plain, source, compressed, made)
-            else:
+            likeness = yield from compare(source, made, form, view)
+            if likeness == "other":
+                with self._names.held(plain.dialect):
+                    return part(self._names, plain, source, compressed, made)
+            if likeness == "torn":
+                if not is_finished(made):
+                    return None
                 self._unlink_one(compressed, made, plain, source)
+                return plain
+            # The crash may have come before either reached the disk.
+            os.fsync(made)
+            sync_directory(self._names.directory)
+            self._unlink_one(plain, source, compressed, made)
+            return None
 
     def _unlink_one(
         self, backup: Backup, fd: int, other: Backup, other_fd: int

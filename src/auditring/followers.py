@@ -10,10 +10,9 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Protocol
 
-from .backups import Backup
 from .cursor import Cursor, CursorFile
 from .generations import Generations
 from .place import place_of
@@ -21,6 +20,15 @@ from .place import place_of
 __all__ = ["FollowerRecord", "followers_of", "forget", "unread_backups"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+
+
+class PlainlyNamed(Protocol):
+    """A backup, however it is described."""
+
+    @property
+    def plain(self) -> str:
+        """Its file name without the suffix of compression."""
+        ...
 
 
 class FollowerRecord(CursorFile):
@@ -100,7 +108,9 @@ def forget(log: str | os.PathLike[str], name: str) -> bool:
     return FollowerRecord(log, name).remove()
 
 
-def unread_backups(log: str | os.PathLike[str], backups: Sequence[Backup]) -> set[str]:
+def unread_backups(
+    log: str | os.PathLike[str], backups: Iterable[PlainlyNamed]
+) -> set[str]:
     """Return the plain names of *backups* that a registered follower has not read.
 
     Args:

@@ -22,6 +22,7 @@ __all__ = [
     "DamagedError",
     "Format",
     "Packer",
+    "TornError",
 ]
 
 Compression = Literal["gzip", "zstd", "lz4"]
@@ -38,6 +39,10 @@ PIECE_BYTES = 1024**2
 
 class DamagedError(Exception):
     """What should be compressed data isn't, or ends too soon."""
+
+
+class TornError(DamagedError):
+    """Compressed data that is good as far as it goes, but ends too soon."""
 
 
 class Packer(Protocol):
@@ -150,7 +155,7 @@ def _unpack_gzip(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
     import gzip
 
     reader: _Unpacker
-    damage: list[type[Exception]] = [EOFError, gzip.BadGzipFile, zlib.error]
+    damage: list[type[Exception]] = [gzip.BadGzipFile, zlib.error]
     try:
         from isal import isal_zlib
 
@@ -162,6 +167,8 @@ def _unpack_gzip(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
     try:
         while count := reader.readinto(view):
             yield view[:count]
+    except EOFError as error:
+        raise TornError(str(error)) from error
     except tuple(damage) as error:
         raise DamagedError(str(error)) from error
 
@@ -182,6 +189,11 @@ class _ZstdSource:
         self._file = file
         self._tail = self.SKIPPED
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether all of the file was taken for good, and more was asked for."""
+        return len(self._tail) < len(self.SKIPPED)
+
     def read(self, size: int) -> bytes:
         data = self._file.read(size)
         if not data:
@@ -192,8 +204,9 @@ class _ZstdSource:
 def _unpack_zstd(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
     import zstandard
 
+    source = _ZstdSource(file)
     reader = zstandard.ZstdDecompressor().stream_reader(
-        cast(IO[bytes], _ZstdSource(file)),  # it is only ever read
+        cast(IO[bytes], source),  # it is only ever read
         read_size=READ_BYTES,
         read_across_frames=True,
     )
@@ -201,7 +214,8 @@ def _unpack_zstd(file: io.FileIO, view: memoryview) -> Iterator[memoryview]:
         while count := reader.readinto(view):
             yield view[:count]
     except zstandard.ZstdError as error:
-        raise DamagedError(str(error)) from error
+        kind = TornError if source.is_used_up else DamagedError
+        raise kind(str(error)) from error
 
 
 def _unpack_lz4(file: io.FileIO, view: memoryview) -> Iterator[bytes]:
@@ -213,7 +227,7 @@ def _unpack_lz4(file: io.FileIO, view: memoryview) -> Iterator[bytes]:
     while not is_end:
         data = data or memoryview(file.read(READ_BYTES))
         if not data:
-            raise DamagedError("ends before the end mark")
+            raise TornError("ends before the end mark")
         try:
             chunk, used, is_end = frame.decompress_chunk(context, data, PIECE_BYTES)
         except RuntimeError as error:

@@ -5,20 +5,22 @@ tries again. How a backup is compressed stands in compressor.py, which ones may 
 retention.py, their names in backups.py, the thread that drives a mill in millthread.py.
 """
 
+import errno
 import math
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from .backupnames import BackupNames
-from .backups import Backup, Listing
+from .backups import Backup, Dialect, Listing
 from .compressor import Compressor
 from .errors import CursorError
 from .followers import unread_backups
 from .formats import FORMATS
 from .millsettings import MillSettings
-from .retention import within_limits
+from .retention import misdated, within_limits
 
 __all__ = [
     "Mill",
@@ -89,6 +91,7 @@ class Mill:
         self._on_error = on_error
         self._on_unread = on_unread
         self._compressor = Compressor(self._names)
+        self._has_told_time = False
         self.counters = MillCounters()
         # Whether `on_error` is being called, which may take any time.
         self.is_reporting = False
@@ -100,11 +103,25 @@ class Mill:
             limit_s: Seconds after which the rest is left; None is never.
         """
         deadline_s = math.inf if limit_s is None else time.monotonic() + limit_s
-        listing = self._take_stock(self._settings(), self._drop_temps)
-        for plain, compressed in _pairs(listing.backups):
-            for _ in self._guarded(plain, self._compressor.settle(plain, compressed)):
+        for plain, compressed in list(self._leftovers()):
+            work = self._compressor.settle(plain, compressed)
+            for _ in self._guarded(plain, work):
                 if time.monotonic() >= deadline_s:
                     return
+
+    def _leftovers(self) -> Iterator[tuple[Backup, Backup]]:
+        """Yield the backups of which both forms exist, and remove half-made files.
+
+        Of all dialects: whoever opens the log may name its backups otherwise. Numbered
+        ones may be renamed meanwhile; which file is which is looked at again.
+        """
+        try:
+            for dialect in get_args(Dialect):
+                listing = self._names.listing(dialect)
+                yield from _pairs(self._drop_temps(listing, MillSettings()))
+        except OSError as error:
+            error.add_note(f"backups in {self._names.directory}")
+            self.report(error)
 
     def run(self) -> Generator[None, None, None]:
         """Make one pass, in steps of some milliseconds each.
@@ -184,10 +201,22 @@ class Mill:
 
     def _retain(self, listing: Listing, settings: MillSettings) -> Sequence[Backup]:
         backups = self._drop_temps(listing, settings)
-        kept = within_limits(backups, settings, int(self._now() * 1000))
+        now_ms = int(self._now() * 1000)
+        kept = within_limits(backups, settings, now_ms)
+        if settings.max_age_days and not self._has_told_time:
+            self._tell_time(misdated(backups, now_ms))
         doomed = [backup for backup in backups if backup.plain not in kept]
         removed = self._remove_all(doomed, backups, settings)
         return [backup for backup in backups if backup.plain not in removed]
+
+    def _tell_time(self, wrong: Sequence[Backup]) -> None:
+        """Tell, once, of backups whose names tell a time that has not come yet."""
+        if not wrong:
+            return
+        self._has_told_time = True
+        text = f"dated later than now, as are {len(wrong)} backups in all; max_age goes"
+        text += " by the times of the files"
+        self.report(OSError(errno.EINVAL, text, wrong[0].path))
 
     def _remove_last(
         self, listing: Listing, settings: MillSettings
@@ -254,14 +283,17 @@ class Mill:
     def _work_on(
         self, plain: Backup, compressed: Backup | None, settings: MillSettings
     ) -> Iterator[None]:
+        left: Backup | None = plain
         if compressed is not None:
-            yield from self._compressor.settle(plain, compressed)
+            left = yield from self._compressor.settle(plain, compressed)
+        if left is None:
+            return
         if settings.compress is not None:
             form = FORMATS[settings.compress]
             level = settings.compress_level
             level = form.default_level if level is None else level
             yield from self._compressor.compress(
-                plain, form, level, self._count_compressed
+                left, form, level, self._count_compressed
             )
 
     def _count_compressed(self, bytes_in: int, bytes_out: int) -> None:

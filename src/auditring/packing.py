@@ -9,15 +9,21 @@ import io
 import mmap
 import os
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Literal
 
-from .formats import CHUNK_MAX_BYTES, DamagedError, Format, Packer
+from .formats import CHUNK_MAX_BYTES, DamagedError, Format, Packer, TornError
+from .torn import announced_bytes, unpack_to_the_tear
 
-__all__ = ["Pace", "buffer", "compare", "pack", "verify"]
+__all__ = ["Likeness", "Pace", "buffer", "compare", "pack", "verify"]
 
 CHUNK_MIN_BYTES = 256 * 1024
 # The longest that a stop or a fork has to wait for a step of a slow level.
 CHUNK_CPU_S = 0.05
+# What a compressed file is to a plain one: its form, the beginning of one that nobody
+# finished, or anything else, which is somebody's.
+Likeness = Literal["same", "torn", "other"]
+
 # Packed bytes that are collected before they are written.
 WRITE_BYTES = 2 * 1024**2
 
@@ -99,26 +105,63 @@ def verify(
 
 def compare(
     source: int, made: int, form: Format, view: memoryview
-) -> Generator[None, None, bool]:
-    """Tell whether *made* unpacks to the very bytes of *source*.
+) -> Generator[None, None, Likeness]:
+    """Tell what *made* is to *source*: its form, the beginning of one, or another file.
 
     Raises:
         OSError: One of them can't be read, so nothing is known.
         ImportError: Neither is it without the library.
     """
     if not os.fstat(made).st_size:
-        return False  # not even an empty file packs to nothing
-    offset = 0
+        return "torn"  # not even an empty file packs to nothing
+    with io.FileIO(made, closefd=False) as file:
+        try:
+            size = yield from _equal_bytes(source, form.unpack(file, view))
+        except TornError:
+            return (yield from _compare_to_the_tear(source, file, form.suffix, view))
+        except DamagedError:
+            return "other"
+    return "same" if size == os.fstat(source).st_size else "other"
+
+
+def _compare_to_the_tear(
+    source: int, file: io.FileIO, suffix: str, view: memoryview
+) -> Generator[None, None, Likeness]:
+    pieces = _Counted(unpack_to_the_tear(file, suffix, view))
     try:
-        with io.FileIO(made, closefd=False) as file:
-            for chunk in form.unpack(file, view):
-                if bytes(chunk) != os.pread(source, len(chunk), offset):
-                    return False
-                offset += len(chunk)
-                yield
+        size = yield from _equal_bytes(source, pieces)
+    except TornError:
+        # What holds nothing that can be read proves nothing, unless it announces it.
+        announced = announced_bytes(file, suffix)
+        is_proof = pieces.size_bytes or announced == os.fstat(source).st_size
+        return "torn" if is_proof else "other"
     except DamagedError:
-        return False
-    return offset == os.fstat(source).st_size
+        return "other"
+    return "same" if size == os.fstat(source).st_size else "other"
+
+
+class _Counted:
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self.size_bytes = 0
+
+    def __iter__(self) -> Iterator[bytes | memoryview]:
+        for piece in self._pieces:
+            self.size_bytes += len(piece)
+            yield piece
+
+
+def _equal_bytes(
+    source: int, pieces: Iterable[bytes | memoryview]
+) -> Generator[None, None, int]:
+    """Return how many bytes *source* begins with that *pieces* are; -1: others."""
+    offset = 0
+    for piece in pieces:
+        if bytes(piece) != os.pread(source, len(piece), offset):
+            return -1
+        offset += len(piece)
+        yield
+    return offset
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from .backups import Backup
 from .millsettings import MillSettings
 
-__all__ = ["within_limits"]
+__all__ = ["misdated", "within_limits"]
 
 _DAY_MS = 86_400_000
 
@@ -20,10 +20,33 @@ def within_limits(
     kept = set(names)
     if settings.max_age_days:
         cutoff_ms = now_ms - int(settings.max_age_days * _DAY_MS)
-        kept -= {backup.plain for backup in backups if backup.written_ms() < cutoff_ms}
+        kept -= _written_before(cutoff_ms, backups, now_ms)
     if settings.max_total_bytes:
         kept = _within_total(backups, kept, settings.max_total_bytes)
     return kept
+
+
+def _written_before(cutoff_ms: int, backups: Sequence[Backup], now_ms: int) -> set[str]:
+    """Return the plain names of those of *backups* that are older.
+
+    Where a clock was wrong, so that nobody can tell when one was written, it is no
+    younger than the next newer one.
+    """
+    older: set[str] = set()
+    newer_ms = now_ms
+    for backup in backups:
+        written_ms = backup.written_ms(now_ms)
+        newer_ms = newer_ms if written_ms is None else written_ms
+        if newer_ms < cutoff_ms:
+            older.add(backup.plain)
+    return older
+
+
+def misdated(backups: Sequence[Backup], now_ms: int) -> Sequence[Backup]:
+    """Return those of *backups* whose name tells a time that has not come yet."""
+    # A date is of some zone or other, so a day is no matter.
+    latest_ms = now_ms + _DAY_MS
+    return [each for each in backups if (each.time_ms or 0) > latest_ms]
 
 
 def _within_total(

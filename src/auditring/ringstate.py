@@ -51,6 +51,7 @@ class RingState:
             holds the handler's lock. Not so in a child that was forked meanwhile.
         is_continued: The file holds lines of ours, whatever `mode` is.
         is_over: The interpreter is ending.
+        is_renamed: The live file has been renamed already, in a rollover.
     """
 
     def __init__(self) -> None:
@@ -64,6 +65,7 @@ class RingState:
         self.busy_pid = 0
         self.is_continued = False
         self.is_over = False
+        self.is_renamed = False
 
     @property
     def has_lost_writer(self) -> bool:

@@ -7,6 +7,7 @@ rollover is kept in the state directory, and whoever comes late finds it moved o
 
 import contextlib
 import datetime
+import errno
 import fcntl
 import logging
 import logging.handlers
@@ -16,6 +17,14 @@ import time
 from collections.abc import Iterator
 from typing import ClassVar, Unpack
 
+from .backupfiles import is_free
+from .datedbackups import (
+    DatedBackup,
+    dated_backups,
+    names_for,
+    rename_to_free,
+    unread_of,
+)
 from .handleroptions import HandlerOptions
 from .ownership import give_to_owner, shared_mode
 from .ringhandler import RingHandler
@@ -23,7 +32,6 @@ from .writer import LogWriter
 
 __all__ = ["TimedRotatingFileHandler"]
 
-_SUFFIXES = (".gz", ".zst", ".lz4")
 # How long a rollover waits for a disk that hangs. What isn't in the file by then comes
 # into the next one.
 FLUSH_LIMIT_S = 1.0
@@ -41,8 +49,9 @@ class DatedLogWriter(LogWriter):
 class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHandler):
     """A `logging.handlers.TimedRotatingFileHandler` that several processes may share.
 
-    Where the standard library would replace a backup that is there already, this one
-    goes on in the same file.
+    No backup is ever replaced. Where one of the same name is there when a rollover is
+    due, this one goes on in the same file; a rollover that is asked for, or that finds
+    the name taken by a compressed file, adds a number to the date.
 
     Thread-safety: any thread.
     """
@@ -99,6 +108,8 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             atTime,
             errors or self._ring_options.errors,
         )
+        # The file may have been written to under a clock that was ahead.
+        self._follow_clock()
         self._recover()
 
     def _is_plain(self) -> bool:
@@ -108,19 +119,36 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         return float(self.rolloverAt)
 
     def _is_due(self, record: logging.LogRecord) -> bool:
+        if self._is_before_arming():
+            self._follow_clock()
+            self._forget_way()
         return bool(self.shouldRollover(record))
+
+    def _follow_clock(self) -> None:
+        """Roll over in time again when the clock was ahead, and is no more."""
+        latest = self.computeRollover(int(time.time()))
+        if self.rolloverAt > latest:
+            self.rolloverAt = latest
 
     def _roll_over(self, record: logging.LogRecord) -> None:
         try:
-            self.doRollover()
+            self._agree(is_asked=False)
         except Exception as error:
             self._report_error(record, error)
 
     def doRollover(self) -> None:
         """Make the live file a backup named for its beginning, and begin a new one.
 
-        Another process that shares the log may have done so already.
+        Done whenever it is asked for, whatever other processes did before.
+
+        Raises:
+            TimeoutError: Another process has been rolling over for too long.
+            OSError: The file can't be renamed.
         """
+        self._agree(is_asked=True)
+
+    def _agree(self, *, is_asked: bool) -> None:
+        """Roll over, unless it is only due and another process has done so already."""
         writer = self._ring.writer
         if writer is None:
             self._roll_over_past_ring()
@@ -132,15 +160,17 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             _rollover_held(self._state_dir()) as state,
         ):
             if state is None:
-                self.rolloverAt = now + 1
+                self._put_off(now, is_asked=is_asked)
                 return
             agreed = _read_time(state)
             # What lies further ahead than ours could was agreed on with other units.
-            if now < agreed <= self.computeRollover(now):
+            if not is_asked and now < agreed <= self.computeRollover(now):
                 self.rolloverAt = agreed
                 return
-            self._rename(writer)
+            self._rename(writer, is_asked=is_asked)
             _write_time(state, int(self.rolloverAt))
+            if self.backupCount > 0:
+                self._check_obstacles()
 
     def _roll_over_past_ring(self) -> None:
         """Roll over without a ring: never a backup away, and not what others write."""
@@ -156,19 +186,50 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         if now >= self.rolloverAt:
             self.rolloverAt = self.computeRollover(now)
 
-    def _rename(self, writer: LogWriter) -> None:
-        if os.path.exists(self._backup_name()):
+    def _put_off(self, now: int, *, is_asked: bool) -> None:
+        if is_asked:
+            text = "another process is rolling over"
+            raise TimeoutError(errno.ETIMEDOUT, text, self.baseFilename)
+        self.rolloverAt = now + 1
+
+    def _rename(self, writer: LogWriter, *, is_asked: bool) -> None:
+        name = self._backup_name()
+        if not is_asked and os.path.lexists(name):
             self.rolloverAt = self.computeRollover(int(time.time()))
             return
         writer.flush(FLUSH_LIMIT_S)
-        # What the standard library closes, and opens again, is the stream.
+        with contextlib.suppress(FileNotFoundError):  # somebody has moved it
+            rename_to_free(self.baseFilename, name)
+        # The time of the next rollover, and what is to be deleted, are left to the
+        # standard library. What it closes, and opens again, is the stream.
         shown, self._ring.stream = self._ring.stream, None
+        self._ring.is_renamed = True
         try:
             super().doRollover()
         finally:
+            self._ring.is_renamed = False
             self._ring.stream = shown
-        writer.reopen()
-        writer.wake()
+            writer.reopen()
+            writer.wake()
+
+    def rotation_filename(self, default_name: str) -> str:
+        """Return what a backup is called that would be called so, were the name free.
+
+        A name is free when there is neither a plain nor a compressed file of it. Where
+        there is, a number follows the date.
+        """
+        if self._ring.is_renamed:
+            return os.path.join(self._state_dir(), "renamed")  # where nothing is
+        for name in names_for(default_name):
+            chosen = super().rotation_filename(name)
+            if is_free(chosen):
+                return chosen
+        raise OSError(errno.EEXIST, "no name is free for a backup", default_name)
+
+    def rotate(self, source: str, dest: str) -> None:
+        """Rename *source*, as `rotator` does it if there is one."""
+        if not self._ring.is_renamed:
+            super().rotate(source, dest)
 
     def _backup_name(self) -> str:
         """Return the name that the standard library gives to the next backup."""
@@ -183,25 +244,40 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         return f"{self.baseFilename}.{time.strftime(self.suffix, moment)}"
 
     def getFilesToDelete(self) -> list[str]:
-        """Return the backups that are too many, the oldest first."""
-        if not self._ring_options.writer.get("compress") or self._ring.writer is None:
+        """Return the backups that are too many, the oldest first.
+
+        Both forms of one count as one. Those that a registered follower still needs
+        stay, unless ``keep_for_followers=False`` was asked for.
+        """
+        writer = self._ring.writer
+        if writer is None:
             return super().getFilesToDelete()
-        directory, base = os.path.split(self.baseFilename)
-        forms: dict[str, list[str]] = {}
-        for name in sorted(os.listdir(directory)):
-            plain = _without_suffix(name)
-            start = plain.removeprefix(f"{base}.")
-            if start != plain and self.extMatch.fullmatch(start):
-                forms.setdefault(plain, []).append(os.path.join(directory, name))
-        too_many = sorted(forms)[: max(0, len(forms) - self.backupCount)]
-        return [path for plain in too_many for path in forms[plain]]
+        found = dated_backups(self.baseFilename, self.extMatch)
+        backups = [each for each in found if each.paths]
+        too_many = backups[: max(0, len(backups) - self.backupCount)]
+        return self._spared(writer, too_many) if too_many else []
 
+    def _check_obstacles(self) -> None:
+        """Tell of what should be removed, by its name, and isn't ours to remove.
 
-def _without_suffix(name: str) -> str:
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix):
-            return name.removesuffix(suffix)
-    return name
+        Raises:
+            OSError: There is something.
+        """
+        found = dated_backups(self.baseFilename, self.extMatch)
+        backups = [each for each in found if each.paths][-self.backupCount :]
+        for each in found:
+            if each.obstacles and backups and each.start < backups[0].start:
+                raise OSError(errno.ENOTSUP, "not a backup", each.obstacles[0])
+
+    def _spared(self, writer: LogWriter, doomed: list[DatedBackup]) -> list[str]:
+        """Leave out what followers need, or tell that they lose it."""
+        unread = unread_of(self.baseFilename, doomed)
+        if self._ring_options.writer.get("keep_for_followers", True):
+            doomed = [each for each in doomed if each.plain not in unread]
+        elif unread:
+            sizes = [each.size_bytes() for each in doomed if each.plain in unread]
+            writer._note_unread(len(sizes), sum(sizes))
+        return [path for each in doomed for path in each.paths]
 
 
 @contextlib.contextmanager
