@@ -49,7 +49,16 @@ enum slot_state {
     SLOT_RETIRED = 4
 };
 
-enum health { HEALTH_OK = 0, HEALTH_DISK_FULL = 1, HEALTH_DISK_ERROR = 2 };
+/* Those of the leader are not stored: each process sees them for itself (speaker.h). */
+enum health {
+    HEALTH_OK = 0,
+    HEALTH_DISK_FULL = 1,
+    HEALTH_DISK_ERROR = 2,
+    HEALTH_ROTATION_FAILS = 3, /* lines get to the file all the same */
+    HEALTH_LEADER_STOPPED = 4,
+    HEALTH_LEADER_HANGS = 5
+};
+enum { HEALTH_COUNT = 6 };
 
 /* What a request asks of the leader. */
 enum request { REQUEST_FLUSH, REQUEST_SYNC, REQUEST_ROTATE, REQUEST_REOPEN };

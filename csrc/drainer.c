@@ -59,6 +59,7 @@ try_to_lead(struct writer *writer, uint64_t now)
     writer->wants_to_yield = false;
     writer->batch.is_outstanding = false;
     writer->failures = 0;
+    writer->rotation_failures = 0;
     writer->next_retry_ns = 0;
     writer->next_orphans_ns = 0;
     writer->next_adopt_ns = 0;
@@ -128,7 +129,7 @@ maintain(struct writer *writer)
 }
 
 static uint64_t
-step(struct writer *writer)
+step_in_silence(struct writer *writer)
 {
     uint64_t now = writer->sys->now_mono();
 
@@ -152,6 +153,15 @@ step(struct writer *writer)
     }
     losses_tell_own_drops(writer);
     return standby_ns;
+}
+
+static uint64_t
+step(struct writer *writer)
+{
+    uint64_t sleep_ns = step_in_silence(writer);
+
+    speaker_look(writer);
+    return sleep_ns;
 }
 
 static void

@@ -17,6 +17,7 @@
 #include "logfile.h"
 #include "ring.h"
 #include "ringmap.h"
+#include "speaker.h"
 #include "syncer.h"
 #include "wait.h"
 #include "writer.h"
@@ -87,6 +88,8 @@ struct writer {
     _Atomic uint64_t untrusted_flush; /* up to this ticket a leader may have answered
                                          without a ring of ours (ownring_enter_again) */
 
+    struct speaker speaker;
+
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
     _Atomic bool has_thread; /* changes under thread_mutex */
@@ -113,6 +116,8 @@ struct writer {
     uint64_t next_sync_ns; /* of durability interval */
     uint64_t next_rotate_ns; /* after a failed rotation */
     uint32_t busy_rotations; /* failed as somebody held the names, in a row */
+    uint32_t rotation_failures; /* in a row */
+    uint32_t rotation_settings; /* the version of the settings that it failed with */
     uint32_t failures; /* of the outstanding batch, in a row */
     bool must_recover; /* it began to lead and has not looked back yet */
     bool is_suspect; /* a sync of the live file failed */

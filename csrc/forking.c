@@ -41,6 +41,7 @@ forget_parent(struct writer *writer)
     memset(writer->map.rings, 0, sizeof(writer->map.rings));
     leader_forget(&writer->leader);
     departed_drop(writer);
+    speaker_forget(writer);
     if (!writer->is_private) {
         logfile_close(&writer->file);
     }

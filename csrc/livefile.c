@@ -3,6 +3,7 @@
 #include "departed.h"
 #include "durability.h"
 #include "rotate.h"
+#include "trouble.h"
 #include "yielding.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ open_by_name(struct writer *writer)
     shared->live_size = writer->file.size;
     shared->live_inode = writer->file.inode;
     writer->synced_size = 0; /* nobody knows what an earlier leader synced */
+    writer->rotation_failures = 0; /* whatever kept the file before from going */
     return 0;
 }
 
@@ -224,8 +226,9 @@ livefile_rotate(struct writer *writer, bool forced)
 
     if (error >= 0) {
         writer->busy_rotations = 0;
+        trouble_note_rotation(writer, 0);
     } else if (error != -ENOTSUP) {
-        control_note_error(&writer->control, error);
+        trouble_note_rotation(writer, error);
         yielding_note(writer, error);
         writer->next_rotate_ns = writer->sys->now_mono() + pause_after(writer, error);
     }

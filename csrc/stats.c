@@ -21,10 +21,14 @@ void
 stats_collect(struct writer *writer, struct writer_stats *out)
 {
     const struct control_shared *shared = writer->control.shared;
+    struct speaker_view view;
     struct own_ring *own;
 
+    speaker_view(writer, &view);
     *out = (struct writer_stats){
-        .health = atomic_load_explicit(&shared->health, memory_order_relaxed),
+        .health = view.health,
+        .leader_pid = view.leader_pid,
+        .leader_silent_ns = view.silent_ns,
         .last_error = atomic_load_explicit(&shared->last_error, memory_order_relaxed),
         .leads = writer->is_private};
     for (int i = 0; i < COUNTER_COUNT; i++) {

@@ -272,6 +272,12 @@ posix_poll_writable(int fd, int timeout_ms)
     return negative_errno(poll(&waited, 1, timeout_ms));
 }
 
+static int
+posix_fd_flags(int fd)
+{
+    return negative_errno(fcntl(fd, F_GETFD));
+}
+
 static uint64_t
 read_clock(clockid_t clock)
 {
@@ -377,6 +383,7 @@ const struct sys sys_posix = {
     .futex_wait = posix_futex_wait,
     .futex_wake = posix_futex_wake,
     .poll_writable = posix_poll_writable,
+    .fd_flags = posix_fd_flags,
     .now_mono = posix_now_mono,
     .now_real = posix_now_real,
     .getpid = posix_getpid,

@@ -28,6 +28,9 @@ struct sys_process {
     uint64_t start_time;  /* clock ticks after boot; distinguishes reused pids */
     uint64_t start_stack; /* changes with execve; 0 or 1 when it may not be read */
     bool running;         /* false: gone, or a zombie that waits to be reaped */
+    char state; /* as ps(1) shows it: T is stopped, t halted by a debugger */
+    char name[64]; /* of the command; whatever it wants to be called */
+    uid_t uid;
 };
 
 struct sys {
@@ -70,6 +73,7 @@ struct sys {
     int (*futex_wait)(void *word, uint32_t expected, uint64_t timeout_ns);
     int (*futex_wake)(void *word, int count);
     int (*poll_writable)(int fd, int timeout_ms);
+    int (*fd_flags)(int fd); /* FD_CLOEXEC or not */
     uint64_t (*now_mono)(void);
     uint64_t (*now_real)(void);
     pid_t (*getpid)(void);

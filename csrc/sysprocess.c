@@ -15,6 +15,17 @@ sysprocess_namespace(void)
     return stat("/proc/self/ns/pid", &status) == 0 ? (uint64_t)status.st_ino : 0;
 }
 
+static void
+keep_name(const char *text, const char *end, struct sys_process *out)
+{
+    const char *begin = strchr(text, '(');
+    size_t size = begin != NULL && begin < end ? (size_t)(end - begin - 1) : 0;
+
+    size = size < sizeof(out->name) ? size : sizeof(out->name) - 1;
+    memcpy(out->name, begin != NULL ? begin + 1 : "", size);
+    out->name[size] = '\0';
+}
+
 /* Fields of /proc/PID/stat after the last ')' of the name: 3 is the state, 22 the
  * start time, 28 the start of the stack (proc(5)). */
 static int
@@ -30,6 +41,8 @@ parse_process(const char *text, struct sys_process *out)
     }
     cursor = strchr(cursor, state);
     out->running = state != 'Z' && state != 'X' && state != 'x';
+    out->state = state;
+    keep_name(text, strrchr(text, ')'), out);
     out->start_time = 0;
     out->start_stack = 0;
     while (field < 28 && (cursor = strchr(cursor + 1, ' ')) != NULL) {
@@ -48,6 +61,7 @@ int
 sysprocess_look(pid_t pid, struct sys_process *out)
 {
     char path[32], text[1024];
+    struct stat status;
     ssize_t size;
     int fd;
 
@@ -69,6 +83,7 @@ sysprocess_look(pid_t pid, struct sys_process *out)
         out->running = false;
         return error == ESRCH ? 0 : -error;
     }
+    out->uid = fstat(fd, &status) == 0 ? status.st_uid : (uid_t)-1;
     close(fd);
     text[size] = '\0';
     return parse_process(text, out);

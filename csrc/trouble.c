@@ -31,16 +31,44 @@ trouble_note(struct writer *writer, int error)
 }
 
 void
+trouble_note_rotation(struct writer *writer, int error)
+{
+    writer->rotation_failures = error < 0 ? writer->rotation_failures + 1 : 0;
+    writer->rotation_settings = atomic_load_explicit(
+        &writer->control.shared->settings_version, memory_order_relaxed);
+    if (error < 0) {
+        control_note_error(&writer->control, error);
+    }
+    if (writer->failures == 0) {
+        trouble_end(writer);
+    }
+}
+
+/* What is left once lines get to the file: a rotation that failed again, and was not
+ * made needless by other settings. */
+static uint32_t
+health_of_rotation(const struct writer *writer)
+{
+    return writer->rotation_failures > 1 &&
+                   writer->rotation_settings ==
+                       atomic_load_explicit(&writer->control.shared->settings_version,
+                                            memory_order_relaxed)
+               ? HEALTH_ROTATION_FAILS
+               : HEALTH_OK;
+}
+
+void
 trouble_end(struct writer *writer)
 {
     _Atomic uint32_t *health = &writer->control.shared->health;
+    uint32_t now = health_of_rotation(writer);
 
     if (writer->failures > 0) {
         writer->failures = 0;
         writer->next_retry_ns = 0;
     }
     /* It may also be the trouble of an earlier leader that is over. */
-    if (atomic_load_explicit(health, memory_order_relaxed) != HEALTH_OK) {
-        atomic_store_explicit(health, HEALTH_OK, memory_order_relaxed);
+    if (atomic_load_explicit(health, memory_order_relaxed) != now) {
+        atomic_store_explicit(health, now, memory_order_relaxed);
     }
 }

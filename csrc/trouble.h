@@ -16,6 +16,10 @@ extern const uint64_t trouble_pause_ns;
 bool trouble_is_full_disk(int error);
 
 void trouble_note(struct writer *writer, int error);
+/* How a rotation ended: a negative errno the second time is trouble, until one goes
+ * well. */
+void trouble_note_rotation(struct writer *writer, int error);
+
 void trouble_end(struct writer *writer);
 
 #endif

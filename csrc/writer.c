@@ -14,6 +14,7 @@
 #include "stats.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void
@@ -423,6 +424,41 @@ void
 writer_stats(struct writer *writer, struct writer_stats *out)
 {
     stats_collect(writer, out);
+}
+
+void
+writer_describe(struct writer *writer, char *text, size_t size)
+{
+    char whole[SPEAKER_TEXT_SIZE];
+
+    speaker_describe(writer, whole);
+    snprintf(text, size, "%s", whole);
+}
+
+void
+writer_look(struct writer *writer)
+{
+    speaker_look(writer);
+}
+
+uint64_t
+writer_drained(struct writer *writer)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    return own == NULL ? 0 : ring_head(&own->ring);
+}
+
+uint32_t
+writer_said(struct writer *writer, char *text, size_t size, int *error)
+{
+    uint32_t said = atomic_load_explicit(&writer->speaker.said, memory_order_acquire);
+
+    pthread_mutex_lock(&writer->mutex);
+    snprintf(text, size, "%s", writer->speaker.said_text);
+    *error = writer->speaker.said_error;
+    pthread_mutex_unlock(&writer->mutex);
+    return said;
 }
 
 void

@@ -53,6 +53,8 @@ struct writer_stats {
     uint32_t health;
     int32_t last_error;
     uint32_t leads;
+    int32_t leader_pid; /* as it is called in its own container; 0: nobody leads */
+    uint64_t leader_silent_ns; /* since it began its last pass */
 };
 
 /* Opens a log. Finishes what dead processes left, if nobody else leads, before it
@@ -102,6 +104,20 @@ int writer_wait_answer(struct writer *writer, enum request request, uint64_t tic
                        uint64_t limit_ns, int *error);
 
 void writer_stats(struct writer *writer, struct writer_stats *out);
+/* What is wrong now, in words; empty for nothing. */
+void writer_describe(struct writer *writer, char *text, size_t size);
+
+/* For who waits: the writer's own thread may be what does not get on. */
+void writer_look(struct writer *writer);
+
+/* Bytes that were drained from the ring: while a full ring's do not change, there is no
+ * use in waiting for room again. */
+uint64_t writer_drained(struct writer *writer);
+
+/* What was said last (speaker.h), with the errno behind it, 0 when it is over; returns
+ * how often something was said. */
+uint32_t writer_said(struct writer *writer, char *text, size_t size, int *error);
+
 void writer_settings(struct writer *writer, struct control_settings *out);
 
 /* Waits until a file was rotated since `seen`, or somebody calls writer_wake_rotation;

@@ -49,6 +49,11 @@ class Bystander:
         assert self._process.stdout is not None
         self.leads = self._process.stdout.readline() == "leads\n"
 
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it where it is, and wait until it is."""
         os.kill(self._process.pid, signal.SIGSTOP)

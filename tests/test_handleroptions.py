@@ -15,10 +15,20 @@ from auditring.handlers import RotatingFileHandler
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
+# What a handler has that was asked for nothing.
+BOUNDED = {"block_timeout": 5.0, "on_timeout": "drop"}
 
 
 def test_options_of_the_writer_are_passed_on() -> None:
     given = {"compress": "zstd", "durability": "sync", "on_full": "drop"}
+
+    writer = read_options("X", given).writer
+
+    assert writer == {**BOUNDED, **given}
+
+
+def test_a_bound_can_be_taken_away() -> None:
+    given = {"block_timeout": None, "on_timeout": "raise"}
 
     assert read_options("X", given).writer == given
 
@@ -45,7 +55,7 @@ def test_every_option_of_the_writer_is_one_of_a_handler() -> None:
 def test_names_of_concurrent_log_handler_are_understood(
     given: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    assert read_options("X", given).writer == expected
+    assert read_options("X", given).writer == {**BOUNDED, **expected}
 
 
 def test_checking_makes_no_directory(tmp_path: Path) -> None:

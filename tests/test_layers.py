@@ -189,6 +189,7 @@ C_ROOMS = {
     "pass": "writer",
     "registry": "writer",
     "sources": "writer",
+    "speaker": "writer",
     "stats": "writer",
     "sysprocess": "sys",
     "trouble": "writer",

@@ -75,6 +75,8 @@ cdef extern from "writer.h" nogil:
         uint32_t health
         int32_t last_error
         uint32_t leads
+        int32_t leader_pid
+        uint64_t leader_silent_ns
 
     int writer_open(writer **out, const sys *sys, const writer_options *options)
     int writer_finish(writer *writer, uint64_t limit_ns)
@@ -99,6 +101,10 @@ cdef extern from "writer.h" nogil:
     int writer_wait_answer(
         writer *writer, request request, uint64_t ticket, uint64_t limit_ns, int *error
     )
+    void writer_describe(writer *writer, char *text, size_t size)
+    void writer_look(writer *writer)
+    uint64_t writer_drained(writer *writer)
+    uint32_t writer_said(writer *writer, char *text, size_t size, int *error)
     void read_stats "writer_stats"(writer *writer, writer_statistics *out)
     void writer_settings(writer *writer, control_settings *out)
     uint32_t writer_wait_rotation(writer *writer, uint32_t seen, uint64_t limit_ns)
@@ -124,6 +130,10 @@ cdef class Writer:
     cdef int _on_full  # 0 block, 1 drop, 2 raise
     cdef bint _drops_on_timeout
     cdef int64_t _block_ns
+    cdef bint _spares_loops  # waits only so long where an event loop runs
+    # Room was waited for in vain while so much was drained; -1: it wasn't.
+    cdef int64_t _given_up_at
+    cdef int64_t _given_up_in_loop_at
     cdef readonly uint64_t coerced_values
 
     # Commits as write() does; False: the record was dropped.
@@ -139,12 +149,14 @@ cdef class Writer:
     cdef bint _take_slowly(
         self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1
+    cdef bint _is_useless(self, bint in_loop)
     cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1
-    cdef bint _give_up(self, Py_ssize_t size) except -1
+    cdef bint _give_up(self, Py_ssize_t size, int64_t limit_ns) except -1
     cdef int _refuse(self, int error, Py_ssize_t size) except -1
     cdef int _look_around(self) except -1
     cdef int _wait_durable(self, writer_ticket *ticket) except -1
     cdef bint _ask(self, request what, object timeout) except -1
+    cdef int _have_done(self, request what) except -1
     cdef bint _wait_answer(
         self, request what, uint64_t ticket, int64_t deadline, int *error
     ) except -1

@@ -22,6 +22,7 @@ import errno
 import os
 import time
 from sys import _getframe
+from sys import modules as _modules
 
 import orjson
 
@@ -56,6 +57,17 @@ _EXPLANATIONS = {
     errno.EUCLEAN: "the state directory holds files of another version or program",
     errno.EMLINK: "the file has a second name (hard link)",
 }
+
+
+# How long a write may hold up an event loop, once until the ring has room again.
+cdef int64_t LOOP_LIMIT_NS = 50 * 1000 * 1000
+LOOP_LIMIT_S = LOOP_LIMIT_NS / 1e9
+
+
+cdef bint runs_loop() except -1:
+    """Tell whether this thread runs an event loop of asyncio."""
+    events = _modules.get("asyncio.events")
+    return events is not None and events._get_running_loop() is not None
 
 
 cdef object _error(int error, object path):
@@ -158,6 +170,7 @@ cdef class Writer:
         self._control_file = None if path is None else ControlFile(path)
         self._is_stream = path is None
         self._waits_for_disk = options["durability"] == 2
+        self._given_up_at = self._given_up_in_loop_at = -1
         self._adjust(options)
 
     def _adjust(self, options):
@@ -380,7 +393,8 @@ cdef class Writer:
         self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1:
         """Go on after a refusal: wait, drop or raise as the options say."""
-        cdef int64_t deadline
+        cdef int64_t limit_ns, deadline
+        cdef bint in_loop
         if error != -EAGAIN:
             self._refuse(error, size)
         if self._on_full == 1:
@@ -389,12 +403,20 @@ cdef class Writer:
         if self._on_full == 2:
             writer_count_refused(self._writer)
             raise RingFullError(f"{self.path}: no room for a record of {size} bytes")
-        deadline = FOREVER_NS
-        if self._block_ns >= 0:
-            deadline = time.monotonic_ns() + self._block_ns
+        in_loop = self._spares_loops and runs_loop()
+        limit_ns = self._block_ns
+        if in_loop and not 0 <= limit_ns < LOOP_LIMIT_NS:
+            limit_ns = LOOP_LIMIT_NS
+        deadline = FOREVER_NS if limit_ns < 0 else time.monotonic_ns() + limit_ns
         while error == -EAGAIN:
-            if time.monotonic_ns() >= deadline:
-                return self._give_up(size)
+            if limit_ns >= 0 and (
+                self._is_useless(in_loop) or time.monotonic_ns() >= deadline
+            ):
+                if in_loop:
+                    self._given_up_in_loop_at = writer_drained(self._writer)
+                else:
+                    self._given_up_at = writer_drained(self._writer)
+                return self._give_up(size, limit_ns)
             self._wait_space(size, deadline)
             error = writer_write(
                 self._writer, data, <size_t> size, data[size - 1] != 10, ticket
@@ -402,6 +424,16 @@ cdef class Writer:
         if error < 0:
             self._refuse(error, size)
         return True
+
+    cdef bint _is_useless(self, bint in_loop):
+        """Tell whether somebody waited in vain, and nothing was drained since."""
+        cdef int64_t drained
+        if not (self._drops_on_timeout or in_loop):
+            return False  # who is raised to may count on the wait
+        drained = writer_drained(self._writer)
+        return self._given_up_at == drained or (
+            in_loop and self._given_up_in_loop_at == drained
+        )
 
     cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1:
         cdef uint64_t limit = _slice_ns(deadline)
@@ -413,7 +445,7 @@ cdef class Writer:
             self._calls -= 1
         return self._look_around()
 
-    cdef bint _give_up(self, Py_ssize_t size) except -1:
+    cdef bint _give_up(self, Py_ssize_t size, int64_t limit_ns) except -1:
         writer_count_timeout(self._writer)
         if self._drops_on_timeout:
             writer_drop(self._writer, <size_t> size)
@@ -421,7 +453,7 @@ cdef class Writer:
         writer_count_refused(self._writer)
         raise RingFullError(
             f"{self.path}: no room for a record of {size} bytes within "
-            f"block_timeout={self._block_ns / 1e9}"
+            f"block_timeout={limit_ns / 1e9}"
         )
 
     cdef int _refuse(self, int error, Py_ssize_t size) except -1:
@@ -441,6 +473,8 @@ cdef class Writer:
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
+        with nogil:
+            writer_look(self._writer)
         read_stats(self._writer, &stats)
         if stats.health == HEALTH_OK:
             return 0
@@ -497,6 +531,17 @@ cdef class Writer:
             self._calls -= 1
         return is_answered
 
+    cdef int _have_done(self, request what) except -1:
+        """Ask for what has to be done sooner or later."""
+        limit = None if self._block_ns < 0 else self._block_ns / 1e9
+        if self._spares_loops and runs_loop():
+            limit = LOOP_LIMIT_S if limit is None else min(limit, LOOP_LIMIT_S)
+        if not self._ask(what, limit):
+            raise TimeoutError(
+                errno.ETIMEDOUT, self._trouble() or "not done yet", str(self.path)
+            )
+        return 0
+
     def flush(self, timeout=None):
         """Wait until every record that was committed before is in the file.
 
@@ -549,9 +594,11 @@ cdef class Writer:
 
         Raises:
             OSError: The file can't be renamed; it stays in use.
+            TimeoutError: `block_timeout` is over and it isn't done yet, which it will
+                be once the log gets on.
             ClosedError: The writer was closed, before the call or while it waited.
         """
-        self._ask(REQUEST_ROTATE, None)
+        self._have_done(REQUEST_ROTATE)
 
     def _ask_reopen(self):
         """Ask for a reopen and don't wait: for signal handlers."""
@@ -570,9 +617,11 @@ cdef class Writer:
 
         Raises:
             OSError: The file can't be opened; it is tried again and again.
+            TimeoutError: `block_timeout` is over and it isn't done yet, which it will
+                be once the log gets on.
             ClosedError: The writer was closed, before the call or while it waited.
         """
-        self._ask(REQUEST_REOPEN, None)
+        self._have_done(REQUEST_REOPEN)
 
     # Looking.
 
@@ -607,7 +656,33 @@ cdef class Writer:
             "health": stats.health,
             "last_error": -stats.last_error,
             "leads": stats.leads != 0,
+            "leader_pid": stats.leader_pid,
+            "leader_silent_s": stats.leader_silent_ns // 1_000_000_000,
+            "trouble": self._trouble() if stats.health != HEALTH_OK else "",
         }
+
+    def _trouble(self):
+        """Return what is wrong with the log now, in words; "" for nothing."""
+        cdef char text[1024]
+        self._check_open()
+        writer_describe(self._writer, text, sizeof(text))
+        return (<bytes> text).decode(errors="replace")
+
+    def _said(self):
+        """Return how often trouble was said, and the last text and its errno."""
+        cdef char text[1024]
+        cdef int error = 0
+        if self._writer == NULL:
+            return 0, "", 0
+        count = writer_said(self._writer, text, sizeof(text), &error)
+        return count, (<bytes> text).decode(errors="replace"), -error
+
+    def _spare_event_loops(self):
+        """Wait for room for LOOP_LIMIT_NS at most in a thread that runs an event loop.
+
+        Whoever writes for others, as handlers and auditors do, wants that.
+        """
+        self._spares_loops = True
 
     def _settings(self):
         """Return the settings in force, by name."""

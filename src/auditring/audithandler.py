@@ -126,8 +126,9 @@ class AuditHandler(logging.Handler):
                 only ``"blocking-strict"``.
             redactor: Masks the secrets in events that are made of records.
             on_loss: See `Losses`.
-            **options: Those of `LogWriter`, with its defaults; `max_bytes` and
-                `max_backups` are also called `maxBytes` and `backupCount`.
+            **options: Those of `LogWriter`, with the defaults of `WriterOptions`;
+                `max_bytes` and `max_backups` are also called `maxBytes` and
+                `backupCount`.
 
         Raises:
             ValueError, TypeError: A wrong option; the text names it and its value.
@@ -252,6 +253,7 @@ class AuditHandler(logging.Handler):
 
     def _open(self) -> LogWriter:
         writer = LogWriter(self.baseFilename, **self._options)
+        writer._spare_event_loops()
         self.acquire()
         try:
             if self._writer is None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from .eventsize import MIN_EVENT_BYTES
-from .handleroptions import WriterOptions
+from .handleroptions import DROP_IN_DEFAULTS, WriterOptions
 from .policy import PRESETS, Policy
 from .writer import LogWriter
 from .writeroptions import check_options
@@ -84,6 +84,7 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
                 f"AuditHandler() got an unexpected keyword argument {name!r}"
             )
     # Checking a state_dir makes it; the writer will do that.
+    options = {**DROP_IN_DEFAULTS, **options}
     check_options({**defaults, **options, "state_dir": None})
     return options
 

@@ -4,7 +4,7 @@ import os
 import threading
 from typing import Any, Unpack
 
-from .handleroptions import WriterOptions
+from .handleroptions import DROP_IN_DEFAULTS, WriterOptions
 from .writer import LogWriter
 
 __all__ = ["BytesLogger", "BytesLoggerFactory", "BytesLoggerOptions"]
@@ -67,7 +67,8 @@ class BytesLoggerFactory:
 
         Args:
             log: A log writer, or the path of the live file.
-            **options: Those of `LogWriter`, for a path.
+            **options: Those of `LogWriter`, for a path, with the defaults of
+                `WriterOptions`.
 
         Raises:
             ValueError, TypeError: A wrong option; the text names it and its value.
@@ -76,9 +77,7 @@ class BytesLoggerFactory:
         if isinstance(log, LogWriter) and options:
             raise TypeError(f"{min(options)}: the log is open already")
         self._options = options
-        self.log_writer = (
-            log if isinstance(log, LogWriter) else LogWriter(log, **options)
-        )
+        self.log_writer = log if isinstance(log, LogWriter) else _open(log, **options)
 
     def __call__(self, *args: object) -> BytesLogger:
         """Return a logger; *args* are those of `structlog.get_logger`, ignored."""
@@ -92,6 +91,12 @@ class BytesLoggerFactory:
         return _remake, (os.fspath(self.log_writer.path), self._options)
 
 
+def _open(path: str | os.PathLike[str], **options: Any) -> LogWriter:  # noqa: ANN401  # LogWriter's
+    log = LogWriter(path, **{**DROP_IN_DEFAULTS, **options})
+    log._spare_event_loops()
+    return log
+
+
 _remade: dict[str, BytesLoggerFactory] = {}
 _remade_lock = threading.Lock()
 
@@ -102,6 +107,6 @@ def _remake(path: str, options: BytesLoggerOptions) -> BytesLoggerFactory:
         factory = _remade.get(path)
         if factory is None or factory.log_writer.closed:
             # The log's settings are those of who opened it first.
-            log = LogWriter(path, adopt_settings=True, **options)
+            log = _open(path, adopt_settings=True, **options)
             factory = _remade[path] = BytesLoggerFactory(log)
         return factory

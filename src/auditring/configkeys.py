@@ -353,10 +353,16 @@ class Settings:
         " and `blocking-strict` then refuses the request.",
     )
     block_timeout: float | None = _key(
-        DURATION, None, "How long `block` waits; null is for ever."
+        DURATION,
+        5.0,
+        "How long `block` waits; null is for ever. An event loop is never held up for"
+        " more than 50ms.",
     )
     on_timeout: Literal["raise", "drop"] = _key(
-        Choice(("raise", "drop")), "raise", "What it does then."
+        Choice(("raise", "drop")),
+        "drop",
+        "What it does then, with this event and those that follow it, until there is"
+        " room again; `blocking-strict` refuses their requests.",
     )
     state_dir: str | None = _key(
         PATH, None, "Where rings are kept; null is beside the log.", fixed=True

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .formats import Compression
 
 __all__ = [
+    "DROP_IN_DEFAULTS",
     "FileRights",
     "HandlerOptions",
     "HandlerSettings",
@@ -28,7 +29,13 @@ __all__ = [
 
 
 class WriterOptions(TypedDict, total=False):
-    """Keyword arguments of `LogWriter` that every handler has; see there."""
+    """Keyword arguments of `LogWriter` that every handler has; see there.
+
+    Two have other defaults: while the ring is full, a record waits for 5 seconds
+    (`block_timeout`) and is dropped then (`on_timeout`), and so are those that follow
+    it, at once, until there is room again. A gap event in the log tells how many. A
+    thread that runs an event loop waits for 0.05 seconds at most.
+    """
 
     compress: "Compression | None"
     compress_level: int | None
@@ -79,6 +86,9 @@ class HandlerOptions(WriterOptions, total=False):
     keep_file_open: bool
     debug: bool
 
+
+# What stands in for something that never waits for a log may not do so for ever.
+DROP_IN_DEFAULTS: Mapping[str, Any] = {"block_timeout": 5.0, "on_timeout": "drop"}
 
 _OF_WRITER = frozenset(HandlerOptions.__annotations__) & frozenset(
     LogWriter.__init__.__kwdefaults__ or {}
@@ -143,7 +153,8 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
         if name not in HandlerOptions.__annotations__:
             raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
     _translate(options)
-    writer = {name: options[name] for name in options if name in _OF_WRITER}
+    asked = {name: options[name] for name in options if name in _OF_WRITER}
+    writer = {**DROP_IN_DEFAULTS, **asked}
     defaults = LogWriter.__init__.__kwdefaults__ or {}
     # Checking a state_dir makes it; the writer will do that.
     check_options({**defaults, **writer, "state_dir": None})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from ._version import __version__
 from .auditor import Auditor
 from .reloads import ReloadCounts
-from .stats import Stats
+from .stats import HEALTH, Stats
 from .writer import LogWriter
 
 if TYPE_CHECKING:
@@ -96,6 +96,12 @@ _LOG_METRICS: Mapping[str, tuple[str, Kind, str, float]] = {
     "ring_used": ("ring_used_bytes", "gauge", "What of it waits to be written.", 1),
     "live_slots": ("ring_processes", "gauge", "Rings that are in use.", 1),
     "leads": ("leader", "gauge", "Whether this process writes for all.", 1),
+    "leader_silent_s": (
+        "leader_silent_seconds",
+        "gauge",
+        "Time since the process that writes for all began its last round.",
+        1,
+    ),
     "backups_compressed": ("backups_compressed", "counter", "Backups compressed.", 1),
     "backups_removed": ("backups_removed", "counter", "Backups removed.", 1),
 }
@@ -113,7 +119,6 @@ _ERRORS = {
     "rotate_errors": "rotate",
     "mill_errors": "backups",
 }
-_HEALTH = ("ok", "disk-full", "disk-error")
 
 
 def families(
@@ -227,9 +232,9 @@ def _log_families(stats: Mapping[str, Stats]) -> Iterator[Family]:
     health = [
         ({"log": log, "health": health}, float(each.health == health))
         for log, each in stats.items()
-        for health in _HEALTH
+        for health in HEALTH
     ]
-    yield Family("auditring_health", "gauge", "State of the disk.", tuple(health))
+    yield Family("auditring_health", "gauge", "How the log gets on.", tuple(health))
 
 
 def _by_reason(

@@ -25,6 +25,6 @@ def flush_while_healthy(writer: LogWriter) -> "Stats | None":
     with contextlib.suppress(ClosedError):
         while not writer.flush(FLUSH_SLICE_S):
             stats = writer.stats()
-            if stats.health != "ok":
+            if stats.health not in ("ok", "rotation-fails"):
                 return stats
     return None

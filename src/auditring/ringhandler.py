@@ -14,6 +14,7 @@ attribute of the handler. The standard library's own way it is
 """
 
 import contextlib
+import errno
 import logging
 import logging.handlers
 import os
@@ -325,6 +326,7 @@ class RingHandler(FastHandler, logging.FileHandler):
                 raise
             state.refused, state.refusal = target, error
             return False
+        writer._spare_event_loops()
         before, state.writer = state.writer, writer
         state.target = target
         state.stream = None
@@ -430,7 +432,8 @@ class RingHandler(FastHandler, logging.FileHandler):
         """Wait until every line that was emitted before is in the file.
 
         Raises:
-            OSError: The disk is full or failing.
+            OSError: The disk is full or failing, or the process that writes the file
+                for all is stopped; the text names it.
         """
         writer = self._ring.writer
         if writer is None or writer.closed:
@@ -438,8 +441,9 @@ class RingHandler(FastHandler, logging.FileHandler):
             return
         trouble = flush_while_healthy(writer)
         if trouble is not None:
-            error = trouble.last_error
-            raise OSError(error, os.strerror(error), self.baseFilename)
+            # A leader that doesn't get on has no errno.
+            error = trouble.last_error or errno.EAGAIN
+            raise OSError(error, trouble.trouble, self.baseFilename)
 
     def close(self) -> None:
         """Wait until every line is in the file, and close it.

@@ -1,12 +1,22 @@
 """What a log and its writer counted, at one moment."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from .space import SpaceState
 
-__all__ = ["Stats"]
+__all__ = ["HEALTH", "Stats"]
+
+HEALTH: Final = (
+    "ok",
+    "disk-full",
+    "disk-error",
+    "rotation-fails",
+    "leader-stopped",
+    "leader-hangs",
+)
+"""What `Stats.health` may be, in the order of csrc/control.h."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +67,16 @@ class Stats:
         ring_capacity: Bytes of this process's ring.
         ring_used: Bytes of it that wait to be drained.
         live_slots: Rings of all processes.
-        health: "ok", "disk-full" or "disk-error".
+        health: One of `HEALTH`. With "rotation-fails" lines get to the file all the
+            same; "leader-stopped" and "leader-hangs" are of the process that writes
+            the file for all.
+        trouble: What is wrong, in words, "" if nothing is.
         last_error: errno of the last trouble in the background, 0 for none.
         leads: This process drains the rings of all.
+        leader_pid: The process that does, by its number in its own container, 0 for
+            none.
+        leader_silent_s: Whole seconds since it began its last round; 0 while it gets
+            on.
         coerced_values: Values that this writer made JSON-able.
         backups_compressed: Backups compressed by this process.
         backups_removed: Backups removed by this process.
@@ -111,8 +128,11 @@ class Stats:
     ring_used: int
     live_slots: int
     health: str
+    trouble: str
     last_error: int
     leads: bool
+    leader_pid: int
+    leader_silent_s: int
     coerced_values: int
     backups_compressed: int
     backups_removed: int

@@ -46,8 +46,6 @@ CLOSE_LIMIT_S: Final = 10.0
 # How long an opener takes to put right what a killed mill left, before it goes on.
 RESOLVE_LIMIT_S: Final = 2.0
 
-_HEALTH: Final = ("ok", "disk-full", "disk-error")
-
 
 class LogWriter(Writer):
     """A rotating log that any number of threads and processes write to.
@@ -259,10 +257,10 @@ class LogWriter(Writer):
             ClosedError: The writer is closed.
         """
         # Imported late: making a dataclass of fifty fields takes milliseconds.
-        from .stats import Stats
+        from .stats import HEALTH, Stats
 
         counters, rest = self._statistics()
-        rest["health"] = _HEALTH[rest["health"]]
+        rest["health"] = HEALTH[rest["health"]]
         mill = self._mill.mill.counters if self._mill is not None else None
         watch = self._mill.watch if self._mill is not None else None
         return Stats(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
+from .._writer import Writer
 from ..backend import Mode, OutgoingEvent
 from ..encode import json_line, legacy_line
 from ..errors import ClosedError
@@ -36,6 +37,9 @@ class LogBackend:
     """Writes each event as one line to a log.
 
     The log stays its opener's: it is flushed here, and closed by whoever opened it.
+    While its ring is full, an event loop is held up for 0.05 seconds at most, once
+    until there is room again; what doesn't get into the log by then is lost, and told
+    there by a gap event.
     """
 
     name = "log"
@@ -76,6 +80,8 @@ class LogBackend:
             )
         self._line_of = _line_function(form, strict, max_event_bytes)
         self._writer = writer
+        if isinstance(writer, Writer):
+            writer._spare_event_loops()
         self.write_line = writer.write if self._line_of is _own_line else None
         self._is_strict = mode == "blocking-strict"
         self._losses = Losses(self.name, on_loss)
