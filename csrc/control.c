@@ -32,6 +32,18 @@ read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
     return 0;
 }
 
+static int
+map(struct control *control, int fd)
+{
+    int error = mapping_open(&control->mapping, control->sys, fd,
+                             sizeof(struct control_shared));
+
+    if (error == 0) {
+        control->shared = mapping_address(control->mapping);
+    }
+    return error;
+}
+
 static void
 fill(struct control *control, const char *rings_path)
 {
@@ -52,7 +64,6 @@ found(struct control *control, int state_dir, const char *rings_path, mode_t mod
       gid_t gid)
 {
     const struct sys *sys = control->sys;
-    void *address;
     int fd, error;
 
     fd = sys->openat(state_dir, temporary_name,
@@ -68,14 +79,13 @@ found(struct control *control, int state_dir, const char *rings_path, mode_t mod
         error = sys->fallocate(fd, sizeof(struct control_shared));
     }
     if (error == 0) {
-        error = sys->mmap_shared(fd, sizeof(struct control_shared), &address);
+        error = map(control, fd);
     }
     sys->close(fd);
     if (error < 0) {
         sys->unlinkat(state_dir, temporary_name);
         return error;
     }
-    control->shared = address;
     control->is_new = true;
     fill(control, rings_path);
     TEST_POINT(open_founding);
@@ -93,7 +103,6 @@ map_existing(struct control *control, int fd)
 {
     const struct sys *sys = control->sys;
     struct stat status;
-    void *address;
     int error = sys->fstat(fd, &status);
 
     if (error < 0) {
@@ -106,11 +115,7 @@ map_existing(struct control *control, int fd)
         /* Empty after a power cut: made new. Another size: another version. */
         return status.st_size == 0 ? -ENOENT : -EUCLEAN;
     }
-    error = sys->mmap_shared(fd, sizeof(struct control_shared), &address);
-    if (error == 0) {
-        control->shared = address;
-    }
-    return error;
+    return map(control, fd);
 }
 
 /* -ENOENT: there is none, or one that a power cut emptied. */
@@ -176,12 +181,11 @@ control_open(struct control *control, const struct sys *sys, int state_dir,
 int
 control_open_private(struct control *control, const struct sys *sys)
 {
-    void *address;
-    int error = sys->mmap_shared(-1, sizeof(struct control_shared), &address);
+    int error;
 
     *control = (struct control){.sys = sys};
+    error = map(control, -1);
     if (error == 0) {
-        control->shared = address;
         control->is_new = true;
         fill(control, "");
     }
@@ -192,7 +196,7 @@ void
 control_close(struct control *control)
 {
     if (control->shared != NULL) {
-        control->sys->munmap(control->shared, sizeof(struct control_shared));
+        mapping_close(control->mapping);
         control->shared = NULL;
     }
 }

@@ -20,6 +20,7 @@
 #define AUDITRING_CONTROL_H
 
 #include "gap.h"
+#include "mapping.h"
 #include "sys.h"
 
 #include <stdatomic.h>
@@ -261,6 +262,7 @@ struct control_shared {
 
 struct control {
     const struct sys *sys;
+    struct mapping *mapping;
     struct control_shared *shared; /* NULL: closed */
     bool is_new; /* this open founded it */
     bool is_replaced; /* and an unusable one was put aside for that */

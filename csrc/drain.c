@@ -122,6 +122,17 @@ drain_outstanding(struct writer *writer)
     return true;
 }
 
+static bool
+has_cut(const struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->intent->range_count; i++) {
+        if (ring_is_cut(batch->rings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Writes one batch, or finds that there is none; false when the pass has to end. */
 static bool
 drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
@@ -142,6 +153,13 @@ drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
             (void)livefile_rotate(writer, false);
         }
         return taken == BATCH_FILE_FULL;
+    }
+    if (has_cut(&writer->batch)) {
+        /* A record that was committed there in private memory is written again by its
+         * owner, which may be us: the next pass leaves the ring. */
+        *complete = false;
+        writer->has_more = true;
+        return false;
     }
     if (!writer->is_private && leader_assert(&writer->leader) < 0) {
         drainer_step_down(writer, 0);

@@ -98,6 +98,7 @@ maintain(struct writer *writer)
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error = 0;
 
+    mapping_watch();
     if (leader_check_lock_file(&writer->leader) < 0 || directories_are_lost(writer)) {
         error = writer_repair(writer);
         if (error < 0) {
@@ -116,9 +117,13 @@ maintain(struct writer *writer)
     if (error < 0) {
         control_note_error(&writer->control, error);
     }
+    error = 0;
     own = atomic_load_explicit(&writer->current, memory_order_acquire);
-    if (assert_slots(writer, own) == -EAGAIN || ring_is_sealed(&own->ring)) {
+    if (assert_slots(writer, own) == -EAGAIN ||
+        (ring_is_sealed(&own->ring) && !ring_is_cut(&own->ring))) {
         error = ownring_attach(writer, own, COUNTER_false_deaths);
+    } else if (ring_is_cut(&own->ring)) {
+        error = ownring_attach(writer, own, COUNTER_COUNT);
     } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,
                                     memory_order_relaxed)) {
         error = ownring_attach(writer, own, COUNTER_COUNT);

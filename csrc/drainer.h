@@ -31,7 +31,8 @@ enum { WRITER_NAME_SIZE = 200 };
 enum due {
     DUE_GAP = 1, /* a drop was not told yet */
     DUE_THREAD = 2, /* the thread could not be started */
-    DUE_GROWTH = 4 /* the thread gets a larger ring */
+    DUE_GROWTH = 4, /* the thread gets a larger ring */
+    DUE_CUT = 8 /* a file that we have mapped was cut */
 };
 
 /* A ring that this process writes to, or wrote to before it moved on. Never freed while

@@ -61,6 +61,7 @@ mark_forked(void)
     }
     known_pid = getpid();
     registry_break_lock();
+    mapping_after_fork();
     is_forking = false;
     atomic_store_explicit(&parked_since_ns, 0, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {

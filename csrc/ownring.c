@@ -116,12 +116,38 @@ attach(struct writer *writer, const struct shape *shape)
         return error;
     }
     TEST_POINT(slot_ring_created);
+    mapping_tell(own->ring.mapping, &writer->due, DUE_CUT);
     own->next = writer->own_rings;
     writer->own_rings = own;
     control_set_slot(&writer->control, own->slot, SLOT_LIVE);
     TEST_POINT(slot_live);
     atomic_store_explicit(&writer->current, own, memory_order_release);
     return 0;
+}
+
+static bool
+is_named(const struct writer *writer, const struct own_ring *own)
+{
+    const struct control_slot *entry = &writer->control.shared->slots[own->slot];
+    enum slot_state state = control_slot_state(&writer->control, own->slot);
+
+    return entry->nonce == own->ring.nonce &&
+           (state == SLOT_LIVE || state == SLOT_CLOSING);
+}
+
+/* What a leader finds of a ring that was cut it tells, and waits for no more. */
+static void
+leave_cut(struct writer *writer)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    if (own == NULL || !ring_is_cut(&own->ring)) {
+        return;
+    }
+    ring_seal(&own->ring); /* for the other threads here */
+    if (is_named(writer, own)) {
+        control_set_slot(&writer->control, own->slot, SLOT_CLOSING);
+    }
 }
 
 int
@@ -133,6 +159,7 @@ ownring_attach(struct writer *writer, const struct own_ring *seen,
 
     pthread_mutex_lock(&writer->mutex);
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
+        leave_cut(writer);
         error = attach(writer, &shape);
         if (error == 0 && counter != COUNTER_COUNT) {
             control_add(&writer->control, counter, 1);
@@ -150,27 +177,19 @@ ownring_succeed(struct writer *writer, const struct own_ring *seen, uint64_t cap
 
     pthread_mutex_lock(&writer->mutex);
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
+        leave_cut(writer);
         error = attach(writer, &shape);
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;
 }
 
-static bool
-is_named(const struct writer *writer, const struct own_ring *own)
-{
-    const struct control_slot *entry = &writer->control.shared->slots[own->slot];
-    enum slot_state state = control_slot_state(&writer->control, own->slot);
-
-    return entry->nonce == own->ring.nonce &&
-           (state == SLOT_LIVE || state == SLOT_CLOSING);
-}
-
 /* Whoever takes a ring for dead, or retires it, has sealed it before. */
 static bool
 is_forgotten(const struct writer *writer, const struct own_ring *own)
 {
-    return !ring_is_sealed(&own->ring) && !is_named(writer, own);
+    return !ring_is_sealed(&own->ring) && !ring_is_cut(&own->ring) &&
+           !is_named(writer, own);
 }
 
 /* Whether another process named the slot's ring since. */
@@ -293,7 +312,7 @@ ownring_has_left(struct writer *writer)
     struct own_ring *own;
 
     for (own = writer->own_rings; own != NULL; own = own->next) {
-        if (ring_head(&own->ring) < ring_tail(&own->ring)) {
+        if (ring_head(&own->ring) < ring_tail(&own->ring) && !ring_is_cut(&own->ring)) {
             return true;
         }
     }

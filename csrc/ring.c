@@ -158,6 +158,17 @@ ring_write(struct ring *ring, enum ring_type type, const void *data, size_t size
     return 0;
 }
 
+bool
+ring_has_lost(const struct ring *ring, const struct ring_reservation *at)
+{
+    return ring_is_cut(ring) &&
+           (mapping_has_lost(ring->mapping, ring->shared, RING_HEADER_SIZE) ||
+            mapping_has_lost(ring->mapping, ring_entry_at(ring, at->position),
+                             sizeof(struct ring_entry)) ||
+            mapping_has_lost(ring->mapping, ring_payload_at(ring, at->position),
+                             at->end - at->position));
+}
+
 void
 ring_populate(struct ring *ring)
 {

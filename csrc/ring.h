@@ -45,6 +45,10 @@ void ring_commit(struct ring *ring, const struct ring_reservation *at, uint32_t 
 int ring_write(struct ring *ring, enum ring_type type, const void *data, size_t size,
                bool terminate, struct ring_reservation *out);
 
+/* Whether a record that was written lies, in part at least, where nobody else sees it:
+ * the file was cut. */
+bool ring_has_lost(const struct ring *ring, const struct ring_reservation *at);
+
 /* Has the kernel give the pages that will be written to next, so that no producer waits
  * for them: at first a MiB, all of them once that did not suffice. For the owner's
  * thread, again and again. */

@@ -30,19 +30,22 @@ ring_name(uint32_t slot, uint64_t nonce, char out[RING_NAME_SIZE])
 
 /* Capacity and nonce are the checked ones: the file may change under us. */
 static void
-adopt(struct ring *ring, const struct sys *sys, void *address, uint64_t capacity,
-      uint64_t nonce)
+adopt(struct ring *ring, const struct sys *sys, struct mapping *mapping,
+      uint64_t capacity, uint64_t nonce)
 {
+    uint8_t *address = mapping_address(mapping);
+
     ring->sys = sys;
-    ring->shared = address;
-    ring->index = (void *)((uint8_t *)address + RING_HEADER_SIZE);
+    ring->mapping = mapping;
+    ring->shared = (void *)address;
+    ring->index = (void *)(address + RING_HEADER_SIZE);
     ring->data = (uint8_t *)ring->index + ring_index_size(capacity);
     ring->capacity = capacity;
     ring->nonce = nonce;
     ring->populated = 0;
     ring->predecessor = 0;
-    /* A child must not write to its parent's ring; failing here harms nobody. */
-    (void)sys->keep_from_children(address, ring_file_size(capacity));
+    /* A child must not write to its parent's ring. */
+    mapping_keep_from_children(mapping);
 }
 
 uint32_t
@@ -84,7 +87,7 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
              const struct ring_options *options, mode_t mode, gid_t gid)
 {
     size_t size = ring_file_size(options->capacity);
-    void *address;
+    struct mapping *mapping;
     int error = sys->fchmod(fd, mode);
 
     if (error == 0) {
@@ -94,11 +97,11 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
         error = sys->fallocate(fd, size);
     }
     if (error == 0) {
-        error = sys->mmap_shared(fd, size, &address);
+        error = mapping_open(&mapping, sys, fd, size);
     }
     if (error == 0) {
-        fill_header(address, options);
-        adopt(ring, sys, address, options->capacity, options->nonce);
+        fill_header(mapping_address(mapping), options);
+        adopt(ring, sys, mapping, options->capacity, options->nonce);
         ring->predecessor = options->predecessor;
     }
     return error;
@@ -129,12 +132,12 @@ int
 ring_create_private(struct ring *ring, const struct sys *sys,
                     const struct ring_options *options)
 {
-    void *address;
-    int error = sys->mmap_shared(-1, ring_file_size(options->capacity), &address);
+    struct mapping *mapping;
+    int error = mapping_open(&mapping, sys, -1, ring_file_size(options->capacity));
 
     if (error == 0) {
-        fill_header(address, options);
-        adopt(ring, sys, address, options->capacity, options->nonce);
+        fill_header(mapping_address(mapping), options);
+        adopt(ring, sys, mapping, options->capacity, options->nonce);
     }
     return error;
 }
@@ -159,7 +162,7 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint64_t nonce)
 {
     struct stat status;
     uint64_t capacity;
-    void *address;
+    struct mapping *mapping;
     int error = sys->fstat(fd, &status);
 
     if (error < 0) {
@@ -169,16 +172,16 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint64_t nonce)
         status.st_size < RING_HEADER_SIZE) {
         return -EUCLEAN;
     }
-    error = sys->mmap_shared(fd, (size_t)status.st_size, &address);
+    error = mapping_open(&mapping, sys, fd, (size_t)status.st_size);
     if (error < 0) {
         return error;
     }
-    if (!ring_is_plausible(address, (uint64_t)status.st_size, nonce)) {
-        sys->munmap(address, (size_t)status.st_size);
+    if (!ring_is_plausible(mapping_address(mapping), (uint64_t)status.st_size, nonce)) {
+        mapping_close(mapping);
         return -EUCLEAN;
     }
     capacity = ((uint64_t)status.st_size - RING_HEADER_SIZE) / 3 * 2;
-    adopt(ring, sys, address, capacity, nonce);
+    adopt(ring, sys, mapping, capacity, nonce);
     if (ring->shared->version != RING_VERSION_UNLABELLED) {
         ring->predecessor = ring->shared->predecessor;
     }
@@ -206,7 +209,7 @@ void
 ring_close(struct ring *ring)
 {
     if (ring->shared != NULL) {
-        ring->sys->munmap(ring->shared, ring_file_size(ring->capacity));
+        mapping_close(ring->mapping);
         ring->shared = NULL;
     }
 }

@@ -16,6 +16,7 @@
 #define AUDITRING_RINGFILE_H
 
 #include "crc32c.h"
+#include "mapping.h"
 #include "sys.h"
 
 #include <stdatomic.h>
@@ -112,6 +113,7 @@ _Static_assert(sizeof(struct ring_entry) == RING_UNIT / 2,
 
 struct ring {
     const struct sys *sys;
+    struct mapping *mapping;
     struct ring_shared *shared; /* NULL: closed */
     struct ring_entry *index; /* one for each unit of the data */
     uint8_t *data;
@@ -162,6 +164,14 @@ bool ring_is_plausible(const struct ring_shared *label, uint64_t file_size,
  * -EUCLEAN: it is no ring of that nonce. */
 int ring_open(struct ring *ring, const struct sys *sys, int dir, uint32_t slot,
               uint64_t nonce);
+
+/* Whether somebody cut the file while it was mapped here: what was on the pages that
+ * are gone is lost, and what is stored there now nobody else sees. */
+static inline bool
+ring_is_cut(const struct ring *ring)
+{
+    return mapping_is_cut(ring->mapping);
+}
 
 /* Unmaps; a closed ring may be closed again. */
 void ring_close(struct ring *ring);

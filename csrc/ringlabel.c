@@ -115,18 +115,18 @@ int
 ringlabel_mend(const struct sys *sys, int dir, const struct ringlabel *label)
 {
     uint64_t size = 0, capacity;
-    void *page;
+    struct mapping *page;
     int error, fd = open_file(sys, dir, label, O_RDWR, &size);
 
     if (fd < 0) {
         return fd;
     }
     capacity = capacity_of_size(size);
-    error = capacity == 0 ? -EUCLEAN : sys->mmap_shared(fd, RING_HEADER_SIZE, &page);
+    error = capacity == 0 ? -EUCLEAN : mapping_open(&page, sys, fd, RING_HEADER_SIZE);
     sys->close(fd);
     if (error == 0) {
-        error = relabel(page, label, capacity);
-        sys->munmap(page, RING_HEADER_SIZE);
+        error = relabel(mapping_address(page), label, capacity);
+        mapping_close(page);
     }
     return error;
 }

@@ -30,12 +30,13 @@ find_own(struct writer *writer, uint32_t slot, uint64_t nonce)
 /* A CLAIMED slot holds nothing but a file. As long as that can't be removed the slot
  * stays as it is: nobody else would know of the file. */
 static void
-free_claimed(struct writer *writer, uint32_t slot, enum slot_state state)
+free_claimed(struct writer *writer, uint32_t slot, uint64_t nonce,
+             enum slot_state state)
 {
     char name[RING_NAME_SIZE];
     int error;
 
-    ring_name(slot, writer->control.shared->slots[slot].nonce, name);
+    ring_name(slot, nonce, name);
     error = writer->sys->unlinkat(writer->rings_dir, name);
     TEST_POINT(retire_unlinked);
     if (error == 0 || error == -ENOENT) {
@@ -99,7 +100,8 @@ sources_find_orphans(struct writer *writer)
         TEST_POINT(orphan_found);
         found++;
         if (state == SLOT_CLAIMED) {
-            free_claimed(writer, slot, SLOT_FREE);
+            free_claimed(writer, slot, writer->control.shared->slots[slot].nonce,
+                         SLOT_FREE);
         } else {
             writer->is_gone[slot] = true;
         }
@@ -116,6 +118,18 @@ lose_slot(struct writer *writer, uint32_t slot, int error)
     control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
     control_set_slot(&writer->control, slot, SLOT_FREE);
     writer->is_gone[slot] = false;
+}
+
+/* Somebody cut its file. Nobody knows what it held on the pages that are gone, nor how
+ * its owner went on in memory of his own. */
+static void
+lose_cut(struct writer *writer, uint32_t slot, uint64_t nonce)
+{
+    control_add_loss(&writer->control, GAP_LOST_RING, 1, 0);
+    ringmap_drop(&writer->map, slot);
+    writer->is_gone[slot] = false;
+    control_set_slot(&writer->control, slot, SLOT_CLAIMED);
+    free_claimed(writer, slot, nonce, SLOT_RETIRED);
 }
 
 /* A ring that can't be read now: a flush must not claim that it was; but one that is
@@ -187,8 +201,9 @@ static bool
 must_wait(struct writer *writer, struct ring *ring)
 {
     const struct control_slot *slots = writer->control.shared->slots;
-    uint32_t before =
-        ring->predecessor == 0 ? CONTROL_SLOTS : find_named(writer, ring->predecessor);
+    /* Its own nonce: nobody made that ring. */
+    bool has_one = ring->predecessor != 0 && ring->predecessor != ring->nonce;
+    uint32_t before = has_one ? find_named(writer, ring->predecessor) : CONTROL_SLOTS;
 
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 4
     return false;
@@ -239,6 +254,10 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
     source->end = owner_gone ? ring_seal(ring) : ring_tail(ring);
     if (owner_gone) {
         TEST_POINT(orphan_sealed);
+    }
+    if (ring_is_cut(ring)) {
+        lose_cut(writer, slot, ring->nonce);
+        return;
     }
     if (!ring_is_consistent(ring, ring_head(ring), source->end)) {
         if (owner_gone) {
@@ -361,6 +380,7 @@ static void
 retire(struct writer *writer, struct batch_source *source)
 {
     uint32_t slot = source->slot;
+    uint64_t nonce = source->ring->nonce;
 
     TEST_POINT(retire_drained);
     inherit_counters(writer, source);
@@ -369,7 +389,7 @@ retire(struct writer *writer, struct batch_source *source)
     /* From here on whoever leads next removes the file, if we don't get to it. */
     control_set_slot(&writer->control, slot, SLOT_CLAIMED);
     control_add(&writer->control, COUNTER_retired_slots, 1);
-    free_claimed(writer, slot, SLOT_RETIRED);
+    free_claimed(writer, slot, nonce, SLOT_RETIRED);
     TEST_POINT(retire_done);
 }
 

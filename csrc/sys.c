@@ -1,6 +1,7 @@
 /* sys.c - the production table: each entry is one libc or kernel call. */
 #include "sys.h"
 
+#include "sysfault.h"
 #include "sysprocess.h"
 
 #include <dirent.h>
@@ -392,6 +393,12 @@ const struct sys sys_posix = {
     .random = posix_random,
     .thread_start = posix_thread_start,
     .thread_join = posix_thread_join,
+    .signal_action = sysfault_signal_action,
+    .signal_raise = sysfault_signal_raise,
+    .put_zeros = sysfault_put_zeros,
+    .probe = sysfault_probe,
+    .gettid = sysfault_gettid,
+    .page_size = sysfault_page_size,
 };
 
 bool

@@ -15,6 +15,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -85,6 +86,16 @@ struct sys {
                         void *context);
     /* -ETIMEDOUT: it is still running. */
     int (*thread_join)(pthread_t thread, uint64_t limit_ns);
+    /* The rest is safe in a handler of signals. sigaction(2). */
+    int (*signal_action)(int signal, const struct sigaction *action,
+                         struct sigaction *before);
+    int (*signal_raise)(int signal);
+    /* Private zero pages in place of what is mapped there; whole pages only. */
+    int (*put_zeros)(void *address, size_t size);
+    /* -EFAULT: touching the page would raise a signal. */
+    int (*probe)(void *address);
+    pid_t (*gettid)(void);
+    size_t (*page_size)(void);
 };
 
 extern const struct sys sys_posix;

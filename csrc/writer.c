@@ -181,6 +181,12 @@ ensure_thread(struct writer *writer)
     }
 }
 
+static bool
+is_over(const struct own_ring *own)
+{
+    return ring_is_sealed(&own->ring) || ring_is_cut(&own->ring);
+}
+
 /* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
  * one. */
 static int
@@ -192,9 +198,11 @@ find_ring(struct writer *writer, struct own_ring **out)
     if (own == NULL && !writer->is_private) {
         error = writer_repair(writer); /* a daemon closes what it inherited */
     }
-    if (error == 0 && (own == NULL || ring_is_sealed(&own->ring))) {
+    if (error == 0 && (own == NULL || is_over(own))) {
         error = ownring_attach(writer, own,
-                               own != NULL ? COUNTER_false_deaths : COUNTER_COUNT);
+                               own != NULL && !ring_is_cut(&own->ring)
+                                   ? COUNTER_false_deaths
+                                   : COUNTER_COUNT);
         own = ownring_current(writer);
     }
     if (error == 0) {
@@ -212,6 +220,13 @@ see_to_what_is_due(struct writer *writer, struct own_ring *own)
 
     if ((due & DUE_THREAD) != 0) {
         ensure_thread(writer);
+    }
+    if ((due & DUE_CUT) != 0) {
+        atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_CUT,
+                                  memory_order_relaxed);
+    }
+    if (ring_is_cut(&own->ring)) {
+        return -ESTALE; /* what is written there nobody reads */
     }
     /* The gap event stands where the drops happened. */
     return (due & DUE_GAP) != 0 ? losses_tell_drops(writer, own) : 0;
@@ -280,6 +295,11 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
         if (error == 0) {
             error =
                 ring_write(&own->ring, RING_DATA, data, size, terminate, &reservation);
+        }
+        if (error == 0 &&
+            atomic_load_explicit(&writer->due, memory_order_relaxed) != 0 &&
+            ring_has_lost(&own->ring, &reservation)) {
+            error = -ESTALE; /* nobody read it: once more, into another ring */
         }
         if (error == 0) {
             break;

@@ -158,6 +158,7 @@ PYTHON_SHELVES = [
 C_SHELVES = [
     {"testpoint"},
     {"sys"},
+    {"mapping"},
     {"checksum", "clock", "crc32c", "wait"},
     {"gap", "packed"},
     {"ownership"},
@@ -180,6 +181,7 @@ C_ROOMS = {
     "drain": "writer",
     "drainer": "writer",
     "durability": "writer",
+    "fault": "mapping",
     "forking": "writer",
     "growth": "writer",
     "livefile": "writer",
@@ -191,6 +193,7 @@ C_ROOMS = {
     "sources": "writer",
     "speaker": "writer",
     "stats": "writer",
+    "sysfault": "sys",
     "sysprocess": "sys",
     "trouble": "writer",
     "yielding": "writer",

@@ -1,5 +1,7 @@
 #include "support_sys.h"
 
+#include "sysfault.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdatomic.h>
@@ -420,6 +422,12 @@ const struct sys sys_test = {
     .now_real = test_now_real,
     .getpid = test_getpid,
     .pid_namespace = test_pid_namespace,
+    .signal_action = sysfault_signal_action,
+    .signal_raise = sysfault_signal_raise,
+    .put_zeros = sysfault_put_zeros,
+    .probe = sysfault_probe,
+    .gettid = sysfault_gettid,
+    .page_size = sysfault_page_size,
 };
 
 void
