@@ -13,6 +13,8 @@ static const uint32_t p32[5] = {2654435761U, 2246822519U, 3266489917U, 668265263
 
 static const uint32_t crc_polynomial = 0xedb88320; /* reflected */
 static uint32_t crc_table[8][256];                 /* slicing by eight */
+static const uint64_t crc64_polynomial = 0xc96c5795d7870f42; /* reflected */
+static uint64_t crc64_table[256];
 static pthread_once_t crc_once = PTHREAD_ONCE_INIT;
 
 static void
@@ -24,6 +26,13 @@ fill_crc_table(void)
             crc = (crc >> 1) ^ ((crc & 1) != 0 ? crc_polynomial : 0);
         }
         crc_table[0][i] = crc;
+    }
+    for (uint64_t i = 0; i < 256; i++) {
+        uint64_t crc = i;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1) != 0 ? crc64_polynomial : 0);
+        }
+        crc64_table[i] = crc;
     }
     for (int slice = 1; slice < 8; slice++) {
         for (uint32_t i = 0; i < 256; i++) {
@@ -81,6 +90,15 @@ add_crc(uint32_t crc, const uint8_t *data, size_t size)
 }
 
 static uint64_t
+add_crc64(uint64_t crc, const uint8_t *data, size_t size)
+{
+    for (; size > 0; data++, size--) {
+        crc = (crc >> 8) ^ crc64_table[(crc ^ *data) & 0xff];
+    }
+    return crc;
+}
+
+static uint64_t
 round_64(uint64_t lane, uint64_t word)
 {
     return rotate_64(lane + word * p64[1], 31) * p64[0];
@@ -117,6 +135,10 @@ checksum_begin(struct checksum *sum, enum checksum_kind kind)
         pthread_once(&crc_once, fill_crc_table);
         sum->lanes[0] = UINT32_MAX;
         break;
+    case CHECKSUM_CRC64:
+        pthread_once(&crc_once, fill_crc_table);
+        sum->lanes[0] = UINT64_MAX;
+        break;
     case CHECKSUM_XXH64:
         sum->lanes[0] = p64[0] + p64[1];
         sum->lanes[1] = p64[1];
@@ -139,6 +161,10 @@ checksum_add(struct checksum *sum, const void *data, size_t size)
     sum->size += size;
     if (sum->kind == CHECKSUM_CRC32) {
         sum->lanes[0] = add_crc((uint32_t)sum->lanes[0], at, size);
+        return;
+    }
+    if (sum->kind == CHECKSUM_CRC64) {
+        sum->lanes[0] = add_crc64(sum->lanes[0], at, size);
         return;
     }
     if (kept > 0) {
@@ -234,6 +260,7 @@ checksum_value(const struct checksum *sum)
 {
     switch (sum->kind) {
     case CHECKSUM_CRC32:
+    case CHECKSUM_CRC64:
         return ~(uint32_t)sum->lanes[0];
     case CHECKSUM_XXH64:
         return value_xxh64(sum);

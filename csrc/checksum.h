@@ -1,7 +1,8 @@
 /* checksum.h - the checksums that packers put behind what they pack.
  *
- * CRC-32 is gzip's, XXH64 Zstandard's, XXH32 that of LZ4 frames. Sources: RFC 1952,
- * RFC 8878, and the description of xxHash that the latter refers to.
+ * CRC-32 is gzip's, CRC-64 that of xz, XXH64 Zstandard's, XXH32 that of LZ4 frames.
+ * Sources: RFC 1952, the .xz file format 1.1, RFC 8878, and the description of xxHash
+ * that the latter refers to.
  *
  * Ownership:  the caller's struct is all there is.
  * Threads:    one at a time for one struct.
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum checksum_kind { CHECKSUM_CRC32, CHECKSUM_XXH64, CHECKSUM_XXH32 };
+enum checksum_kind { CHECKSUM_CRC32, CHECKSUM_CRC64, CHECKSUM_XXH64, CHECKSUM_XXH32 };
 
 enum { CHECKSUM_STRIPE = 32 };
 
@@ -27,7 +28,7 @@ void checksum_begin(struct checksum *sum, enum checksum_kind kind);
 
 void checksum_add(struct checksum *sum, const void *data, size_t size);
 
-/* Of all that was added; of XXH64 the lower half, as Zstandard has it. */
+/* Of all that was added; of 64 bits the lower half, as Zstandard has it. */
 uint32_t checksum_value(const struct checksum *sum);
 
 #endif

@@ -3,7 +3,9 @@
 #include "packsearch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const uint64_t s = 1000000000U;
 static const uint64_t look_every_ns = 250U * 1000 * 1000;
@@ -48,6 +50,10 @@ forget(struct writer *writer)
 
     if (departed->is_open) {
         sys_close_file(writer->sys, departed->fd, departed->device, departed->inode);
+        if (departed->past_dir >= 0) {
+            sys_close_file(writer->sys, departed->past_dir, departed->past_device,
+                           departed->past_inode);
+        }
     }
     departed->is_open = false;
 }
@@ -87,6 +93,39 @@ look_around(struct writer *writer, struct packsearch *search)
                                   .since = departed->written,
                                   .sum = is_summed(departed) ? &departed->sum : NULL};
     packsearch_run(search);
+    if (!search->is_proven && departed->past_dir >= 0) {
+        search->dir = departed->past_dir;
+        packsearch_run(search);
+    }
+}
+
+/* logrotate's `olddir`: it was renamed to another directory, and packed there. */
+static void
+open_past_dir(struct writer *writer)
+{
+    struct departed *departed = &writer->departed;
+    const struct sys *sys = writer->sys;
+    char path[PATH_MAX], *slash;
+    struct stat status;
+
+    if (sys->last_path(departed->fd, path, sizeof(path)) < 0) {
+        return;
+    }
+    slash = strrchr(path, '/');
+    slash[slash == path] = '\0';
+    departed->past_dir =
+        sys->openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (departed->past_dir < 0) {
+        return;
+    }
+    if (sys->fstat(departed->past_dir, &status) < 0 ||
+        (status.st_dev == writer->dir_device && status.st_ino == writer->dir_inode)) {
+        sys->close(departed->past_dir);
+        departed->past_dir = -1;
+        return;
+    }
+    departed->past_device = status.st_dev;
+    departed->past_inode = status.st_ino;
 }
 
 void
@@ -104,6 +143,7 @@ departed_begin(struct writer *writer)
                                   .fd = writer->file.fd,
                                   .device = writer->file.device,
                                   .inode = writer->file.inode,
+                                  .past_dir = -1,
                                   .lines = shared->live_lines,
                                   .told_bytes = shared->live_size,
                                   .end_ns = now + patience_ns,
@@ -115,6 +155,7 @@ departed_begin(struct writer *writer)
     }
     departed->size = (uint64_t)status.st_size;
     departed->written = status.st_mtim;
+    open_past_dir(writer);
     (void)departed_look(writer, now);
 }
 

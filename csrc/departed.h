@@ -3,7 +3,8 @@
  * logrotate with `compress` renames the live file, packs it and unlinks it; then every
  * line is in the packed file. The leader still has the file open, so that can be
  * proven: a packed file that isn't older than the file's last line and says its
- * checksum. As long as a packed file may become that proof, nothing is told.
+ * checksum, in the log's directory or where the file had its last name (`olddir`). As
+ * long as a packed file may become that proof, nothing is told.
  *
  * Who else may be there: a packer that isn't through, an old packed file of the same
  * size, somebody who just removes the log, a kill, a fork, another leader. The loss is

@@ -54,6 +54,9 @@ struct departed {
     uint64_t inode;
     uint64_t size;
     struct timespec written; /* to it, for the last time */
+    int past_dir; /* where it had its last name, if that is another; -1 */
+    uint64_t past_device;
+    uint64_t past_inode;
     uint64_t lines; /* that were counted as lost */
     uint64_t told_bytes;
     uint64_t next_look_ns;

@@ -1,5 +1,7 @@
 #include "packed.h"
 
+#include "packedxz.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ struct ends {
 
 struct format {
     const char *suffix;
-    void (*read)(const struct ends *ends, struct packed *out);
+    void (*read)(const struct ends *ends, struct packed *out); /* NULL: packedxz.h */
 };
 
 static uint64_t
@@ -96,7 +98,7 @@ read_lz4(const struct ends *ends, struct packed *out)
 }
 
 static const struct format formats[] = {
-    {".gz", read_gzip}, {".zst", read_zstd}, {".lz4", read_lz4}};
+    {".gz", read_gzip}, {".zst", read_zstd}, {".lz4", read_lz4}, {".xz", NULL}};
 enum { FORMATS = sizeof(formats) / sizeof(formats[0]) };
 
 static const struct format *
@@ -134,6 +136,10 @@ packed_read(const struct sys *sys, int fd, const char *name, struct packed *out)
     }
     if (format == NULL || !S_ISREG(status.st_mode) || status.st_size < HEAD_SIZE) {
         return 0;
+    }
+    if (format->read == NULL) {
+        error = packedxz_read(sys, fd, (uint64_t)status.st_size, out);
+        return error < 0 ? error : out->has_checksum;
     }
     got = sys->pread(fd, ends.head, HEAD_SIZE, 0);
     if (got == HEAD_SIZE) {

@@ -1,8 +1,8 @@
 /* packed.h - what a compressed file says of what is in it, without unpacking it.
  *
- * Of gzip, Zstandard and LZ4, by the suffix of the name; one member or frame, as one
- * file is packed. Said is not proven: of a file that is still being written the last
- * bytes are anything.
+ * Of gzip, Zstandard, LZ4 and xz, by the suffix of the name; one member, frame or
+ * block, as one file is packed. Said is not proven: of a file that is still being
+ * written the last bytes are anything.
  *
  * Threads:  any; no state.
  * Errors:   a negative errno when the file can't be read.

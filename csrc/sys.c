@@ -9,6 +9,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -173,6 +174,26 @@ posix_fs_type(int fd)
         return -errno;
     }
     return (int64_t)((uint64_t)fs.f_type & 0xffffffffU);
+}
+
+static int
+posix_last_path(int fd, char *out, size_t size)
+{
+    static const char mark[] = " (deleted)";
+    char link[32];
+    ssize_t got;
+    size_t tail = sizeof(mark) - 1;
+
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    got = readlink(link, out, size);
+    if (got <= 0 || (size_t)got >= size || out[0] != '/') {
+        return -ENOENT;
+    }
+    if ((size_t)got > tail && memcmp(out + got - tail, mark, tail) == 0) {
+        got -= (ssize_t)tail;
+    }
+    out[got] = '\0';
+    return 0;
 }
 
 static int
@@ -374,6 +395,7 @@ const struct sys sys_posix = {
     .fchmod = posix_fchmod,
     .fchown = posix_fchown,
     .fs_type = posix_fs_type,
+    .last_path = posix_last_path,
     .list = posix_list,
     .mmap_shared = posix_mmap_shared,
     .munmap = posix_munmap,

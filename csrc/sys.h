@@ -59,6 +59,9 @@ struct sys {
     int (*fchown)(int fd, uid_t uid, gid_t gid);
     /* The magic number of the file system that holds fd (statfs.f_type). */
     int64_t (*fs_type)(int fd);
+    /* The path that led to the file last, though it may lead elsewhere by now, or to
+     * nothing. -ENOENT: nobody knows. */
+    int (*last_path)(int fd, char *out, size_t size);
     /* Calls `each` for every name in the directory until it returns non-zero. */
     int (*list)(int dir, int (*each)(void *context, const char *name), void *context);
     int (*mmap_shared)(int fd, size_t size, void **out);

@@ -185,6 +185,7 @@ C_ROOMS = {
     "forking": "writer",
     "growth": "writer",
     "livefile": "writer",
+    "packedxz": "packed",
     "losses": "writer",
     "opening": "writer",
     "ownring": "writer",

@@ -8,6 +8,7 @@ log; a service that was down meanwhile.
 
 import gzip
 import io
+import lzma
 import os
 import shutil
 import subprocess
@@ -55,6 +56,8 @@ PACK: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "zstd, whole": (".zst", zstd_whole),
     "lz4, stream": (".lz4", lz4_stream),
     "lz4, whole": (".lz4", lz4_whole),
+    "xz": (".xz", lzma.compress),
+    "xz, CRC-32": (".xz", lambda data: lzma.compress(data, check=lzma.CHECK_CRC32)),
 }
 
 
@@ -111,9 +114,23 @@ def test_a_file_that_was_packed_is_no_loss(log: Path, form: str, size: int) -> N
     assert not told(writer, log)
 
 
+def test_it_may_have_been_packed_in_another_directory(log: Path) -> None:
+    writer = opened(log)
+    old = log.parent / "old"
+    old.mkdir()
+
+    # As logrotate does it with `olddir`.
+    os.rename(log, old / "app.log.1")
+    packed = gzip.compress((old / "app.log.1").read_bytes())
+    (old / "app.log.1.gz").write_bytes(packed)
+    (old / "app.log.1").unlink()
+
+    assert not told(writer, log)
+
+
 @pytest.mark.parametrize(
     ("command", "suffix"),
-    [("gzip", ".gz"), ("zstd", ".zst"), ("lz4", ".lz4")],
+    [("gzip", ".gz"), ("zstd", ".zst"), ("lz4", ".lz4"), ("xz", ".xz")],
 )
 def test_the_packers_of_the_system_are_known(
     log: Path, command: str, suffix: str
@@ -133,7 +150,7 @@ def test_the_packers_of_the_system_are_known(
     assert not told(writer, log)
 
 
-@pytest.mark.parametrize("form", ["gzip", "zstd, whole", "lz4, stream"])
+@pytest.mark.parametrize("form", ["gzip", "zstd, whole", "lz4, stream", "xz"])
 def test_what_lacks_a_line_or_holds_another_is_no_proof(log: Path, form: str) -> None:
     suffix, pack = PACK[form]
     writer = opened(log)
@@ -156,7 +173,7 @@ def test_a_removed_file_is_a_loss_though_an_old_packed_one_is_the_same(
     assert told(writer, log)
 
 
-@pytest.mark.parametrize("form", ["gzip", "zstd, whole", "lz4, whole"])
+@pytest.mark.parametrize("form", ["gzip", "zstd, whole", "lz4, whole", "xz"])
 def test_a_file_that_was_packed_while_the_service_was_down_is_no_loss(
     log: Path, form: str
 ) -> None:

@@ -37,6 +37,7 @@ static const int *const errors[CALL_COUNT] = {
     [CALL_fchmod] = ERRORS(EBADF, EIO, EPERM, EROFS),
     [CALL_fchown] = ERRORS(EBADF, EDQUOT, EIO, EPERM, EROFS),
     [CALL_fs_type] = ERRORS(EBADF, EINTR, EIO, ENOMEM, ENOSYS),
+    [CALL_last_path] = ERRORS(ENOENT),
     [CALL_list] = ERRORS(EACCES, EBADF, EIO, EMFILE, ENFILE, ENOMEM, ESTALE),
     [CALL_mmap_shared] = ERRORS(EACCES, EAGAIN, ENFILE, ENOMEM, EPERM),
     [CALL_munmap] = ERRORS(ENOMEM),

@@ -260,6 +260,13 @@ test_fs_type(int fd)
 }
 
 static int
+test_last_path(int fd, char *out, size_t size)
+{
+    FAIL_HERE(last_path);
+    return sys_posix.last_path(fd, out, size);
+}
+
+static int
 test_list(int dir, int (*each)(void *context, const char *name), void *context)
 {
     FAIL_HERE(list);

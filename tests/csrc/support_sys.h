@@ -41,6 +41,7 @@
     X(fchmod)                                                                          \
     X(fchown)                                                                          \
     X(fs_type)                                                                         \
+    X(last_path)                                                                       \
     X(list)                                                                            \
     X(mmap_shared)                                                                     \
     X(munmap)                                                                          \

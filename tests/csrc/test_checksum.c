@@ -20,6 +20,7 @@ published_values_are_met(void)
 {
     CHECK_EQUAL(sum_of(CHECKSUM_CRC32, "", 0), 0);
     CHECK_EQUAL(sum_of(CHECKSUM_CRC32, "123456789", 9), 0xcbf43926);
+    CHECK_EQUAL(sum_of(CHECKSUM_CRC64, "123456789", 9), 0xdf1939fa);
     CHECK_EQUAL(sum_of(CHECKSUM_XXH32, "", 0), 0x02cc5d05);
     CHECK_EQUAL(sum_of(CHECKSUM_XXH32, "abc", 3), 0x32d153ff);
     CHECK_EQUAL(sum_of(CHECKSUM_XXH64, "", 0), 0x51d8e999);
