@@ -171,6 +171,39 @@ def test_the_limit_of_a_sidecar_can_be_raised(log: Path) -> None:
     assert printed == line
 
 
+def printing_seconds(log: Path, size: int) -> float:
+    """Return the CPU time of a sidecar that prints a line to a pipe that is full."""
+    log.write_bytes(b"x" * size + b"\n")
+    arguments = [COMMAND, "sidecar", "--from-start", "--stop-at-end", log]
+    program = "import resource, subprocess, sys\n"
+    program += "subprocess.run(sys.argv[1:], check=True)\n"
+    program += "used = resource.getrusage(resource.RUSAGE_CHILDREN)\n"
+    program += "print(used.ru_utime, file=sys.stderr)\n"
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, *arguments],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as printer:
+        os.close(writing)
+        while os.read(reading, 64 * 1024):
+            pass
+        os.close(reading)
+        assert printer.stderr is not None
+        return float(printer.stderr.read())
+
+
+def test_a_long_line_on_a_full_pipe_is_looked_through_once(log: Path) -> None:
+    least_s = min(printing_seconds(log, 1) for _ in range(3))
+    short_s = min(printing_seconds(log, 16 * MIB) for _ in range(3)) - least_s
+    long_s = min(printing_seconds(log, 63 * MIB) for _ in range(3)) - least_s
+
+    # Sixteen, if its end were looked for after each piece.
+    assert long_s < 9 * max(short_s, 0.05)
+
+
 # By followers.
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import resource
 from importlib import resources
 from typing import Any
 
@@ -214,3 +215,28 @@ def test_lines_that_are_no_requests_are_counted() -> None:
 
     assert (simulation.unreadable_lines, simulation.gap_events) == (1, 1)
     assert simulation.accounts[0].events == 1
+
+
+def test_requests_that_never_end_are_forgotten_the_oldest_first() -> None:
+    simulation = Simulation(Policy.from_yaml(ALL), max_open=2)
+    identities = ["0", "1", "2", "2" * 1000]
+
+    simulation.replay(received(auditID=identity) for identity in identities)
+    simulation.replay(event(auditID=identity) for identity in identities)
+
+    account, _ = simulation.accounts
+    assert account.events == 8
+    # Those of the first two, whose first stages are forgotten.
+    assert account.gained_events == 2
+
+
+def test_a_url_that_no_server_takes_costs_little() -> None:
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    line = event(requestURI="/" + "%41" * 2**21, objectRef=None, verb="get")
+
+    simulation = simulate("rules: [{level: Metadata, verbs: [get]}]", line)
+
+    assert simulation.accounts[0].events == 1
+    # Read as a request it would take 80 times its size.
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    assert grown_kib < 250 * 1024

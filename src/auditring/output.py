@@ -44,6 +44,8 @@ class Output:
         self._pipe_bytes = _pipe_bytes(fd) if stat.S_ISFIFO(mode) else 0
         self._room = _poll_of(fd, signals, select.POLLOUT)
         self._hangup = _poll_of(fd, signals, 0)
+        # Lines of which a long one is being written, and where that ends.
+        self._long = (b"", 0)
 
     def write_some(self, lines: bytes, start: int, seconds: float) -> int:
         """Wait for room, so many seconds at most, and write from *start* on.
@@ -63,12 +65,20 @@ class Output:
         end = start + min(room_bytes, PIECE_BYTES)
         if end < len(lines):
             newline = lines.rfind(b"\n", start, end)
-            end = (newline if newline >= 0 else lines.index(b"\n", end)) + 1
+            end = newline + 1 if newline >= 0 else self._end_of_line(lines, end)
         with memoryview(lines) as view:
             try:
                 return os.write(self._fd, view[start:end])
             except BlockingIOError:
                 return 0  # somebody made it so, and was faster
+
+    def _end_of_line(self, lines: bytes, start: int) -> int:
+        """Return the offset behind the next newline; looked for once in a long line."""
+        known, end = self._long
+        if known is not lines or end <= start:
+            end = lines.index(b"\n", start) + 1
+            self._long = lines, end
+        return end
 
     def _free_bytes(self) -> int:
         """Return how much a pipe takes without making its writer wait, at least.

@@ -100,7 +100,7 @@ class Sidecar:
     def _print(self, lines: bytes, behind: Cursor, keeper: CursorKeeper) -> None:
         """Print *lines*, or up to the end of one of them when asked to stop."""
         start = behind.offset - len(lines)
-        printed = noted = 0
+        printed = noted = looked = 0
         note_s = stop_s = 0.0
         try:
             while printed < len(lines):
@@ -113,7 +113,8 @@ class Sidecar:
                 if printed - noted >= NOTE_BYTES or time.monotonic() >= note_s:
                     note_s = time.monotonic() + NOTE_INTERVAL_S
                     # Not within a line: after a kill another reader may be there.
-                    whole = lines.rfind(b"\n", noted, printed) + 1
+                    whole = lines.rfind(b"\n", looked, printed) + 1
+                    looked = printed
                     if whole:
                         keeper.advance(_moved(behind, start + whole), whole - noted)
                         noted = whole

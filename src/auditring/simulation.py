@@ -6,6 +6,7 @@ left out has no more in it than other stages of its request have. A body that wa
 recorded can't be told, so such events are counted.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -33,6 +34,8 @@ _METHODS = {
 _WITH_REQUEST_BODY = {"create", "update", "patch", "delete", "deletecollection"}
 # Read as a request a URI takes 80 times its memory, and no server takes a longer one.
 _URI_MAX_CHARS = 1024**2
+_EARLY_STAGES = {Stage.REQUEST_RECEIVED, Stage.RESPONSE_STARTED}
+_ID_MAX_CHARS = 256
 _LAST_STAGES = {Stage.RESPONSE_COMPLETE, Stage.PANIC}
 
 
@@ -71,11 +74,18 @@ class Simulation:
         gap_events: Events that tell of a loss instead of a request; left aside.
     """
 
-    def __init__(self, policy: Policy) -> None:
-        """Begin with an empty log."""
+    def __init__(self, policy: Policy, *, max_open: int = 200_000) -> None:
+        """Begin with an empty log.
+
+        Args:
+            policy: What decides.
+            max_open: How many requests may be under way at a time. Of older ones it is
+                forgotten which stages the log has, so those count as gained.
+        """
+        self._max_open = max_open
         self._policy = policy
         # Of requests that aren't over yet: the stages that the log has.
-        self._open: dict[str, set[str]] = {}
+        self._open: OrderedDict[str, set[str]] = OrderedDict()
         rules = range(len(policy.rule_set.rules))
         self.accounts = [*map(Account, rules), Account(-1)]
         self.unreadable_lines = 0
@@ -131,11 +141,15 @@ class Simulation:
 
     def _missing_stages(self, event: Event, attributes: Attributes) -> Iterator[Event]:
         """Yield, when a request is over, what earlier stages would have told of it."""
-        stages = self._open.setdefault(event.audit_id, set())
-        stages.add(event.stage)
+        identity = event.audit_id[:_ID_MAX_CHARS]
+        stages = self._open.setdefault(identity, set())
+        if event.stage in _EARLY_STAGES:
+            stages.add(event.stage)
         if event.stage not in _LAST_STAGES:
+            if len(self._open) > self._max_open:
+                self._open.popitem(last=False)
             return
-        del self._open[event.audit_id]
+        del self._open[identity]
         early = replace(event, request_object=None, response_object=None)
         if Stage.REQUEST_RECEIVED not in stages:
             yield replace(
