@@ -1,7 +1,6 @@
 """Audit requests: decide which, and hand their events to where they go."""
 
 import logging
-import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import NamedTuple, cast
 
 from ._audited import AuditedRequest
 from ._begin import begin_request
+from ._cooperativelock import CooperativeLock
 from ._decide import DecisionTable
 from ._outlet import Gate, Outlet, Tally
 from .attributes import Attributes
@@ -83,7 +83,7 @@ class Auditor:
         self._course = self._lay(policy, backends, redactor, latencies)
         self._gate = Gate(self._course.outlet)
         # Guards what follows; no request comes by it.
-        self._lock = threading.RLock()
+        self._lock = CooperativeLock()
         self._left: list[_Left] = []
         self._lost_before: dict[str, Losses] = {}
 

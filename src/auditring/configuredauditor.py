@@ -1,13 +1,13 @@
 """An auditor that was opened from a configuration, and follows its changes."""
 
 import logging
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ._cooperativelock import CooperativeLock
 from .afterfork import renew_after_fork
 from .auditor import Auditor
 from .configassembly import make_backends, make_redactor, open_log
@@ -62,7 +62,7 @@ class ConfiguredAuditor(Auditor):
         self._config = config
         self._environ = environ
         # Guards what a configuration changes; no request comes by it.
-        self._config_lock = threading.RLock()
+        self._config_lock = CooperativeLock()
         self._counts = ReloadCounts(good_at_s=time.time())
         self._watch: ConfigWatch | None = None
         self._is_closed = False
@@ -83,8 +83,8 @@ class ConfiguredAuditor(Auditor):
             self._renew_locks()
 
     def _renew_locks(self) -> None:
-        self._lock = threading.RLock()
-        self._config_lock = threading.RLock()
+        self._lock = CooperativeLock()
+        self._config_lock = CooperativeLock()
 
     @property
     def config(self) -> Config:

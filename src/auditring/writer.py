@@ -7,7 +7,6 @@ is started here.
 import contextlib
 import errno
 import os
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
 from . import _writer, lifetime
+from ._cooperativelock import CooperativeLock
 from ._writer import GONE, Writer
 from .errors import ClosedError
 from .leftovers import may_have_leftovers
@@ -141,7 +141,7 @@ class LogWriter(Writer):
         self._log_path = resolved
         self._mill: LogMill | None = None
         self._watch: SpaceWatch | None = None
-        self._close_lock = threading.RLock()
+        self._close_lock = CooperativeLock()
         self._is_ending = False
         self._on_error = on_error
         self._given = {name: given[name] for name in _OPTIONS}
@@ -402,7 +402,7 @@ class LogWriter(Writer):
     def begin_in_child(self) -> None:
         """Forget, in a forked child, what only the parent has; for `lifetime`."""
         self._forget_calls()
-        self._close_lock = threading.RLock()
+        self._close_lock = CooperativeLock()
         self._is_ending = False
 
     def __repr__(self) -> str:
