@@ -1,9 +1,10 @@
 """Events that a backend could not deliver: counted, and told to whom it concerns."""
 
 import sys
-import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
+from ._nativethread import NativeLock
 from .event import Event
 from .legacytext import legacy_line
 
@@ -16,12 +17,10 @@ OnLoss = Callable[[str, Exception, Sequence[Event]], object]
 class Losses:
     """What one plugin lost since it was made.
 
-    Thread-safety: any thread.
+    Thread-safety: any thread, and signal handlers: nobody waits for the one who counts.
 
     Attributes:
         plugin: Its name.
-        events: How many events.
-        last_error: Why the last of them were lost; None if none was.
     """
 
     def __init__(self, plugin: str, on_loss: OnLoss | None = None) -> None:
@@ -33,24 +32,47 @@ class Losses:
                 raise.
         """
         self.plugin = plugin
-        self.events = 0
-        self.last_error: Exception | None = None
         self._on_loss = on_loss
-        self._lock = threading.Lock()
+        # What is to be counted, each time with its reason. Whoever has the turn counts
+        # it all, and looks once more when he has given it back.
+        self._noted: deque[tuple[int, Exception | None]] = deque()
+        self._turn = NativeLock()
+        self._events = 0
+        self._last_error: Exception | None = None
+
+    @property
+    def events(self) -> int:
+        """How many events."""
+        self._count()
+        return self._events
+
+    @property
+    def last_error(self) -> Exception | None:
+        """Why the last of them were lost; None if none was."""
+        self._count()
+        return self._last_error
 
     def note(self, error: Exception, events: Sequence[Event]) -> None:
         """Count *events*, which *error* cost; one if nobody can say which."""
-        with self._lock:
-            self.events += len(events) or 1
-            self.last_error = error
+        self._noted.append((len(events) or 1, error))
+        self._count()
         if self._on_loss is not None:
             self._on_loss(self.plugin, error, events)
 
     def add(self, other: "Losses") -> None:
         """Count what *other* lost, which is gone."""
-        with self._lock:
-            self.events += other.events
-            self.last_error = other.last_error or self.last_error
+        self._noted.append((other.events, other.last_error))
+        self._count()
+
+    def _count(self) -> None:
+        while self._noted and self._turn.acquire(0):
+            try:
+                while self._noted:
+                    events, error = self._noted.popleft()
+                    self._last_error = error or self._last_error
+                    self._events += events
+            finally:
+                self._turn.release()
 
 
 def print_loss(plugin: str, error: Exception, events: Sequence[Event]) -> None:
