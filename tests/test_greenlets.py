@@ -255,3 +255,82 @@ def test_dictconfig_is_loaded_anew_among_greenlets(library: str, log: Path) -> N
     """
 
     assert run(library, program, log) == "ended\n"
+
+
+def test_greenlets_run_while_one_waits_for_room_in_its_ring(
+    library: str, log: Path
+) -> None:
+    """The leader is another process, and stopped."""
+    program = """
+        import signal, subprocess
+        text = (
+            "import sys; from auditring import LogWriter;"
+            "log = LogWriter(sys.argv[1]); log.write(b'x'); log.flush();"
+            "print(log.stats().leads, flush=True); sys.stdin.read()"
+        )
+        leader = subprocess.Popen(
+            [sys.executable, "-c", text, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert leader.stdout.readline() == b"True\\n"
+        log = LogWriter(path, ring_bytes=65536, block_timeout=0.5, on_timeout="drop")
+        threading.Thread(target=beat, daemon=True).start()
+        time.sleep(0.05)
+        leader.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        while time.monotonic() < began + 2:
+            log.write(b"x" * 1000)
+        during = [beat for beat in beats if beat > began]
+        leader.send_signal(signal.SIGCONT)
+        leader.stdin.close()
+        leader.wait()
+        print(len(during) > 20)
+    """
+
+    assert run(library, program, log) == "True\n"
+
+
+def test_a_greenlet_waits_for_a_lock_that_a_thread_of_the_system_holds(
+    library: str, log: Path
+) -> None:
+    program = """
+        from auditring._cooperativelock import CooperativeLock
+        from auditring._nativethread import NativeThread, sleep
+        lock = CooperativeLock()
+        def hold():
+            with lock:
+                holds.append(1)
+                sleep(0.3)
+                holds.append(2)
+        holds = []
+        threading.Thread(target=beat, daemon=True).start()
+        NativeThread(hold, "holds").start()
+        wait_until(lambda: holds)
+        began = time.monotonic()
+        with lock:
+            print(holds, len([beat for beat in beats if beat > began]) > 3)
+    """
+
+    assert run(library, program, log) == "[1, 2] True\n"
+
+
+def test_one_greenlet_waits_for_a_lock_that_another_holds(
+    library: str, log: Path
+) -> None:
+    program = """
+        from auditring._cooperativelock import CooperativeLock
+        lock = CooperativeLock()
+        steps = []
+        def hold(number):
+            with lock:
+                steps.append(number)
+                time.sleep(0.05)
+                steps.append(number)
+        threads = [threading.Thread(target=hold, args=[n]) for n in range(3)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        print([steps[n] == steps[n + 1] for n in (0, 2, 4)])
+    """
+
+    assert run(library, program, log) == "[True, True, True]\n"

@@ -30,7 +30,7 @@ from ._line cimport line, line_begin, line_end
 from ._plainjson cimport put_plain
 
 from .controlfile import ControlFile
-from .cooperation import pause
+from .cooperation import has_greenlets, pause
 from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
@@ -41,6 +41,9 @@ cdef object dumps = orjson.dumps
 # Between two slices of a wait signal handlers run and a close() is noticed.
 cdef uint64_t SLICE_NS = 10 * 1000 * 1000
 cdef int64_t FOREVER_NS = INT64_MAX
+# The same in a program of greenlets, which wait along; and how long these then run.
+cdef uint64_t SHORT_SLICE_NS = 1000 * 1000
+cdef double GREENLETS_S = 0.002
 # How long a fork may take before who waits for the log doesn't wait for it any more.
 cdef uint64_t FORK_PATIENCE_NS = 100 * 1000 * 1000
 
@@ -93,8 +96,9 @@ cdef int64_t _deadline(object timeout) except -1:
 cdef uint64_t _slice_ns(int64_t deadline) except? 0:
     """Return how long to wait at a stretch: until the deadline, but not for long."""
     cdef int64_t left = deadline - <int64_t> time.monotonic_ns()
-    if left >= <int64_t> SLICE_NS:
-        return SLICE_NS
+    cdef uint64_t longest = SHORT_SLICE_NS if has_greenlets() else SLICE_NS
+    if left >= <int64_t> longest:
+        return longest
     return <uint64_t> left if left > 0 else 0
 
 
@@ -111,6 +115,8 @@ cdef int _finish(writer *log, int64_t deadline) except -1:
             error = writer_finish(log, limit)
         PyErr_CheckSignals()
         _end_long_fork()
+        if error == -EBUSY:
+            _let_greenlets_run()
     return 0
 
 
@@ -470,6 +476,7 @@ cdef class Writer:
         cdef writer_statistics stats
         finish_fork()
         _end_long_fork()
+        _let_greenlets_run()
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
@@ -486,11 +493,12 @@ cdef class Writer:
 
     cdef int _wait_durable(self, writer_ticket *ticket) except -1:
         cdef bint is_durable = False
+        cdef uint64_t limit = _slice_ns(FOREVER_NS)
         while not is_durable:
             self._calls += 1
             try:
                 with nogil:
-                    is_durable = writer_wait_durable(self._writer, ticket, SLICE_NS)
+                    is_durable = writer_wait_durable(self._writer, ticket, limit)
             finally:
                 self._calls -= 1
             if not is_durable:
@@ -782,6 +790,12 @@ def before_fork():
     """Park the threads behind all writers, until after the fork."""
     with nogil:
         writer_before_fork()
+
+
+cdef int _let_greenlets_run() except -1:
+    if has_greenlets():
+        pause(GREENLETS_S)
+    return 0
 
 
 cdef int _end_long_fork() except -1:

@@ -5,11 +5,12 @@ switches to other greenlets.
 """
 
 import time
+import types
 from collections.abc import Callable
 
 from ._nativethread import sleep
 
-__all__ = ["pause", "wait_until"]
+__all__ = ["has_greenlets", "pause", "wait_until"]
 
 SHORTEST_S = 0.0002
 LONGEST_S = 0.01
@@ -46,3 +47,8 @@ def pause(seconds: float) -> None:
         time.sleep(seconds)
     except AssertionError:
         sleep(seconds)
+
+
+def has_greenlets() -> bool:
+    """Tell whether sleeping is a matter of greenlets in this process."""
+    return not isinstance(time.sleep, types.BuiltinFunctionType)
