@@ -343,6 +343,12 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _leave_ring(self) -> None:
         """Close the ring, if there is one; every line is in the file then."""
+        writer = self._detach_ring()
+        if writer is not None:
+            writer.close()
+
+    def _detach_ring(self) -> LogWriter | None:
+        """Let go of the ring, which is to be closed; return it if there is one."""
         state = self._ring
         self._disarm()
         writer, state.writer = state.writer, None
@@ -350,7 +356,7 @@ class RingHandler(FastHandler, logging.FileHandler):
             state.stream = None
         if writer is not None:
             state.is_continued = True
-            writer.close()
+        return writer
 
     def _arm_short_way(self, changes: int) -> None:
         writer = self._ring.writer
@@ -451,12 +457,18 @@ class RingHandler(FastHandler, logging.FileHandler):
         Raises:
             OSError: It couldn't be. The lines stay for who opens the log next.
         """
-        with self._locked():
-            try:
-                self._leave_ring()
-            finally:
-                self._ring.checked = -1
-                super().close()
+        writer = None
+        try:
+            with self._locked():
+                writer = self._detach_ring()
+                try:
+                    super().close()
+                finally:
+                    self._ring.checked = -1
+        finally:
+            # Not with the lock held: what tells of trouble may log meanwhile.
+            if writer is not None:
+                writer.close()
 
     def __del__(self) -> None:
         """Let lines get to the file of a handler that was dropped without `close`."""
