@@ -21,6 +21,7 @@ from auditring import LogWriter
 
 ROUNDS = 5
 RING_BYTES = 65_536
+MAX_BYTES = 0
 
 
 @pytest.fixture
@@ -38,10 +39,15 @@ def ledger(tmp_path: Path) -> Ledger:
 
 @contextlib.contextmanager
 def started_pair(path: Path, ledger: Ledger) -> Iterator[tuple[Puppet, Puppet]]:
-    """Start the process that leads and another one; both write in two threads."""
+    """Start the process that leads and another one; both write in two threads.
+
+    They write all the time, so that on a busy machine a test may come to its next step
+    when there are hundreds of megabytes: no rotation is to come in between.
+    """
+    options = {"threads": 2, "ring_bytes": RING_BYTES, "max_bytes": MAX_BYTES}
     with (
-        Puppet.started(path, ledger, 0, threads=2, ring_bytes=RING_BYTES) as leader,
-        Puppet.started(path, ledger, 2, threads=2, ring_bytes=RING_BYTES) as other,
+        Puppet.started(path, ledger, 0, **options) as leader,
+        Puppet.started(path, ledger, 2, **options) as other,
     ):
         wait_until(lambda: leader.stat("leads") == 1, "the first one leads")
         yield leader, other
