@@ -95,7 +95,7 @@ PYTHON_SHELVES = [
     {"recordedlog", "requestlines", "explanation", "simulation"},
     {"millthread"},
     {"mills"},
-    {"leftovers", "lifetime", "writeroptions"},
+    {"droppedoptions", "leftovers", "lifetime", "writeroptions"},
     {"writer"},
     {"_asctime", "_logcall", "_logmessage", "_versions"},
     {"_untouched"},

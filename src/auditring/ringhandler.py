@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, ClassVar, Self
 
 from ._fasthandler import FastHandler
+from .droppedoptions import OF_BACKUPS, OF_RINGS, given, tell_dropped
 from .errors import ClosedError
 from .handleroptions import FileRights, HandlerSettings, read_options
 from .handlerpickle import reduce_handler
@@ -260,10 +261,38 @@ class RingHandler(FastHandler, logging.FileHandler):
             is_ring = target is not None and self._enter_ring(target)
             if not is_ring:
                 self._leave_ring()
+        self._tell_dropped(is_ring=is_ring)
         if is_ring:
             self._arm_short_way(changes)
         state.checked = changes
         return is_ring
+
+    def _tell_dropped(self, *, is_ring: bool) -> None:
+        """Say which options are of no effect the way that records go now."""
+        options = self._ring_options.writer
+        reason = self._unknown_backups() if is_ring else self._ringless_reason()
+        if reason:
+            names = given(options, OF_BACKUPS if is_ring else OF_RINGS)
+            tell_dropped(self.baseFilename, names, reason, options)
+
+    def _unknown_backups(self) -> str:
+        """Say why nothing is done with backups although there is a ring; "": it is."""
+        return ""
+
+    def _ringless_reason(self) -> str:
+        """Say why there is no ring; "" when the interpreter ends."""
+        state = self._ring
+        if state.is_over:
+            return ""
+        if state.refusal is not None:
+            return f"there is no ring ({state.refusal})"
+        if callable(getattr(self, "namer", None) or getattr(self, "rotator", None)):
+            return "namer or rotator is set"
+        if is_any_overridden(self, self.ring_methods):
+            return "a method that takes part in writing is overridden"
+        if not self._is_plain():
+            return "a ring is for plain lines (mode, terminator, newline, encoding)"
+        return "the file is no regular one of one name, or has a stream of its own"
 
     def _ring_target(self) -> Target | None:
         """Return what a ring would be for, None if the lines can't go through one."""

@@ -32,6 +32,13 @@ from .writer import LogWriter
 
 __all__ = ["TimedRotatingFileHandler"]
 
+# By which the mill knows backups (backups.py).
+SUFFIXES_KNOWN = (
+    "%Y-%m-%d_%H-%M-%S",
+    "%Y-%m-%d_%H-%M",
+    "%Y-%m-%d_%H",
+    "%Y-%m-%d",
+)
 # How long a rollover waits for a disk that hangs. What isn't in the file by then comes
 # into the next one.
 FLUSH_LIMIT_S = 1.0
@@ -114,6 +121,11 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
 
     def _is_plain(self) -> bool:
         return super()._is_plain() and not callable(self.namer or self.rotator)
+
+    def _unknown_backups(self) -> str:
+        if self.suffix in SUFFIXES_KNOWN:
+            return ""
+        return f"the suffix {self.suffix!r} isn't one of the standard library's"
 
     def _due_s(self) -> float:
         return float(self.rolloverAt)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 from . import _writer, lifetime
 from ._cooperativelock import CooperativeLock
 from ._writer import GONE, Writer
+from .droppedoptions import OF_BACKUPS, tell_dropped
+from .droppedoptions import given as given_of
 from .errors import ClosedError
 from .leftovers import may_have_leftovers
 from .reaper import hand_over
@@ -146,7 +148,10 @@ class LogWriter(Writer):
         self._on_error = on_error
         self._given = {name: given[name] for name in _OPTIONS}
         self._open(resolved, options)
-        if resolved is not None:
+        if resolved is None:
+            names = given_of(self._given, ("max_backups", *OF_BACKUPS))
+            tell_dropped("-", names, "standard output isn't rotated", self._given)
+        else:
             self._start_mill(options, space_warn_bytes, space_critical_bytes)
         lifetime.join(self)
 
