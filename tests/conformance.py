@@ -7,7 +7,6 @@ than PCT per cent of a file's cases fail, 2 when DIR has no case file.
 """
 
 import argparse
-import gzip
 import importlib
 import json
 import re
@@ -17,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from conformance_kinds import Case
+
+from auditring.linesplitter import LINE_MAX_BYTES, too_long
+from auditring.recordedlog import read_lines
 
 KINDS_FOLDER = Path(__file__).parent / "conformance_kinds"
 KINDS = (
@@ -98,10 +100,11 @@ def find_check(kind: str) -> Check | None:
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    def refuse(number: int, size: int) -> None:
+        raise ValueError(f"{path}:{number}: {too_long(size, LINE_MAX_BYTES)}")
+
+    for line in read_lines(path, on_long=refuse):
+        yield json.loads(line)
 
 
 def run_cases(cases: Iterator[Case], check: Check) -> Result:
