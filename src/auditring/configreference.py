@@ -49,6 +49,8 @@ defaults. `auditring config check FILE` tells every mistake with its line,
 - Relative names of files (`policyFile`, `masks.keyFile`, `dataStoreCAFile`) are looked
   for beside the configuration if that names them; `path` and `stateDir` are relative to
   the working directory.
+- What a name of a file leads to is a regular file of 16 MiB at most; a FIFO, a socket
+  or a device is an error.
 
 ## What keys mean together
 
