@@ -2,6 +2,7 @@
 
 #include "ownership.h"
 #include "testpoint.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,20 +37,58 @@ has_group(const struct writer *writer)
 mode_t
 directories_file_mode(const struct writer *writer)
 {
-    return has_group(writer) ? 0660 : 0600;
+    if (has_group(writer)) {
+        return 0660;
+    }
+    return writer->state_mode & S_IWOTH   ? 0666
+           : writer->state_mode & S_IWGRP ? 0660
+                                          : 0600;
 }
 
-/* The state directory is ours, root's, or of the group that shares the log. */
-static int
-check_owner(const struct writer *writer, const struct stat *status)
-{
-    uid_t self = geteuid();
+/* What a new state directory is like. */
+struct sharing {
+    mode_t mode;
+    gid_t gid;
+};
 
-    if (status->st_uid == self || status->st_uid == 0 || self == 0 ||
-        (has_group(writer) && status->st_gid == (gid_t)writer->options.settings.gid)) {
-        return 0;
+/* Whoever may write to the log may have a ring, as with the file's own rights. */
+static struct sharing
+find_sharing(const struct writer *writer)
+{
+    struct sharing found = {.mode = 0700, .gid = (gid_t)writer->options.settings.gid};
+    mode_t mode = writer->options.settings.mode;
+    struct stat log;
+
+    if (has_group(writer)) {
+        found.mode = 02770;
+        return found;
     }
-    return -EPERM;
+    if (writer->sys->fstatat(writer->dir, writer->name, &log) == 0 &&
+        S_ISREG(log.st_mode)) {
+        mode = log.st_mode;
+        found.gid = (mode & S_IWGRP) != 0 ? log.st_gid : found.gid;
+    }
+    if ((mode & S_IWOTH) != 0) {
+        found.mode = 01777;
+    } else if ((mode & S_IWGRP) != 0) {
+        found.mode = 02770;
+    }
+    return found;
+}
+
+/* Without the right to give it to the group it stays ours. */
+static int
+share(struct writer *writer, int fd, const struct sharing *sharing)
+{
+    int error = ownership_give(writer->sys, fd, writer->dir, sharing->gid);
+
+    if (error == -EPERM && !has_group(writer) && sharing->mode == 02770) {
+        return writer->sys->fchmod(fd, 0700);
+    }
+    if (error == 0 && sharing->mode != 0700) {
+        error = writer->sys->fchmod(fd, sharing->mode);
+    }
+    return error;
 }
 
 static int
@@ -62,8 +101,8 @@ static int
 make_state_dir(struct writer *writer, const char *name)
 {
     const struct sys *sys = writer->sys;
-    mode_t mode = has_group(writer) ? 02770 : 0700;
-    int fd, error = sys->mkdirat(writer->dir, name, mode);
+    struct sharing sharing = find_sharing(writer);
+    int fd, error = sys->mkdirat(writer->dir, name, sharing.mode & 0700);
     bool is_new = error == 0;
 
     if (error < 0 && error != -EEXIST) {
@@ -71,17 +110,13 @@ make_state_dir(struct writer *writer, const char *name)
     }
     fd = open_directory(sys, writer->dir, name);
     if (fd >= 0 && is_new) {
-        error =
-            ownership_give(sys, fd, writer->dir, (gid_t)writer->options.settings.gid);
-        if (error == 0 && has_group(writer)) {
-            error = sys->fchmod(fd, mode);
-        }
+        error = share(writer, fd, &sharing);
         if (error < 0) {
             sys->close(fd);
             return error;
         }
     }
-    return fd;
+    return fd == -ELOOP || fd == -ENOTDIR ? -EPERM : fd;
 }
 
 static int
@@ -117,7 +152,7 @@ keep_directory(struct writer *writer, int fd, int *kept, uint64_t *device,
 }
 
 static int
-open_state_dir(struct writer *writer)
+open_state_dir(struct writer *writer, const struct stat *log_dir)
 {
     char name[WRITER_NAME_SIZE + 8];
     struct stat status;
@@ -128,7 +163,11 @@ open_state_dir(struct writer *writer)
                            &writer->state_device, &writer->state_inode, &status);
     TEST_POINT(open_state_dir);
     if (error == 0) {
-        error = check_owner(writer, &status);
+        writer->state_mode = status.st_mode;
+        error = trust_directory(writer, log_dir, &status);
+    }
+    if (error == 0) {
+        error = trust_files(writer, &status);
     }
     return error < 0 ? error : check_fs(writer, writer->state_dir);
 }
@@ -138,13 +177,13 @@ directories_open(struct writer *writer)
 {
     const struct sys *sys = writer->sys;
     int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC, fd, error;
-    struct stat status;
+    struct stat log_dir, status;
 
     fd = sys->openat(AT_FDCWD, writer->directory, flags, 0);
     error = keep_directory(writer, fd, &writer->dir, &writer->dir_device,
-                           &writer->dir_inode, &status);
+                           &writer->dir_inode, &log_dir);
     if (error == 0) {
-        error = open_state_dir(writer);
+        error = open_state_dir(writer, &log_dir);
     }
     if (error < 0) {
         return error;
@@ -154,6 +193,9 @@ directories_open(struct writer *writer)
              : sys->dup(writer->state_dir);
     error = keep_directory(writer, fd, &writer->rings_dir, &writer->rings_device,
                            &writer->rings_inode, &status);
+    if (error == 0) {
+        error = trust_directory(writer, &log_dir, &status);
+    }
     return error < 0 ? error : check_fs(writer, writer->rings_dir);
 }
 

@@ -4,6 +4,10 @@
  * Their descriptors are kept for life; a program may close them all the same, so each
  * is known by its device and inode.
  *
+ * Who may write to the live file may have a ring: a log 0664 of a group has its state
+ * in a directory 02770 of that group, one 0666 in one 01777. Whose directories are used
+ * says trust.h.
+ *
  * Errors:  0 or a negative errno.
  */
 #ifndef AUDITRING_DIRECTORIES_H

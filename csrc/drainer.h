@@ -79,6 +79,7 @@ struct writer {
     int dir, state_dir, rings_dir;
     uint64_t dir_device, dir_inode;
     uint64_t state_device, state_inode;
+    mode_t state_mode;
     uint64_t rings_device, rings_inode;
     bool is_private; /* standard output: no files, no other processes */
     bool needs_control; /* private, and forked: the control block is the parent's */

@@ -56,7 +56,7 @@ set_rights(struct leader *leader, int fd, const struct stat *now, mode_t mode,
     if (error == 0 && !is_ours) {
         error = sys->fchown(fd, uid, gid);
     }
-    if (error == 0 && gid != (gid_t)-1 && (now->st_mode & 07777) != mode) {
+    if (error == 0 && (now->st_mode & 07777) != mode) {
         error = sys->fchmod(fd, mode);
     }
     return error;

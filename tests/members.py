@@ -110,8 +110,9 @@ class Member:
     # In the parent.
 
     def go(self) -> None:
-        """Let it go on."""
-        os.write(self._orders, b"x")
+        """Let it go on, if it is still there."""
+        with suppress(BrokenPipeError):
+            os.write(self._orders, b"x")
 
     def hear(self, limit_s: float = LIMIT_S) -> str | None:
         """Return what it said, None if nothing came in time."""

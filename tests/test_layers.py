@@ -40,7 +40,7 @@ PYTHON_SHELVES = [
         "_slots",
     },
     {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
-    {"_plainjson", "coerce", "controlfile", "ownership"},
+    {"_plainjson", "coerce", "controlfile", "distrust", "ownership"},
     {"_writer"},
     # 2: events
     {"_rawjson", "_secretsigns", "microtime"},
@@ -205,6 +205,7 @@ C_ROOMS = {
     "sysfault": "sys",
     "sysprocess": "sys",
     "trouble": "writer",
+    "trust": "writer",
     "yielding": "writer",
 }
 

@@ -82,6 +82,17 @@ cdef object _error(int error, object path):
     return OSError(code, text, str(path))
 
 
+cdef object _refusal(int error, object path):
+    """Make the OSError for a log that can't be opened."""
+    if path is None or error not in (-EPERM, -errno.EACCES):
+        return _error(error, path)
+    from .distrust import explain_refusal, is_anothers
+
+    if error != -EPERM and not is_anothers(path):
+        return _error(error, path)
+    return PermissionError(-error, explain_refusal(path), str(path))
+
+
 cdef int64_t _deadline(object timeout) except -1:
     """Turn seconds from now, or None for ever, into monotonic nanoseconds."""
     if timeout is None:
@@ -170,7 +181,7 @@ cdef class Writer:
         with nogil:
             error = writer_open(&opened, &sys_posix, &c_options)
         if error < 0:
-            raise _error(error, path)
+            raise _refusal(error, path)
         self._writer = opened
         self.path = "-" if path is None else path
         self._control_file = None if path is None else ControlFile(path)
