@@ -112,6 +112,14 @@ def test_the_hook_names_what_is_imported_by_a_computed_name() -> None:
     names = {f"auditring.{module}" for each in later for module in each.values()}
 
     assert names - {"auditring.event"} <= set(hook.hiddenimports)
+    by_package = re.compile(r'import_module\(f"{__package__}\.(\w+)"\)')
+    sources = {path.stem: path.read_text() for path in PACKAGE.glob("*.py")}
+    found = {name for text in sources.values() for name in by_package.findall(text)}
+    assert {f"auditring.{name}" for name in found} <= set(hook.hiddenimports)
+    # Whoever is new here has to tell the hook what is imported.
+    users = {name for name, text in sources.items() if "import_module(" in text}
+    assert users == {"__init__", "handleroptions", "handlers", "loadable", "unpacking"}
+    assert {"bz2", "lzma"} <= set(hook.hiddenimports)
 
 
 def test_the_hook_names_all_compiled_modules_and_data_files() -> None:

@@ -15,6 +15,7 @@ _PACKAGE = Path(__file__).parent.parent
 
 # By compiled modules; tests/test_packed_application.py compares it with their sources.
 _IMPORTED_BY_COMPILED = [
+    "_thread",
     "collections.abc",
     "dataclasses",
     "datetime",
@@ -33,6 +34,7 @@ _IMPORTED_BY_COMPILED = [
     "auditring.auditor",
     "auditring.coerce",
     "auditring.controlfile",
+    "auditring.cooperation",
     "auditring.decisions",
     "auditring.disconnects",
     "auditring.encode",
@@ -49,11 +51,13 @@ _IMPORTED_BY_COMPILED = [
     "auditring.status",
 ]
 _IMPORTED_BY_NAME = [
+    "bz2",
+    "lzma",
     "auditring.attributes",
     "auditring.audithandler",
     "auditring.byteslogger",
     "auditring.mills",
-    "auditring.millthread",
+    "auditring.mills",
     "auditring.policy",
     "auditring.stats",
     # Of the interpreter, by which loadable.py knows a sub-interpreter.
