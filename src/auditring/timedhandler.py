@@ -44,6 +44,8 @@ SUFFIXES_KNOWN = (
 FLUSH_LIMIT_S = 1.0
 # How long it waits for another process that is rolling over, and may have been stopped.
 LOCK_TRIES = 50
+# How often it looks for what is too much; the rest comes with the next rollover.
+REMOVAL_TRIES = 3
 LOCK_PAUSE_S = 0.01
 
 
@@ -182,6 +184,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             self._rename(writer, is_asked=is_asked)
             _write_time(state, int(self.rolloverAt))
             if self.backupCount > 0:
+                self._remove_too_many()
                 self._check_obstacles()
 
     def _roll_over_past_ring(self) -> None:
@@ -264,10 +267,27 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         writer = self._ring.writer
         if writer is None:
             return super().getFilesToDelete()
+        if self._ring.is_renamed:
+            return []  # they are removed afterwards
         found = dated_backups(self.baseFilename, self.extMatch)
         backups = [each for each in found if each.paths]
         too_many = backups[: max(0, len(backups) - self.backupCount)]
         return self._spared(writer, too_many) if too_many else []
+
+    def _remove_too_many(self) -> None:
+        """Remove them, while the mill may be compressing them under our hands.
+
+        Raises:
+            OSError: One can't be removed.
+        """
+        for _ in range(REMOVAL_TRIES):
+            paths = self.getFilesToDelete()
+            if not paths:
+                return
+            for path in paths:
+                # Its compressed form is there by now, and found by the next look.
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(path)
 
     def _check_obstacles(self) -> None:
         """Tell of what should be removed, by its name, and isn't ours to remove.
