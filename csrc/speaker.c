@@ -231,9 +231,12 @@ say(struct writer *writer, const char *what, uint64_t now)
     char text[SPEAKER_TEXT_SIZE], numbers[160];
 
     put_numbers(writer, now, numbers, sizeof(numbers));
-    snprintf(text, sizeof(text), "%.200s/%s: %s%s",
-             writer->is_private ? "" : writer->directory,
-             writer->is_private ? "dev/stdout" : writer->name, what, numbers);
+    if (writer->is_private) {
+        snprintf(text, sizeof(text), "-: %s%s", what, numbers);
+    } else {
+        snprintf(text, sizeof(text), "%.200s/%s: %s%s", writer->directory, writer->name,
+                 what, numbers);
+    }
     print_aside(text);
     pthread_mutex_lock(&writer->mutex);
     memcpy(speaker->said_text, text, sizeof(text));

@@ -382,12 +382,16 @@ cdef class Writer:
         cdef const char *end
         cdef writer_ticket last
         cdef Py_ssize_t length, committed = 0
-        while size > 0:
-            end = <const char *> memchr(data, 10, <size_t> size)
-            length = size if end == NULL else end - data + 1
-            committed += self._take(data, length, &last)
-            data += length
-            size -= length
+        try:
+            while size > 0:
+                end = <const char *> memchr(data, 10, <size_t> size)
+                length = size if end == NULL else end - data + 1
+                committed += self._take(data, length, &last)
+                data += length
+                size -= length
+        except RingFullError as error:
+            error.committed = committed
+            raise
         # The last one on the disk means that those before it are.
         if committed > 0 and self._waits_for_disk:
             self._wait_durable(&last)

@@ -26,7 +26,7 @@ from .cli_follow import sidecar, tail
 from .complaints import Refusal, complain, refusing
 from .configcommands import config
 from .errors import AuditringError
-from .feed import Feed, Signals
+from .feed import STUCK_LIMIT_S, Feed, Signals
 from .policycommands import policy
 from .problems import Problems
 from .writer import CLOSE_LIMIT_S, LogWriter
@@ -227,7 +227,17 @@ class _WriterOptions(TypedDict):
     show_default=True,
     help="Names of backups: audit-2026-11-22T01-02-03.004.log, or audit.log.1.",
 )
-def write(path: str, **options: Unpack[_WriterOptions]) -> None:
+@click.option(
+    "--linger",
+    "linger_s",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    help="After SIGTERM or SIGINT, read on to the end of the input for so long at most;"
+    " 0: only what is in the pipe.",
+)
+def write(path: str, linger_s: float, **options: Unpack[_WriterOptions]) -> None:
     """Write the lines of standard input to the log PATH.
 
     Bytes are written as they come, and a last line without a newline gets one. PATH
@@ -235,29 +245,33 @@ def write(path: str, **options: Unpack[_WriterOptions]) -> None:
 
     MB are 1,048,576 bytes. The defaults are those of auditring.LogWriter.
 
-    SIGTERM and SIGINT end the command as the end of its input does, after what is in
-    the pipe; the second one ends it at once. SIGHUP makes it open the live file again,
-    for logrotate and the like.
+    SIGTERM and SIGINT are sent to a whole pipeline: the command reads on until the
+    program before it has ended, too, for --linger at most, and ends with status 0. The
+    second one ends it at once. While nothing gets into the log it waits for 5 seconds
+    after a signal, and then tells what is in the ring for the next opener, and what is
+    lost. SIGHUP makes it open the live file again, for logrotate and the like.
     """
     if sys.stdin is None:
         raise Refusal("standard input: it is closed")
     with refusing(path):
         log = LogWriter(path, on_error=lambda error: complain(str(error)), **options)
     problems = Problems(path, complain)
-    with Signals(on_tick=lambda: problems.look_at(log)) as signals:
+    feed = Feed(
+        log,
+        sys.stdin.fileno(),
+        may_drop=options["on_full"] == "drop",
+        on_oversize=problems.on_oversize,
+    )
+    with Signals(lambda: feed.check_patience(signals), linger_s) as signals:
         log.reopen_on(signal.SIGHUP)
-        with problems.telling(log):
-            feed = Feed(
-                log,
-                sys.stdin.fileno(),
-                may_drop=options["on_full"] == "drop",
-                on_oversize=problems.on_oversize,
-            )
+        with problems.telling(log, signals):
             feed.run(signals, output_fd=1 if path == "-" else None)
             if options["compress"] and isinstance(log.path, Path):
-                log.flush(CLOSE_LIMIT_S)
+                log.flush(STUCK_LIMIT_S if signals.stop else CLOSE_LIMIT_S)
                 _await_compression(log, log.path, options["dialect"], signals)
             problems.look_at_losses(feed)
+            if linger_s and signals.stop and not feed.has_end:
+                problems.look_at_end(signals)
     sys.exit(problems.status)
 
 

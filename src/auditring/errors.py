@@ -50,7 +50,12 @@ class RingFullError(AuditringError):
     Occurs with ``on_full="raise"`` at once, and with ``on_full="block"`` when
     `block_timeout` ran out and ``on_timeout="raise"``. Never with
     ``on_full="drop"``. The writer stays usable: a later call may succeed.
+
+    Attributes:
+        committed: How many lines of a chunk were, before this one.
     """
+
+    committed: int | None = 0
 
 
 class ClosedError(AuditringError, ValueError):

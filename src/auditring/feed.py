@@ -6,22 +6,27 @@ the last newline of the input gets one. No step here is taken once a line.
 
 import errno
 import fcntl
+import math
 import os
 import select
 import signal
 import stat
 import struct
 import termios
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
+from .errors import RingFullError
 from .writer import LogWriter
 
 __all__ = ["Feed", "Signals"]
 
 CHUNK_BYTES = 2**20
+# How long a log may take nothing of what is read after a signal.
+STUCK_LIMIT_S = 5.0
 
 
 class Signals:
@@ -32,10 +37,20 @@ class Signals:
 
     Attributes:
         stop: One of them came.
+        stopped_s: When, on the monotonic clock.
     """
 
-    def __init__(self, on_tick: Callable[[], object]) -> None:
+    def __init__(self, on_tick: Callable[[], object], linger_s: float = 0.0) -> None:
+        """Prepare.
+
+        Args:
+            on_tick: Called every second, as a signal handler is; what it raises ends
+                what the main thread is at.
+            linger_s: How long to read on after the first of them.
+        """
         self.stop = False
+        self.stopped_s = 0.0
+        self._linger_s = linger_s
         self._on_tick = on_tick
 
     def __enter__(self) -> Self:
@@ -79,8 +94,15 @@ class Signals:
         if select.select([self], [], [], seconds)[0]:
             self.acknowledge()
 
+    def left_s(self) -> float:
+        """Tell for how long to read on: 0 if no longer, infinity before a signal."""
+        if not self.stop:
+            return math.inf
+        return max(0.0, self.stopped_s + self._linger_s - time.monotonic())
+
     def _note_stop(self, number: int, frame: FrameType | None) -> None:
         self.stop = True
+        self.stopped_s = time.monotonic()
         signal.signal(number, signal.SIG_DFL)
 
     def _tick(self, number: int, frame: FrameType | None) -> None:
@@ -93,6 +115,7 @@ class Feed:
     Attributes:
         dropped: Lines that the log dropped, because its ring was full.
         oversize: Lines passed over, because they are longer than a record may be.
+        has_end: The input was read to its end.
     """
 
     def __init__(
@@ -114,6 +137,8 @@ class Feed:
         """
         self.dropped = 0
         self.oversize = 0
+        self.has_end = False
+        self._writes_since_s = math.inf
         self._log = log
         self._fd = fd
         self._may_drop = may_drop
@@ -124,7 +149,10 @@ class Feed:
         self._passed_over = 0  # bytes so far of a line that is too long
 
     def run(self, signals: Signals, *, output_fd: int | None = None) -> None:
-        """Feed the log until the input ends or a signal asks to stop.
+        """Feed the log until the input ends, or *signals* allow no more reading.
+
+        Whoever writes there ends as well, as a rule, and is read to its last word. From
+        a terminal nothing more is read, as from a regular file.
 
         Args:
             signals: What may ask to stop.
@@ -145,17 +173,38 @@ class Feed:
         if output_fd is not None:
             poll.register(output_fd, 0)
         has_input = True
-        while has_input and not signals.stop:
-            ready = dict(poll.poll())
+        is_awaited = not os.isatty(self._fd) and not self._is_regular()
+        while has_input and (left_s := signals.left_s()):
+            if signals.stop and not is_awaited:
+                break
+            left_ms = None if math.isinf(left_s) else math.ceil(left_s * 1000)
+            ready = dict(poll.poll(left_ms))
             if output_fd in ready:
                 raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
             if signals.fileno() in ready:
                 signals.acknowledge()
             if self._fd in ready:
                 has_input = self._read(CHUNK_BYTES) > 0
+        self.has_end = not has_input
         if has_input:
             self._read_pending()
         self._end()
+
+    def check_patience(self, signals: Signals) -> None:
+        """Give up once a signal came and the log takes nothing; for a signal handler.
+
+        Raises:
+            RingFullError: It is time to.
+        """
+        since_s = max(self._writes_since_s, signals.stopped_s)
+        if signals.stop and time.monotonic() - since_s >= STUCK_LIMIT_S:
+            self._writes_since_s = math.inf
+            error = RingFullError("nothing gets into the log")
+            error.committed = None  # until the write that it ends says how many
+            raise error
+
+    def _is_regular(self) -> bool:
+        return stat.S_ISREG(os.fstat(self._fd).st_mode)
 
     def _read(self, size: int) -> int:
         """Read once and hand on whole lines; tell how much was read, 0 at the end."""
@@ -170,15 +219,20 @@ class Feed:
 
     def _read_pending(self) -> None:
         """Read what was in the pipe when the signal came: nobody else will."""
-        if stat.S_ISREG(os.fstat(self._fd).st_mode):
-            return
+        pending = self._pending()
+        while pending > 0 and (count := self._read(pending)):
+            pending -= count
+
+    def _pending(self) -> int:
+        """Return how many bytes wait in a pipe, 0 where nobody knows."""
+        if self._is_regular():
+            return 0
         try:
             answer = fcntl.ioctl(self._fd, termios.FIONREAD, bytes(4))
         except OSError:
-            return  # The input is nothing that knows how much it holds.
+            return 0  # The input is nothing that knows how much it holds.
         (pending,) = struct.unpack("i", answer)
-        while pending > 0 and (count := self._read(pending)):
-            pending -= count
+        return int(pending)
 
     def _accept(self, end: int) -> None:
         """Hand on the lines in the buffer up to *end*; keep what follows the last."""
@@ -194,10 +248,30 @@ class Feed:
             self._make_room()
 
     def _hand_on(self, start: int, stop: int) -> None:
-        with memoryview(self._buffer) as view:
-            committed = self._log.write_lines(view[start:stop])
+        self._writes_since_s = time.monotonic()
+        try:
+            with memoryview(self._buffer) as view:
+                committed = self._log.write_lines(view[start:stop])
+        except RingFullError as error:
+            self._give_up(start, stop, error)
+        finally:
+            self._writes_since_s = math.inf
         if self._may_drop:
             self.dropped += self._buffer.count(b"\n", start, stop) - committed
+
+    def _give_up(self, start: int, stop: int, error: RingFullError) -> NoReturn:
+        """Count what was read and is in no ring, so that the log tells of it, too."""
+        if error.committed is None:
+            start = stop  # it came when all was written
+        for _ in range(error.committed or 0):
+            start = self._buffer.index(b"\n", start, stop) + 1
+        lost = self._buffer.count(b"\n", start, stop)
+        for number in range(lost):
+            self._log.drop(stop - start if number == 0 else 0)
+        text = f"{error}; lost are {lost} lines, {stop - start} bytes, that were read"
+        if unread := self._pending():
+            text += f", and {unread} bytes in the pipe"
+        raise RingFullError(text) from error
 
     def _make_room(self) -> None:
         size = len(self._buffer)

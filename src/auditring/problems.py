@@ -1,11 +1,10 @@
 """What goes wrong while lines are written to a log, in words for standard error."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .errors import RingFullError
-from .feed import Feed
+from .feed import STUCK_LIMIT_S, Feed, Signals
 from .writer import CLOSE_LIMIT_S, LogWriter
 
 __all__ = ["Problems"]
@@ -23,7 +22,6 @@ class Problems:
         self.status = 0
         self._path = path
         self._complain = complain
-        self._health = "ok"
 
     def tell(self, text: str, status: int = 1) -> None:
         """Tell a problem that the exit status has to show."""
@@ -34,18 +32,6 @@ class Problems:
         """Tell of a line that was passed over."""
         self.tell(f"a line of {size} bytes was left out; --ring-size takes larger ones")
 
-    def look_at(self, log: LogWriter) -> None:
-        """Tell when the log can't be written for now, and when it can again."""
-        health = self._health if log.closed else log.stats().health
-        if health == self._health:
-            return
-        self._health = health
-        if health == "ok":
-            self._complain(f"{self._path}: written again")
-        else:
-            error = os.strerror(log.stats().last_error)
-            self._complain(f"{self._path}: {error}; lines wait in the ring")
-
     def look_at_losses(self, feed: Feed) -> None:
         """Tell how many lines are not in the log."""
         if feed.dropped:
@@ -53,8 +39,13 @@ class Problems:
         if feed.oversize:
             self.tell(f"{feed.oversize} lines were left out: too long")
 
+    def look_at_end(self, signals: Signals) -> None:
+        """Tell that whoever writes there goes on, unless nobody was waited for."""
+        if signals.left_s() == 0:
+            self.tell("the input had not ended when --linger was over")
+
     @contextmanager
-    def telling(self, log: LogWriter) -> Iterator[None]:
+    def telling(self, log: LogWriter, signals: Signals) -> Iterator[None]:
         """Tell what ends the block early, and close the log in any case."""
         flush_limit_s = CLOSE_LIMIT_S
         try:
@@ -64,10 +55,14 @@ class Problems:
             flush_limit_s = 0.0
         except RingFullError as error:
             self.tell(f"stopped: {error}")
+            if signals.stop:
+                flush_limit_s = 1.0  # it was waited for
         except OSError as error:
             self._complain(f"{error.filename or self._path}: {error.strerror}")
             self.status = 2
         finally:
+            if signals.stop:
+                flush_limit_s = min(flush_limit_s, STUCK_LIMIT_S)
             self._close(log, flush_limit_s)
 
     def _close(self, log: LogWriter, flush_limit_s: float) -> None:

@@ -357,7 +357,7 @@ class LogWriter(Writer):
         started_s = time.monotonic()
         if self._mill is not None:
             self._leave_mill(timeout)
-        last_error = self._statistics()[1]["last_error"]
+        before = self._statistics()[1]
         control_file = self._control_file
         try:
             left_s = max(0.0, timeout - (time.monotonic() - started_s))
@@ -368,8 +368,9 @@ class LogWriter(Writer):
             text = f"{GONE}; records that were in no file are lost"
             raise OSError(errno.ENOENT, text, str(self.path))
         if error == errno.EBUSY:
-            code = last_error or error
-            text = f"{os.strerror(code)}; records stay for the next opener"
+            code = before["last_error"] or error
+            text = before["trouble"].partition(";")[0] or os.strerror(code)
+            text += f"; records stay for the next opener: {before['ring_used']} bytes"
             raise OSError(code, text, str(self.path))
         if error:
             raise OSError(error, os.strerror(error), str(self.path))
