@@ -3,6 +3,8 @@
 #include "departed.h"
 #include "testpoint.h"
 
+#include <errno.h>
+
 static int
 commit_gap(struct writer *writer, struct ring *ring, struct gap *gap)
 {
@@ -71,6 +73,21 @@ losses_tell_drops(struct writer *writer, struct own_ring *own)
     if (error < 0) {
         atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_relaxed);
     }
+    return error;
+}
+
+int
+losses_have_told(struct writer *writer, struct own_ring *own, uint64_t count)
+{
+    int error;
+
+    /* A thread that is at it has taken DUE_GAP back already, but may not have committed
+     * the event. */
+    if (atomic_exchange_explicit(&own->is_telling, 1, memory_order_acq_rel) != 0) {
+        return -EBUSY;
+    }
+    error = own->dropped_told < count ? tell_drops(writer, own) : 0;
+    atomic_store_explicit(&own->is_telling, 0, memory_order_release);
     return error;
 }
 

@@ -15,7 +15,11 @@
  * that. Any thread, when DUE_GAP says so. */
 int losses_tell_drops(struct writer *writer, struct own_ring *own);
 
-/* The same for the current ring, if a drop was noted. */
+/* 0: events for `count` drops of an own ring are committed, now or before. -EBUSY:
+ * another thread is doing that. */
+int losses_have_told(struct writer *writer, struct own_ring *own, uint64_t count);
+
+/* Tells drops of the current ring, if one was noted. */
 void losses_tell_own_drops(struct writer *writer);
 
 /* Notes which losses earlier leaders told: only when no ring of a dead process is left,

@@ -360,6 +360,24 @@ writer_drop(struct writer *writer, size_t size)
     atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release);
 }
 
+uint64_t
+writer_drops(struct writer *writer)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    return own == NULL ? 0
+                       : atomic_load_explicit(&own->ring.shared->dropped_count,
+                                              memory_order_acquire);
+}
+
+int
+writer_tell_drops(struct writer *writer, uint64_t count)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    return own == NULL || count == 0 ? 0 : losses_have_told(writer, own, count);
+}
+
 void
 writer_count_refused(struct writer *writer)
 {

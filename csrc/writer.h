@@ -88,6 +88,13 @@ void writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns);
 /* After -EAGAIN: gives the record up; a gap event will tell. */
 void writer_drop(struct writer *writer, size_t size);
 
+/* Drops of this process so far. */
+uint64_t writer_drops(struct writer *writer);
+
+/* 0: gap events of so many drops are committed, so that a flush brings them to the
+ * file. -EBUSY: another thread is committing one; -EAGAIN: there is no room. */
+int writer_tell_drops(struct writer *writer, uint64_t count);
+
 /* Counts a record that the caller was told about instead. */
 void writer_count_refused(struct writer *writer);
 void writer_count_timeout(struct writer *writer);

@@ -86,6 +86,22 @@ def test_drops_leave_one_gap_event_where_they_happened(tmp_path: Path) -> None:
     assert losses_in(path) == [("dropped", 17, 17 * len(LINE))]
 
 
+def test_a_flush_brings_the_gap_event_of_every_drop_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "audit.log"
+    with (
+        Bystander(path) as leader,
+        LogWriter(path, ring_bytes=RING_BYTES, on_full="drop") as log,
+    ):
+        for count in range(1, 50):
+            leader.stop()
+            drop(log, LINE, count)
+            leader.resume()
+            assert log.flush()
+
+            told = sum(loss[1] for loss in losses_in(path))
+            assert told == count * (count + 1) // 2
+
+
 def test_a_gap_event_is_an_audit_event_of_kubernetes(tmp_path: Path) -> None:
     path = tmp_path / "audit.log"
     with Bystander(path) as leader:

@@ -92,6 +92,8 @@ cdef extern from "writer.h" nogil:
     int writer_make_room(writer *writer, size_t size)
     void writer_wait_space(writer *writer, size_t size, uint64_t limit_ns)
     void writer_drop(writer *writer, size_t size)
+    uint64_t writer_drops(writer *writer)
+    int writer_tell_drops(writer *writer, uint64_t count)
     void writer_count_refused(writer *writer)
     void writer_count_timeout(writer *writer)
     bint writer_wait_durable(

@@ -104,6 +104,13 @@ cdef int64_t _deadline(object timeout) except -1:
     return time.monotonic_ns() + <int64_t> (timeout * 1e9)
 
 
+cdef object _left_s(int64_t deadline):
+    """Return the seconds until a deadline; None for ever."""
+    if deadline == FOREVER_NS:
+        return None
+    return max(0, deadline - <int64_t> time.monotonic_ns()) / 1e9
+
+
 cdef uint64_t _slice_ns(int64_t deadline) except? 0:
     """Return how long to wait at a stretch: until the deadline, but not for long."""
     cdef int64_t left = deadline - <int64_t> time.monotonic_ns()
@@ -569,7 +576,8 @@ cdef class Writer:
         """Wait until every record that was committed before is in the file.
 
         Records of all processes count, dead ones too. In the file means handed to the
-        kernel; `sync` means the disk.
+        kernel; `sync` means the disk. Gap events that tell of drops of this process,
+        made before the call, are in the file as well; those of other losses follow.
 
         Thread-safety: any thread. While it waits, signal handlers run.
 
@@ -584,7 +592,18 @@ cdef class Writer:
             BrokenPipeError: It is standard output, which nobody reads.
             FileNotFoundError: The log's directory was removed or replaced.
         """
-        return self._ask(REQUEST_FLUSH, timeout)
+        cdef int64_t deadline = _deadline(timeout)
+        cdef uint64_t drops
+        cdef int error = -EAGAIN
+        self._check_open()
+        drops = writer_drops(self._writer)
+        while error == -EAGAIN or error == -EBUSY:
+            # What is told after the question may not be in the answer.
+            error = writer_tell_drops(self._writer, drops)
+            if not self._ask(REQUEST_FLUSH, _left_s(deadline)):
+                return False
+            self._check_open()
+        return True
 
     def sync(self, timeout=None):
         """Wait until every record that was committed before is on the disk.
