@@ -37,6 +37,7 @@ _IMPORTED_BY_COMPILED = [
     "auditring.cooperation",
     "auditring.decisions",
     "auditring.disconnects",
+    "auditring.distrust",
     "auditring.encode",
     "auditring.errors",
     "auditring.event",
