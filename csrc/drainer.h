@@ -80,6 +80,8 @@ struct writer {
     uint64_t dir_device, dir_inode;
     uint64_t state_device, state_inode;
     mode_t state_mode;
+    int kept_fd; /* of a live file that was inherited (keptfile.h); -1: none */
+    uint64_t kept_device, kept_inode;
     uint64_t rings_device, rings_inode;
     bool is_private; /* standard output: no files, no other processes */
     bool needs_control; /* private, and forked: the control block is the parent's */

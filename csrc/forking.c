@@ -1,6 +1,7 @@
 #include "forking.h"
 
 #include "departed.h"
+#include "keptfile.h"
 #include "registry.h"
 
 #include <string.h>
@@ -43,6 +44,7 @@ forget_parent(struct writer *writer)
     departed_drop(writer);
     speaker_forget(writer);
     if (!writer->is_private) {
+        keptfile_keep(writer);
         logfile_close(&writer->file);
     }
 }

@@ -2,6 +2,7 @@
 
 #include "departed.h"
 #include "directories.h"
+#include "keptfile.h"
 #include "ownring.h"
 #include "salvage.h"
 
@@ -186,6 +187,7 @@ opening_free(struct writer *writer)
     batch_close(&writer->batch);
     departed_drop(writer);
     logfile_close(&writer->file);
+    keptfile_drop(writer);
     leader_close(&writer->leader);
     control_close(&writer->control);
     directories_close(writer);
@@ -239,6 +241,7 @@ opening_new(struct writer **out, const struct sys *sys,
     writer->leader.sys = sys;
     writer->file.fd = -1;
     writer->file.sys = sys;
+    writer->kept_fd = -1;
     pthread_mutex_init(&writer->mutex, NULL);
     pthread_mutex_init(&writer->thread_mutex, NULL);
     if (options->rings_path != NULL) {

@@ -6,6 +6,7 @@
 #include "drainer.h"
 #include "forking.h"
 #include "growth.h"
+#include "keptfile.h"
 #include "losses.h"
 #include "opening.h"
 #include "ownring.h"
@@ -204,6 +205,9 @@ find_ring(struct writer *writer, struct own_ring **out)
                                    ? COUNTER_false_deaths
                                    : COUNTER_COUNT);
         own = ownring_current(writer);
+        if (error == 0) {
+            keptfile_drop(writer);
+        }
     }
     if (error == 0) {
         ensure_thread(writer); /* a child has none yet */
@@ -306,7 +310,9 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
         }
         error = overcome(writer, &own, size + terminate, error);
         if (error < 0) {
-            return error;
+            return ownring_current(writer) == NULL
+                       ? keptfile_append(writer, data, size, terminate, error)
+                       : error;
         }
     }
     if (reservation.crossed_half) {
@@ -417,6 +423,11 @@ writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
     struct own_ring *own;
     int error = find_ring(writer, &own);
 
+    if (error < 0 && own == NULL && request == REQUEST_FLUSH &&
+        keptfile_helps(writer, error)) {
+        *ticket = 0; /* each write was in the file as it returned */
+        return 0;
+    }
     if (error < 0) {
         return error;
     }

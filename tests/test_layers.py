@@ -192,6 +192,7 @@ C_ROOMS = {
     "fault": "mapping",
     "forking": "writer",
     "growth": "writer",
+    "keptfile": "writer",
     "livefile": "writer",
     "packedxz": "packed",
     "losses": "writer",

@@ -218,3 +218,45 @@ def test_a_worker_that_gave_up_root_leaves_the_lead_to_the_master(
         """,
         root_log,
     )
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["LogWriter", "RotatingFileHandler"])
+def test_a_child_that_gave_up_root_before_it_wrote_goes_on_in_the_same_file(
+    root_log: Path, kind: str
+) -> None:
+    run(
+        f"""
+        opened = {kind}(log)
+        write = getattr(opened, "write", None) or (
+            lambda line: opened.handle(logging.makeLogRecord({{"msg": line.decode()}}))
+        )
+        write(b"root begins")
+        opened.flush()
+        def work(member):
+            become(SERVICE)
+            for number in range(3):
+                write(b"service %d" % number)
+            opened.flush()
+            member.say("wrote")
+            member.obey()
+            try:
+                write(b"after the rotation")
+            except PermissionError:
+                member.say("refused")
+            member.obey()
+        service = Member(work)
+        assert service.hear() == "wrote"
+        wanted = ["root begins", "service 0", "service 1", "service 2"]
+        assert lines() == wanted
+        write(b"root works")
+        opened.flush()
+        assert lines() == [*wanted, "root works"]
+        log.rename(log.with_name("app.log.1"))
+        if "{kind}" == "LogWriter":
+            assert service.ask() == "refused"
+        service.kill()
+        opened.close()
+        """,
+        root_log,
+    )
