@@ -151,3 +151,36 @@ def test_a_signal_handler_logs_whatever_it_interrupts(kind: str, log: Path) -> N
         )
 
     assert run_program(program, log) == "True\n"
+
+
+def test_a_handlers_lock_is_free_while_it_is_closed(log: Path) -> None:
+    """The leader is another process, and stopped: its file takes nothing any more."""
+    program = """
+        import subprocess
+        text = (
+            "import sys; from auditring import LogWriter;"
+            "log = LogWriter(sys.argv[1], dialect='stdlib'); log.write(b'x');"
+            "log.flush(); print(log.stats().leads, flush=True); sys.stdin.read()"
+        )
+        leader = subprocess.Popen(
+            [sys.executable, "-c", text, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with leader:
+            assert leader.stdout.readline() == b"True\\n"
+            handler = RotatingFileHandler(path)
+            handler.handle(logging.makeLogRecord({"msg": "line"}))
+            leader.send_signal(signal.SIGSTOP)
+            closing = threading.Thread(target=handler.close)
+            closing.start()
+            wait_until(lambda: handler.log_writer is None)
+            is_free = handler.lock.acquire(timeout=5)
+            print(is_free, closing.is_alive())
+            handler.lock.release()
+            leader.send_signal(signal.SIGCONT)
+            leader.stdin.close()
+            closing.join()
+    """
+
+    assert run_program(program, log) == "True True\n"

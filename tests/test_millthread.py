@@ -29,7 +29,7 @@ from millwork import (
 )
 
 from auditring.mill import Mill, MillSettings
-from auditring.millthread import MillThread
+from auditring.millthread import STOP_LIMIT_S, MillThread
 from auditring.space import SpaceWatch
 
 
@@ -317,7 +317,7 @@ import sys, time
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 from pathlib import Path
 from auditring.mill import Mill, MillSettings
-from auditring.millthread import MillThread
+from auditring.millthread import STOP_LIMIT_S, MillThread
 
 class Never:
     def wait_rotation(self, seen, timeout):
@@ -395,3 +395,31 @@ def test_trouble_with_the_free_space_is_reported(
     thread.stop()
 
     assert "no answer" in mill.counters.last_error
+
+
+def test_nobody_waits_for_trouble_that_is_being_told(
+    tmp_path: Path, rotations: Rotations
+) -> None:
+    is_telling, may_end = threading.Event(), threading.Event()
+
+    def tell(error: Exception) -> None:
+        is_telling.set()
+        may_end.wait(LIMIT_S)
+
+    def fail() -> MillSettings:
+        raise OSError("no settings")
+
+    mill = Mill(tmp_path / "audit.log", fail, on_error=tell)
+    thread = MillThread(mill, rotations)
+    thread.start()
+    is_telling.wait(LIMIT_S)
+    began = time.monotonic()
+
+    thread.park()
+    thread.resume()
+    thread.stop()
+
+    took = time.monotonic() - began
+    may_end.set()
+    wait_until(lambda: not threads_of_mills())
+    assert took < STOP_LIMIT_S
