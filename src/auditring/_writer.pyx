@@ -876,7 +876,12 @@ def finish_fork():
     global _put_off, _forking_frame
     function, _put_off, _forking_frame = _put_off, None, None
     if function is not None:
-        function()
+        _call_as_hook(function)
+
+
+cdef void _call_as_hook(object function) noexcept:
+    """Call; what is raised is printed, as of a fork's hooks, and not the caller's."""
+    function()
 
 
 cdef int _on_pending_call(void *unused) except -1:
