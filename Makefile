@@ -12,6 +12,7 @@
 #       installed
 #   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
 #   make performance   both in full, and docs/explanation/performance.md from them
+#   make hostile-fuzz [SECONDS=N] [SEED=N]   rubbish in the shared files
 #   make storm | sidecar-storm | meetings [ROUNDS=N] | gunicorn-storm | shop-load | soak | coverage
 #   make clean
 #
@@ -38,7 +39,7 @@ export CC
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: all demo test check lint conformance bench bench-guard performance storm
-.PHONY: sidecar-storm meetings gunicorn-storm shop-load soak coverage mutants clean missing FORCE
+.PHONY: sidecar-storm hostile-fuzz meetings gunicorn-storm shop-load soak coverage mutants clean missing FORCE
 .DEFAULT_GOAL := all
 
 all: $(BIN)/.installed
@@ -114,6 +115,9 @@ sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 
 # Users, forks, limits, reloads, greenlets and whatever else may be at a log, put together
 # by chance; SEED=N begins with that one.
+hostile-fuzz: $(BIN)/.installed $(BIN)/.dev
+	$(BIN)/python tests/crash/hostile.py $(or $(SECONDS),60) $(or $(SEED),1)
+
 meetings: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/meetings.py '{"rounds": $(ROUNDS)$(if $(SEED),$(COMMA) "seed": $(SEED))}'
 

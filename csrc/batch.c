@@ -16,6 +16,7 @@ batch_open(struct batch *batch, const struct sys *sys, struct control *control,
 {
     *batch = (struct batch){.sys = sys, .control = control, .file = file};
     batch->staging = malloc(BATCH_STAGING_SIZE);
+    batch->staging_size = BATCH_STAGING_SIZE;
     batch->intent = calloc(1, sizeof(*batch->intent));
     batch->part = calloc(1, sizeof(*batch->part));
     if (batch->staging == NULL || batch->intent == NULL || batch->part == NULL ||
@@ -102,24 +103,14 @@ continues_part(const struct batch *batch, const uint8_t *data)
     return (const uint8_t *)last->iov_base + last->iov_len == data;
 }
 
-static const uint8_t *
-copy_line(struct batch *batch, const uint8_t *data, uint64_t size)
-{
-    uint8_t *to = batch->staging + batch->staged;
-
-    memcpy(to, data, size);
-    batch->staged += size;
-    return to;
-}
-
 static bool
 has_room(const struct batch *batch, uint64_t size)
 {
     return batch->size == 0 ||
-           (batch->part_count < BATCH_PARTS && batch->size + size <= BATCH_SIZE_LIMIT &&
-            (size >= BATCH_COPY_LIMIT || size <= BATCH_STAGING_SIZE - batch->staged));
+           (batch->part_count < BATCH_PARTS && batch->size + size <= BATCH_SIZE_LIMIT);
 }
 
+/* `data` stands in the staging buffer, at its end or a gap's mark behind it. */
 static enum batch_taken
 stage(struct batch *batch, const uint8_t *data, uint64_t size)
 {
@@ -129,9 +120,7 @@ stage(struct batch *batch, const uint8_t *data, uint64_t size)
     if (!has_room(batch, size)) {
         return BATCH_FULL;
     }
-    if (size < BATCH_COPY_LIMIT && !continues_part(batch, data)) {
-        data = copy_line(batch, data, size);
-    }
+    batch->staged = (uint64_t)(data - batch->staging) + size;
     if (continues_part(batch, data)) {
         batch->parts[batch->part_count - 1].iov_len += size;
     } else {
@@ -168,6 +157,48 @@ stage_gap(struct batch *batch, const struct ring_record *record,
     return BATCH_TOOK_ALL;
 }
 
+/* Room for a record larger than all that is staged usually. */
+static bool
+grow(struct batch *batch, uint64_t size)
+{
+    uint8_t *staging = realloc(batch->staging, size);
+
+    if (staging == NULL) {
+        return false;
+    }
+    batch->staging = staging;
+    batch->staging_size = size;
+    return true;
+}
+
+/* The next record, its bytes at the end of what is staged: they are written from there,
+ * because those in the ring may change, or be gone, at any moment. */
+static int
+next_record(struct batch *batch, const struct batch_source *source, uint64_t from,
+            struct ring_record *record)
+{
+    int found;
+
+    do {
+        found = ring_next_into(source->ring, from, source->end, source->owner_gone,
+                               batch->staging + batch->staged,
+                               batch->staging_size - batch->staged, record);
+    } while (found && !record->is_copied && batch->staged == 0 &&
+             grow(batch, record->size));
+    return found;
+}
+
+static enum batch_taken
+stage_record(struct batch *batch, const struct ring_record *record,
+             struct control_range *range)
+{
+    if (!record->is_copied) {
+        return exceeds_file(batch, record->size) ? BATCH_FILE_FULL : BATCH_FULL;
+    }
+    return record->type == RING_GAP ? stage_gap(batch, record, range)
+                                    : stage(batch, record->data, record->size);
+}
+
 static enum batch_taken
 take_records(struct batch *batch, const struct batch_source *source, uint64_t quota,
              struct control_range *range)
@@ -175,13 +206,11 @@ take_records(struct batch *batch, const struct batch_source *source, uint64_t qu
     struct ring_record record;
     enum batch_taken taken = BATCH_TOOK_ALL;
 
-    while (
-        ring_next(source->ring, range->to, source->end, source->owner_gone, &record)) {
+    while (next_record(batch, source, range->to, &record)) {
         if (range->to > range->from && record.next - range->from > quota) {
             return BATCH_TOOK_ALL;
         }
-        taken = record.type == RING_GAP ? stage_gap(batch, &record, range)
-                                        : stage(batch, record.data, record.size);
+        taken = stage_record(batch, &record, range);
         if (taken != BATCH_TOOK_ALL) {
             return taken;
         }
@@ -191,13 +220,6 @@ take_records(struct batch *batch, const struct batch_source *source, uint64_t qu
     intent_skip(batch->intent, &record);
     range->to = record.next;
     return record.next < source->end ? BATCH_AT_HOLE : BATCH_TOOK_ALL;
-}
-
-static enum durability
-durability_of(const struct control *control, uint32_t slot)
-{
-    return (enum durability)atomic_load_explicit(
-        &control->shared->slots[slot].durability, memory_order_acquire);
 }
 
 enum batch_taken
@@ -217,7 +239,7 @@ batch_take(struct batch *batch, const struct batch_source *source, uint64_t quot
         /* Read after the records: a slot that was raised to sync before one of them was
          * written is seen here. */
         batch->must_sync |=
-            durability_of(batch->control, source->slot) == DURABILITY_SYNC;
+            control_slot_durability(batch->control, source->slot) == DURABILITY_SYNC;
     }
     return taken;
 }
@@ -307,15 +329,7 @@ wipe(struct batch *batch)
     const struct control_intent *intent = batch->intent;
 
     for (uint32_t i = 0; i < intent->range_count; i++) {
-        const struct control_range *range = &intent->ranges[i];
-        uint64_t position = range->from;
-        struct ring_record record;
-
-        while (ring_next(batch->rings[i], position, range->to, range->owner_gone != 0,
-                         &record)) {
-            memset((void *)(uintptr_t)record.data, 0, record.size);
-            position = record.next;
-        }
+        ring_wipe(batch->rings[i], intent->ranges[i].from, intent->ranges[i].to);
     }
 }
 

@@ -26,10 +26,7 @@
 enum {
     BATCH_SIZE_LIMIT = 1024 * 1024, /* but always one record */
     BATCH_PARTS = 1024,             /* IOV_MAX */
-    BATCH_STAGING_SIZE = 256 * 1024,
-    /* What stands back to back in a ring is written from there, as one part. Smaller
-     * records have holes between them, and are copied together. */
-    BATCH_COPY_LIMIT = RING_UNIT
+    BATCH_STAGING_SIZE = BATCH_SIZE_LIMIT + 64 * 1024 /* it grows for a larger record */
 };
 
 struct batch {
@@ -38,14 +35,15 @@ struct batch {
     struct logfile *file;
     struct control_settings settings; /* as of batch_begin */
     uint8_t *staging;
+    uint64_t staging_size;
     uint64_t staged; /* bytes used of it */
     struct iovec parts[BATCH_PARTS];
     uint32_t part_count;
     struct logfile_parts missing; /* of an outstanding batch */
     uint64_t size;
-    uint64_t written;    /* how much of it is in the file */
+    uint64_t written; /* how much of it is in the file */
     struct gapfile gaps; /* gap events for the file beside the log */
-    bool must_sync;      /* a slot of durability sync takes part */
+    bool must_sync; /* a slot of durability sync takes part */
     bool may_exceed; /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     int sync_error; /* of an outstanding batch that could not be synced */
@@ -64,10 +62,10 @@ struct batch_source {
 };
 
 enum batch_taken {
-    BATCH_TOOK_ALL,   /* everything up to `end`, or up to the source's quota */
-    BATCH_AT_HOLE,    /* a reservation of a live owner that is not committed */
-    BATCH_FULL,       /* write what was staged */
-    BATCH_FILE_FULL   /* write what was staged; if nothing was, rotate */
+    BATCH_TOOK_ALL, /* everything up to `end`, or up to the source's quota */
+    BATCH_AT_HOLE, /* a reservation of a live owner that is not committed */
+    BATCH_FULL, /* write what was staged */
+    BATCH_FILE_FULL /* write what was staged; if nothing was, rotate */
 };
 
 int batch_open(struct batch *batch, const struct sys *sys, struct control *control,

@@ -9,6 +9,9 @@
 #include <string.h>
 
 static const uint64_t control_magic = 0x316c746364756161; /* "aaudctl1" */
+/* LOOKS: at settings that change all the time. */
+enum { LOOKS_MAX = 1000, COMPRESS_MAX = 3 };
+
 static const char name[] = "ctl", temporary_name[] = "ctl.tmp",
                   unusable_name[] = "ctl.unusable";
 
@@ -242,12 +245,34 @@ control_store_settings(struct control *control, const struct control_settings *s
     atomic_store_explicit(&shared->settings_version, next, memory_order_release);
 }
 
+/* What no opener stores somebody else wrote. */
+static void
+bring_within_bounds(struct control_settings *settings)
+{
+    settings->dialect =
+        settings->dialect == DIALECT_STDLIB ? DIALECT_STDLIB : DIALECT_LUMBERJACK;
+    settings->compress = settings->compress > COMPRESS_MAX ? 0 : settings->compress;
+    settings->mode &= 0777;
+    settings->wipe_on_drain = settings->wipe_on_drain != 0;
+    settings->keep_for_followers = settings->keep_for_followers != 0;
+}
+
+enum durability
+control_slot_durability(const struct control *control, uint32_t slot)
+{
+    uint32_t said = atomic_load_explicit(&control->shared->slots[slot].durability,
+                                         memory_order_acquire);
+
+    return said < DURABILITY_SYNC ? (enum durability)said : DURABILITY_SYNC;
+}
+
 void
 control_load_settings(const struct control *control, struct control_settings *out)
 {
     const struct control_shared *shared = control->shared;
     uint64_t words[CONTROL_SETTINGS_WORDS];
     uint32_t before, after;
+    int looks = 0;
 
     /* Whoever stores while we read does it in the other block, but for the second one
      * to do so. */
@@ -258,8 +283,9 @@ control_load_settings(const struct control *control, struct control_settings *ou
                                             memory_order_acquire);
         }
         after = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
-    } while (before != after);
+    } while (before != after && ++looks < LOOKS_MAX);
     memcpy(out, words, sizeof(words));
+    bring_within_bounds(out);
 }
 
 void

@@ -294,6 +294,9 @@ void control_load_settings(const struct control *control, struct control_setting
 void control_set_slot(struct control *control, uint32_t slot, enum slot_state state);
 enum slot_state control_slot_state(const struct control *control, uint32_t slot);
 
+/* What the slot's owner wants; nonsense counts as the strictest. */
+enum durability control_slot_durability(const struct control *control, uint32_t slot);
+
 /* The counter's name, as listed above. */
 const char *control_counter_name(enum control_counter counter);
 

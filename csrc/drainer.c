@@ -119,10 +119,12 @@ maintain(struct writer *writer)
     }
     error = 0;
     own = atomic_load_explicit(&writer->current, memory_order_acquire);
+    ownring_check(own);
     if (assert_slots(writer, own) == -EAGAIN ||
         (ring_is_sealed(&own->ring) && !ring_is_cut(&own->ring))) {
         error = ownring_attach(writer, own, COUNTER_false_deaths);
-    } else if (ring_is_cut(&own->ring)) {
+    } else if (ring_is_cut(&own->ring) ||
+               atomic_load_explicit(&own->is_left, memory_order_relaxed)) {
         error = ownring_attach(writer, own, COUNTER_COUNT);
     } else if (atomic_load_explicit(&writer->control.shared->slots[own->slot].stalled,
                                     memory_order_relaxed)) {

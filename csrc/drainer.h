@@ -40,6 +40,7 @@ enum due {
 struct own_ring {
     struct ring ring;
     uint32_t slot;
+    _Atomic bool is_left; /* it contradicts itself: not written to any more */
     _Atomic bool is_telling; /* a thread commits a gap event for drops */
     uint64_t dropped_told; /* of that thread: what events were committed for */
     uint64_t dropped_bytes_told;

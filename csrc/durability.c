@@ -11,9 +11,8 @@ strictest(const struct writer *writer)
     uint32_t found = DURABILITY_PROCESS;
 
     for (uint32_t i = 0; i < writer->source_count; i++) {
-        uint32_t wanted = atomic_load_explicit(
-            &writer->control.shared->slots[writer->sources[i].slot].durability,
-            memory_order_relaxed);
+        uint32_t wanted =
+            control_slot_durability(&writer->control, writer->sources[i].slot);
         found = wanted > found ? wanted : found;
     }
     return (enum durability)found;

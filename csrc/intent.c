@@ -6,6 +6,7 @@
 #include "testpoint.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 void
 intent_begin(struct control_intent *intent, const struct control *control,
@@ -79,34 +80,77 @@ intent_line(const struct control_intent *intent, const struct ring_record *recor
     }
 }
 
+/* A record's bytes, copied: those in the ring may change at any moment. */
+struct copied {
+    uint8_t *bytes;
+    uint64_t size;
+};
+
+/* As ring_next, or -ENOMEM. */
+static int
+next_copied(struct copied *copied, const struct ring *ring, uint64_t from,
+            const struct control_range *range, struct ring_record *record)
+{
+    for (;;) {
+        uint8_t *larger;
+        int found = ring_next_into(ring, from, range->to, range->owner_gone != 0,
+                                   copied->bytes, copied->size, record);
+
+        if (found == 0 || record->is_copied) {
+            return found;
+        }
+        larger = realloc(copied->bytes, record->size);
+        if (larger == NULL) {
+            return -ENOMEM;
+        }
+        copied->bytes = larger;
+        copied->size = record->size;
+    }
+}
+
+static int
+walk_range(const struct control_intent *intent, const struct control_range *range,
+           const struct ring *ring, struct copied *copied, uint32_t *digest,
+           intent_each each, void *context)
+{
+    uint64_t position = range->from;
+    struct ring_record record;
+    int found;
+
+    while ((found = next_copied(copied, ring, position, range, &record)) > 0) {
+        const uint8_t *data;
+        uint64_t size;
+        int result;
+
+        intent_line(intent, &record, &data, &size);
+        *digest = intent_digest(*digest, record.crc);
+        result = each(context, data, size);
+        if (result != 0) {
+            return result;
+        }
+        position = record.next;
+    }
+    if (found < 0) {
+        return found;
+    }
+    return record.next == range->to ? 0 : -EUCLEAN;
+}
+
 int
 intent_walk(const struct control_intent *intent, struct ring *const *rings,
             intent_each each, void *context)
 {
+    struct copied copied = {0};
     uint32_t digest = 0;
+    int result = 0;
 
-    for (uint32_t i = 0; i < intent->range_count; i++) {
-        const struct control_range *range = &intent->ranges[i];
-        uint64_t position = range->from;
-        struct ring_record record;
-
-        while (
-            ring_next(rings[i], position, range->to, range->owner_gone != 0, &record)) {
-            const uint8_t *data;
-            uint64_t size;
-            int result;
-
-            intent_line(intent, &record, &data, &size);
-            digest = intent_digest(digest, record.crc);
-            result = each(context, data, size);
-            if (result != 0) {
-                return result;
-            }
-            position = record.next;
-        }
-        if (record.next != range->to) {
-            return -EUCLEAN;
-        }
+    for (uint32_t i = 0; i < intent->range_count && result == 0; i++) {
+        result = walk_range(intent, &intent->ranges[i], rings[i], &copied, &digest,
+                            each, context);
+    }
+    free(copied.bytes);
+    if (result != 0) {
+        return result;
     }
     return digest == intent->digest ? 0 : -EUCLEAN;
 }

@@ -135,13 +135,15 @@ is_named(const struct writer *writer, const struct own_ring *own)
            (state == SLOT_LIVE || state == SLOT_CLOSING);
 }
 
-/* What a leader finds of a ring that was cut it tells, and waits for no more. */
+/* A ring that was cut, or contradicts itself: what a leader finds of it it tells, and
+ * waits for no more. */
 static void
-leave_cut(struct writer *writer)
+leave_broken(struct writer *writer)
 {
     struct own_ring *own = ownring_current(writer);
 
-    if (own == NULL || !ring_is_cut(&own->ring)) {
+    if (own == NULL || (!ring_is_cut(&own->ring) &&
+                        !atomic_load_explicit(&own->is_left, memory_order_relaxed))) {
         return;
     }
     ring_seal(&own->ring); /* for the other threads here */
@@ -159,7 +161,7 @@ ownring_attach(struct writer *writer, const struct own_ring *seen,
 
     pthread_mutex_lock(&writer->mutex);
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
-        leave_cut(writer);
+        leave_broken(writer);
         error = attach(writer, &shape);
         if (error == 0 && counter != COUNTER_COUNT) {
             control_add(&writer->control, counter, 1);
@@ -177,7 +179,7 @@ ownring_succeed(struct writer *writer, const struct own_ring *seen, uint64_t cap
 
     pthread_mutex_lock(&writer->mutex);
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
-        leave_cut(writer);
+        leave_broken(writer);
         error = attach(writer, &shape);
     }
     pthread_mutex_unlock(&writer->mutex);
@@ -189,6 +191,7 @@ static bool
 is_forgotten(const struct writer *writer, const struct own_ring *own)
 {
     return !ring_is_sealed(&own->ring) && !ring_is_cut(&own->ring) &&
+           !atomic_load_explicit(&own->is_left, memory_order_relaxed) &&
            !is_named(writer, own);
 }
 
@@ -317,4 +320,14 @@ ownring_has_left(struct writer *writer)
         }
     }
     return false;
+}
+
+void
+ownring_check(struct own_ring *own)
+{
+    uint64_t head = ring_head(&own->ring), tail = ring_tail(&own->ring);
+
+    if (ring_head(&own->ring) == head && !ring_is_consistent(&own->ring, head, tail)) {
+        atomic_store_explicit(&own->is_left, true, memory_order_relaxed);
+    }
 }

@@ -36,6 +36,10 @@ int ownring_enter_again(struct writer *writer);
  * table, and was when the leader answered. */
 bool ownring_trusts_flush(struct writer *writer, uint64_t ticket);
 
+/* Looks whether head and tail contradict each other, as only damage does: then the ring
+ * is not written to any more. */
+void ownring_check(struct own_ring *own);
+
 /* Promises that nobody writes to our rings any more. */
 void ownring_close_all(struct writer *writer);
 

@@ -266,7 +266,7 @@ has_sync_slot(const struct control *control, const struct control_intent *intent
         const struct control_slot *entry =
             &control->shared->slots[intent->ranges[i].slot];
         if (entry->nonce == intent->ranges[i].nonce &&
-            atomic_load_explicit(&entry->durability, memory_order_relaxed) ==
+            control_slot_durability(control, intent->ranges[i].slot) ==
                 DURABILITY_SYNC) {
             return true;
         }

@@ -33,7 +33,11 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PREFETCH_MAX = 2048, POPULATE_FIRST = 1024 * 1024 };
+enum {
+    LOOKS_MAX = 1000,
+    /* at a tail that never stands still */ PREFETCH_MAX = 2048,
+    POPULATE_FIRST = 1024 * 1024
+};
 
 /* Prefetching for a write is an instruction of its own, a no-op where it is unknown. */
 #if defined(__x86_64__)
@@ -73,7 +77,7 @@ ring_reserve(struct ring *ring, uint64_t size, struct ring_reservation *out)
     struct ring_shared *shared = ring->shared;
     const uint64_t capacity = ring->capacity, span = ring_span(size);
     uint64_t tail, head, room, pad;
-    int verdict;
+    int verdict, looks = 0;
 
     if (size > ring_record_limit(capacity)) {
         return -EMSGSIZE;
@@ -89,8 +93,8 @@ ring_reserve(struct ring *ring, uint64_t size, struct ring_reservation *out)
         pad = room < span ? room : 0;
         if (tail - head > capacity || tail - head + pad + span > capacity) {
             verdict = judge_full(ring, tail, head);
-            if (verdict < 0) {
-                return verdict;
+            if (verdict < 0 || ++looks == LOOKS_MAX) {
+                return verdict < 0 ? verdict : -EUCLEAN;
             }
             tail = atomic_load_explicit(&shared->tail, memory_order_relaxed);
             continue;

@@ -1,5 +1,7 @@
 #include "ringreader.h"
 
+#include <string.h>
+
 /* How far prefetching is ahead of reading: about what is read while a line comes from
  * another core. */
 enum { READ_AHEAD = 4096 };
@@ -20,14 +22,21 @@ read_ahead(const struct ring *ring, uint64_t position, uint64_t size, uint64_t e
     }
 }
 
+/* Where a record's bytes go; NULL: they stay. */
+struct copy_target {
+    uint8_t *to;
+    uint64_t room;
+};
+
 enum verdict { IS_RECORD, IS_HOLE, IS_DAMAGED };
 
 /* Checks the record at `position` against everything that must hold before `end`. */
 static enum verdict
 examine(const struct ring *ring, uint64_t position, uint64_t end,
-        struct ring_record *record)
+        const struct copy_target *copy, struct ring_record *record)
 {
-    struct ring_entry *entry = ring_entry_at(ring, position);
+    /* Each field is read once. */
+    volatile struct ring_entry *entry = ring_entry_at(ring, position);
     uint64_t room = ring->capacity - (position & (ring->capacity - 1));
     uint64_t span;
 
@@ -41,12 +50,24 @@ examine(const struct ring *ring, uint64_t position, uint64_t end,
     record->crc = entry->crc;
     read_ahead(ring, position, record->size, end);
     record->position = position;
+    record->is_copied = false;
     span = record->type == RING_PAD ? room : ring_span(record->size);
     if (record->size > ring_record_limit(ring->capacity) || span > room ||
         span > end - position || record->type > RING_GAP ||
-        (record->type == RING_PAD && record->size != 0) ||
-        record->crc !=
-            ring_record_crc(position, record->size, record->type, record->data)) {
+        (record->type == RING_PAD && record->size != 0)) {
+        return IS_DAMAGED;
+    }
+    if (copy != NULL) {
+        if (record->size > copy->room) {
+            record->next = position + span;
+            return IS_RECORD;
+        }
+        memcpy(copy->to, record->data, record->size);
+        record->data = copy->to;
+        record->is_copied = true;
+    }
+    if (record->crc !=
+        ring_record_crc(position, record->size, record->type, record->data)) {
         return IS_DAMAGED;
     }
     record->next = position + span;
@@ -71,36 +92,36 @@ scan(const struct ring *ring, uint64_t from, uint64_t end)
 
     for (uint64_t at = from & ~(uint64_t)(RING_UNIT - 1); at < end; at += RING_UNIT) {
         if (ring_begins_at(ring, at, &position) && position > from && position < end &&
-            examine(ring, position, end, &found) == IS_RECORD) {
+            examine(ring, position, end, NULL, &found) == IS_RECORD) {
             return position;
         }
     }
     return end;
 }
 
-/* Where the record after a damaged one stands, if its size can be believed. In a ring
- * with an owner nothing is searched for: what is not committed yet must not be passed
- * over. */
+/* Where the record after a damaged one of that size stands, if it can be believed. In a
+ * ring with an owner nothing is searched for: what is not committed yet must not be
+ * passed over. */
 static uint64_t
-step_over(const struct ring *ring, uint64_t position, uint64_t end)
+step_over(const struct ring *ring, uint64_t position, uint64_t end, uint32_t size)
 {
-    uint64_t span = ring_span(ring_entry_at(ring, position)->size);
+    uint64_t span = ring_span(size);
     uint64_t room = ring->capacity - (position & (ring->capacity - 1));
 
     return span <= room && span <= end - position ? position + span
                                                   : scan(ring, position, end);
 }
 
-int
-ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
-          struct ring_record *record)
+static int
+find_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
+          const struct copy_target *copy, struct ring_record *record)
 {
     uint64_t position = from;
 
     record->skipped = 0;
     record->damaged = 0;
     while (position < end) {
-        switch (examine(ring, position, end, record)) {
+        switch (examine(ring, position, end, copy, record)) {
         case IS_RECORD:
             if (record->type != RING_PAD) {
                 return 1;
@@ -117,11 +138,38 @@ ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
             break;
         case IS_DAMAGED:
             record->damaged++;
-            position =
-                owner_gone ? scan(ring, position, end) : step_over(ring, position, end);
+            position = owner_gone ? scan(ring, position, end)
+                                  : step_over(ring, position, end, record->size);
             break;
         }
     }
     record->next = position;
     return 0;
+}
+
+int
+ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
+          struct ring_record *record)
+{
+    return find_next(ring, from, end, owner_gone, NULL, record);
+}
+
+int
+ring_next_into(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
+               uint8_t *to, uint64_t room, struct ring_record *record)
+{
+    struct copy_target copy = {.to = to, .room = room};
+
+    return find_next(ring, from, end, owner_gone, &copy, record);
+}
+
+void
+ring_wipe(const struct ring *ring, uint64_t from, uint64_t to)
+{
+    uint64_t size = to - from < ring->capacity ? to - from : ring->capacity;
+    uint64_t at = from & (ring->capacity - 1), room = ring->capacity - at;
+    uint64_t first = size < room ? size : room;
+
+    memset(ring->data + at, 0, first);
+    memset(ring->data, 0, size - first);
 }

@@ -19,6 +19,7 @@ struct ring_record {
     uint32_t size;
     uint32_t crc; /* over position, size, type and payload */
     uint16_t type;
+    bool is_copied; /* `data` is the caller's (ring_next_into) */
     uint64_t position;
     uint64_t next; /* where to go on, set even when there is no record */
     uint64_t
@@ -32,6 +33,16 @@ struct ring_record {
  */
 int ring_next(const struct ring *ring, uint64_t from, uint64_t end, bool owner_gone,
               struct ring_record *record);
+
+/* The same, for whoever hands a record on: its bytes are copied to `to` and checked
+ * there, because whoever may write to the ring may change them between a check and a
+ * use. A record larger than `room` is not copied, nor its CRC checked. */
+int ring_next_into(const struct ring *ring, uint64_t from, uint64_t end,
+                   bool owner_gone, uint8_t *to, uint64_t room,
+                   struct ring_record *record);
+
+/* Overwrites the payloads in [from, to) with zeros. */
+void ring_wipe(const struct ring *ring, uint64_t from, uint64_t to);
 
 /* Where the record begins that the index has for the unit at `offset` of the data;
  * false: that entry was never used, or not by this ring. Nothing else is checked. */

@@ -49,18 +49,33 @@ open_beside(struct salvage *salvage, const char *name, int flags)
                                 0600);
 }
 
+/* The boot whose rings these are, as a part of a name: the control file may say
+ * anything.
+ */
+static void
+name_boot(const struct salvage *salvage, char out[9])
+{
+    memcpy(out, salvage->control->shared->boot_id, 8);
+    out[8] = '\0';
+    for (int i = 0; i < 8; i++) {
+        bool is_hex =
+            (out[i] >= '0' && out[i] <= '9') || (out[i] >= 'a' && out[i] <= 'f');
+        out[i] = is_hex ? out[i] : '0';
+    }
+}
+
 static int
 open_output(struct salvage *salvage)
 {
     const char *dot = strrchr(salvage->name, '.');
     int stem = dot != NULL ? (int)(dot - salvage->name) : (int)strlen(salvage->name);
-    char path[320];
+    char boot[9], path[320];
 
     if (salvage->out >= 0) {
         return 0;
     }
-    snprintf(path, sizeof(path), "%.*s-salvaged-%.8s.jsonl", stem, salvage->name,
-             salvage->control->shared->boot_id);
+    name_boot(salvage, boot);
+    snprintf(path, sizeof(path), "%.*s-salvaged-%s.jsonl", stem, salvage->name, boot);
     /* A salvage that was killed began the same file; this one finds all of it again. */
     salvage->out = open_beside(salvage, path, O_TRUNC);
     return salvage->out < 0 ? salvage->out : 0;
@@ -117,8 +132,10 @@ save_ring(struct salvage *salvage, struct ring *ring)
     }
     qsort(positions, found, sizeof(*positions), compare_positions);
     for (uint64_t i = 0; i < found && error == 0; i++) {
-        ring_next(ring, positions[i], positions[i] + ring->capacity, false, &record);
-        error = save_record(salvage, &record);
+        if (ring_next(ring, positions[i], positions[i] + ring->capacity, false,
+                      &record)) {
+            error = save_record(salvage, &record);
+        }
     }
     free(positions);
     return error;

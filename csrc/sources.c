@@ -120,6 +120,18 @@ lose_slot(struct writer *writer, uint32_t slot, int error)
     writer->is_gone[slot] = false;
 }
 
+/* Head and tail contradict each other: no record of it can be told from rubbish. */
+static void
+lose_damaged(struct writer *writer, uint32_t slot, uint64_t nonce)
+{
+    char name[RING_NAME_SIZE];
+
+    ring_name(slot, nonce, name);
+    lose_slot(writer, slot, -EUCLEAN);
+    ringmap_drop(&writer->map, slot);
+    (void)writer->sys->unlinkat(writer->rings_dir, name); /* else it is found again */
+}
+
 /* Somebody cut its file. Nobody knows what it held on the pages that are gone, nor how
  * its owner went on in memory of his own. */
 static void
@@ -261,7 +273,7 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
     }
     if (!ring_is_consistent(ring, ring_head(ring), source->end)) {
         if (owner_gone) {
-            lose_slot(writer, slot, -EUCLEAN);
+            lose_damaged(writer, slot, ring->nonce);
         } else {
             note_unread(writer, slot, -EUCLEAN);
         }

@@ -69,6 +69,9 @@ speaker_view(const struct writer *writer, struct speaker_view *out)
     *out = (struct speaker_view){0};
     of_leader = look_at_leader(writer, out);
     of_disk = (enum health)atomic_load_explicit(&shared->health, memory_order_relaxed);
+    if ((uint32_t)of_disk >= HEALTH_COUNT) {
+        of_disk = HEALTH_DISK_ERROR; /* somebody else wrote there */
+    }
     out->health = of_leader != HEALTH_OK ? of_leader : of_disk;
     if (of_leader == HEALTH_OK && of_disk != HEALTH_OK) {
         out->error = atomic_load_explicit(&shared->last_error, memory_order_relaxed);

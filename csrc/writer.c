@@ -18,6 +18,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Rings that one record is tried in, while somebody damages each. */
+enum { write_tries = 16 };
+
 static void
 raise_durability(struct writer *writer)
 {
@@ -185,7 +188,8 @@ ensure_thread(struct writer *writer)
 static bool
 is_over(const struct own_ring *own)
 {
-    return ring_is_sealed(&own->ring) || ring_is_cut(&own->ring);
+    return ring_is_sealed(&own->ring) || ring_is_cut(&own->ring) ||
+           atomic_load_explicit(&own->is_left, memory_order_relaxed);
 }
 
 /* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
@@ -242,7 +246,10 @@ static int
 overcome(struct writer *writer, struct own_ring **own, uint64_t size, int error)
 {
     if (error == -EUCLEAN) {
-        ring_seal(&(*own)->ring); /* head and tail contradict each other: leave it */
+        /* Head and tail contradict each other. Whoever wrote them may do so again, over
+         * the seal too: we remember it ourselves. */
+        ring_seal(&(*own)->ring);
+        atomic_store_explicit(&(*own)->is_left, true, memory_order_relaxed);
     }
     if (error == -EUCLEAN || error == -ESTALE) {
         return find_ring(writer, own);
@@ -288,7 +295,7 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
 {
     struct own_ring *own = ownring_current(writer);
     struct ring_reservation reservation;
-    int error;
+    int error, tries = 0;
 
     for (;;) {
         error = own == NULL ? -ESTALE : 0;
@@ -309,6 +316,9 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
             break;
         }
         error = overcome(writer, &own, size + terminate, error);
+        if (error == 0 && ++tries == write_tries) {
+            return -EUCLEAN;
+        }
         if (error < 0) {
             return ownring_current(writer) == NULL
                        ? keptfile_append(writer, data, size, terminate, error)

@@ -49,29 +49,39 @@ nothing_staged_is_an_empty_batch(void)
     scene_close();
 }
 
-/* One part whatever the number of lines; but small ones with holes between them are
- * brought together in another. */
 static void
-what_stands_back_to_back_is_written_from_the_ring(void)
+what_is_staged_is_one_part(void)
 {
-    char text[100] = {0};
-
-    memset(text, 'x', sizeof(text) - 1);
     scene_open(&plain);
     for (int i = 0; i < 50; i++) {
-        scene_put(0, text);
-    }
-    for (int i = 0; i < 50; i++) {
+        scene_put(0, "a line that is larger than the unit of a ring, and is one part");
         scene_put(1, "small");
     }
 
     scene_stage();
 
-    /* Two of the first ring, which begins just before its wrap. */
-    CHECK_EQUAL(scene.batch.part_count, 3);
-    CHECK_EQUAL(scene.batch.staged, 50 * strlen("line small\n"));
+    CHECK_EQUAL(scene.batch.part_count, 1);
+    CHECK_EQUAL(scene.batch.staged, scene.batch.size);
     scene_write();
     CHECK_EQUAL(scene_count(COUNTER_records_written), 100);
+    scene_close();
+}
+
+/* Whoever may write to the log may write to its rings, at any moment. */
+static void
+what_is_staged_is_written_though_the_ring_changes(void)
+{
+    scene_open(&plain);
+    scene_put_three();
+    scene_stage();
+    for (uint32_t i = 0; i < SCENE_RINGS; i++) {
+        memset(scene.rings[i].data, '?', scene.rings[i].capacity);
+        memset(scene.rings[i].index, 0xff, ring_index_size(scene.rings[i].capacity));
+    }
+
+    scene_write();
+
+    CHECK_TEXT(file_text("audit.log"), scene_three);
     scene_close();
 }
 
@@ -122,12 +132,12 @@ what_was_reserved_after_the_pass_began_waits_for_the_next(void)
 static void
 small_and_large_records_keep_their_order(void)
 {
-    char large[BATCH_COPY_LIMIT * 2 + 1], expected[8192] = {0};
+    char large[RING_UNIT * 2 + 1], expected[8192] = {0};
 
     scene_open(&plain);
     for (int i = 0; i < 6; i++) {
         memset(large, 'a' + i, sizeof(large) - 1);
-        large[i % 2 == 0 ? 3 : BATCH_COPY_LIMIT * 2] = '\0';
+        large[i % 2 == 0 ? 3 : RING_UNIT * 2] = '\0';
         scene_put(0, large);
         snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
                  "line %s\n", large);
@@ -576,8 +586,8 @@ drained_records_stay_when_nobody_asked(void)
 }
 
 RUN(TEST(records_of_all_rings_are_written_in_turn),
-    TEST(nothing_staged_is_an_empty_batch),
-    TEST(what_stands_back_to_back_is_written_from_the_ring),
+    TEST(nothing_staged_is_an_empty_batch), TEST(what_is_staged_is_one_part),
+    TEST(what_is_staged_is_written_though_the_ring_changes),
     TEST(a_source_gives_no_more_than_its_quota_but_always_a_record),
     TEST(what_was_reserved_after_the_pass_began_waits_for_the_next),
     TEST(small_and_large_records_keep_their_order), TEST(a_full_batch_is_told),

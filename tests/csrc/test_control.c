@@ -296,13 +296,17 @@ another_boot_is_noticed_and_a_reset_starts_over(void)
     control_close(&control);
 }
 
-/* All of its words say the same. */
+/* All that may be anything says the same. */
 static struct control_settings
 settings_of(uint8_t byte)
 {
     struct control_settings settings;
 
     memset(&settings, byte, sizeof(settings));
+    settings.dialect = byte & 1;
+    settings.compress = byte & 3;
+    settings.mode = byte;
+    settings.wipe_on_drain = settings.keep_for_followers = byte & 1;
     return settings;
 }
 
@@ -328,6 +332,27 @@ settings_are_read_as_they_were_stored(void)
     control_load_settings(&control, &read);
 
     CHECK_EQUAL(memcmp(&stored, &read, sizeof(read)), 0);
+    control_close(&control);
+}
+
+static void
+settings_that_no_opener_stores_are_brought_within_bounds(void)
+{
+    struct control control;
+    struct control_settings stored, read;
+
+    memset(&stored, 0xff, sizeof(stored));
+    open_private(&control);
+    control_store_settings(&control, &stored);
+    control.shared->slots[5].durability = 0xffffffff;
+
+    control_load_settings(&control, &read);
+
+    CHECK_EQUAL(read.dialect, DIALECT_LUMBERJACK);
+    CHECK_EQUAL(read.compress, 0);
+    CHECK_EQUAL(read.mode, 0777);
+    CHECK_EQUAL(read.wipe_on_drain, 1);
+    CHECK_EQUAL(control_slot_durability(&control, 5), DURABILITY_SYNC);
     control_close(&control);
 }
 
@@ -481,6 +506,7 @@ RUN(TEST(the_first_opener_founds_and_the_second_finds),
     TEST(an_opening_that_fails_keeps_nothing_open),
     TEST(another_boot_is_noticed_and_a_reset_starts_over),
     TEST(settings_are_read_as_they_were_stored),
+    TEST(settings_that_no_opener_stores_are_brought_within_bounds),
     TEST(an_opener_killed_while_storing_changes_nothing),
     TEST(settings_are_never_read_half_changed),
     TEST(the_used_part_of_the_table_is_known), TEST(every_counter_has_its_name),
