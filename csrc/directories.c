@@ -210,6 +210,55 @@ directories_close(struct writer *writer)
     writer->dir = writer->state_dir = writer->rings_dir = -1;
 }
 
+void
+directories_rest(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+
+    sys_close_file(sys, writer->state_dir, writer->state_device, writer->state_inode);
+    sys_close_file(sys, writer->rings_dir, writer->rings_device, writer->rings_inode);
+    writer->state_dir = writer->rings_dir = -1;
+    writer->map.dir = writer->leader.state_dir = -1;
+}
+
+/* The descriptor of a directory that is known already. */
+static int
+open_again(const struct writer *writer, int fd, uint64_t device, uint64_t inode)
+{
+    if (fd >= 0 && !sys_is_file(writer->sys, fd, device, inode)) {
+        writer->sys->close(fd);
+        return -ESTALE;
+    }
+    return fd;
+}
+
+int
+directories_wake(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    char name[WRITER_NAME_SIZE + 8];
+    int state, rings;
+
+    snprintf(name, sizeof(name), ".%s.ring", writer->name);
+    state = open_again(writer, open_directory(sys, writer->dir, name),
+                       writer->state_device, writer->state_inode);
+    if (state < 0) {
+        return state == -ENOENT ? -ESTALE : state;
+    }
+    rings = writer->rings_path != NULL
+                ? sys->openat(AT_FDCWD, writer->rings_path,
+                              O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+                : sys->dup(state);
+    rings = open_again(writer, rings, writer->rings_device, writer->rings_inode);
+    if (rings < 0) {
+        sys->close(state);
+        return rings;
+    }
+    writer->state_dir = writer->leader.state_dir = state;
+    writer->rings_dir = writer->map.dir = rings;
+    return 0;
+}
+
 bool
 directories_are_lost(const struct writer *writer)
 {

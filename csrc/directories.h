@@ -20,6 +20,11 @@
 int directories_open(struct writer *writer);
 void directories_close(struct writer *writer);
 
+/* Closes those of state and rings, and opens them again. With the writer's mutex held.
+ * -ESTALE: they are other ones now. */
+void directories_rest(struct writer *writer);
+int directories_wake(struct writer *writer);
+
 /* Whether one of the descriptors is not what it was. */
 bool directories_are_lost(const struct writer *writer);
 

@@ -7,6 +7,7 @@
 #include "losses.h"
 #include "ownring.h"
 #include "pass.h"
+#include "resting.h"
 #include "testpoint.h"
 #include "yielding.h"
 
@@ -17,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const uint64_t standby_ns = 50 * 1000 * 1000;
+static const uint64_t standby_ns = 50 * 1000 * 1000, resting_ns = 20 * 1000 * 1000;
 enum { thread_stack_size = 512 * 1024, gone_tries = 10000 };
 
 /* Of `must_stop`: a request that was not taken yet may be withdrawn. */
@@ -135,15 +136,36 @@ maintain(struct writer *writer)
     }
 }
 
+/* What can't be opened now, without descriptors or rights, is not needed to drain. */
+static void
+wake(struct writer *writer)
+{
+    int error;
+
+    pthread_mutex_lock(&writer->mutex);
+    error = resting_wake(writer);
+    pthread_mutex_unlock(&writer->mutex);
+    if (error == 0 || error == -ESTALE || error == -EBADF) {
+        maintain(writer);
+    } else if (error != writer->wake_error) {
+        control_note_error(&writer->control, error);
+    }
+    writer->wake_error = error;
+}
+
 static uint64_t
 step_in_silence(struct writer *writer)
 {
-    uint64_t now = writer->sys->now_mono();
+    uint64_t now = writer->sys->now_mono(), sleep_ns = standby_ns;
+    bool rests;
 
     if (writer->is_private) {
         return pass_run(writer, now);
     }
-    maintain(writer);
+    rests = resting_goes_on(writer, now);
+    if (!rests) {
+        wake(writer);
+    }
     if (writer->leader.leads && leader_assert(&writer->leader) < 0) {
         drainer_step_down(writer, 0);
     }
@@ -154,12 +176,18 @@ step_in_silence(struct writer *writer)
     }
     if (!writer->leader.leads) {
         try_to_lead(writer, now);
+        rests = rests && !writer->leader.leads;
+    }
+    if (rests) {
+        return resting_ns;
     }
     if (writer->leader.leads) {
-        return pass_run(writer, now);
+        sleep_ns = pass_run(writer, now);
+    } else {
+        losses_tell_own_drops(writer);
     }
-    losses_tell_own_drops(writer);
-    return standby_ns;
+    resting_begin(writer, sleep_ns, now);
+    return sleep_ns;
 }
 
 static uint64_t

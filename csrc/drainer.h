@@ -119,6 +119,9 @@ struct writer {
     uint64_t next_try_ns; /* to lead */
     uint64_t next_orphans_ns; /* to look for dead owners */
     uint64_t next_look_ns; /* at the live file while idle */
+    uint64_t next_look_around_ns; /* while resting */
+    uint32_t slots_seen;          /* slots_version as the rest began */
+    int wake_error;               /* of the last try to end it */
     uint64_t next_adopt_ns; /* to look for rings that no slot names */
     uint64_t next_retry_ns; /* after a failed write */
     uint64_t next_sync_ns; /* of durability interval */

@@ -2,6 +2,7 @@
 
 #include "directories.h"
 #include "growth.h"
+#include "resting.h"
 #include "ownership.h"
 #include "testpoint.h"
 #include "yielding.h"
@@ -98,7 +99,10 @@ attach(struct writer *writer, const struct shape *shape)
     if (own == NULL) {
         return -ENOMEM;
     }
-    error = writer->sys->random(&nonce, sizeof(nonce));
+    error = writer->is_private ? 0 : resting_wake(writer);
+    if (error == 0) {
+        error = writer->sys->random(&nonce, sizeof(nonce));
+    }
     if (error == 0) {
         error = claim_slot(writer, nonce, &own->slot);
     }

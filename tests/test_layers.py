@@ -200,6 +200,7 @@ C_ROOMS = {
     "ownring": "writer",
     "pass": "writer",
     "registry": "writer",
+    "resting": "writer",
     "sources": "writer",
     "speaker": "writer",
     "stats": "writer",

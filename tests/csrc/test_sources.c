@@ -282,7 +282,7 @@ a_living_ring_is_drained_and_kept(void)
     CHECK_EQUAL(count_rings(), 2);
     CHECK_EQUAL(kill(child, SIGKILL), 0);
     CHECK_EQUAL(child_wait(child), -SIGKILL);
-    log_step(writer, 200 * ms);
+    log_step(writer, 1000 * ms);
     CHECK_EQUAL(log_counter(writer, COUNTER_retired_slots), 1);
     CHECK_EQUAL(count_rings(), 1);
     log_close(writer);
