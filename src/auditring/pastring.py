@@ -16,7 +16,8 @@ __all__ = ["append_line", "write_whole"]
 # A leader whose disk was full goes on with its batch within a second. A last line that
 # lacks its end for longer was left by somebody who is gone.
 UNFINISHED_LIMIT_S: Final = 2.0
-_POLL_S: Final = 0.005
+# Short, because a signal handler that logs may be called again meanwhile.
+_POLL_S: Final = 0.0002
 
 
 def append_line(path: str, line: bytes, mode: int) -> None:
