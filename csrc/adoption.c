@@ -1,5 +1,6 @@
 #include "adoption.h"
 
+#include "generation.h"
 #include "ringlabel.h"
 #include "testpoint.h"
 
@@ -100,6 +101,22 @@ adopt(struct writer *writer, const struct ringlabel *label)
     return error;
 }
 
+/* A leader of the past that knows of the ring drains it no more. */
+static int
+take_charge(struct writer *writer, const struct ringlabel *label)
+{
+    struct ring ring;
+    int error =
+        ring_open(&ring, writer->sys, writer->rings_dir, label->slot, label->nonce);
+
+    if (error == 0) {
+        atomic_store_explicit(&ring.shared->keeper, writer->control.shared->identity,
+                              memory_order_release);
+        ring_close(&ring);
+    }
+    return error;
+}
+
 static void
 settle(struct writer *writer, struct ringlabel *label)
 {
@@ -124,6 +141,9 @@ settle(struct writer *writer, struct ringlabel *label)
         return;
     }
     if (error == 0) {
+        error = take_charge(writer, label);
+    }
+    if (error == 0) {
         error = adopt(writer, label);
     }
     if (error < 0 && error != -EUSERS && error != -ENOENT) {
@@ -136,10 +156,17 @@ adoption_run(struct writer *writer)
 {
     struct search search = {.control = &writer->control};
 
+    if (generation_is_past(writer) || generation_shares_state(writer)) {
+        return; /* the past knows its rings, and settles them */
+    }
+    if (leader_begin_adopting(&writer->leader) < 0) {
+        return;
+    }
     /* An error says that some were not seen; the next look may. */
     (void)writer->sys->list(writer->rings_dir, note_unnamed, &search);
     for (int i = 0; i < search.count; i++) {
         settle(writer, &search.found[i]);
     }
+    leader_end_adopting(&writer->leader);
     writer->has_more |= search.count == ADOPTIONS_PER_PASS;
 }

@@ -2,6 +2,7 @@
 
 #include "departed.h"
 #include "durability.h"
+#include "generation.h"
 #include "opening.h"
 #include "ownring.h"
 
@@ -72,7 +73,7 @@ closing_end(struct writer *writer, uint64_t deadline)
     int left;
 
     drainer_stop(writer);
-    if (ownring_current(writer) == NULL) {
+    if (ownring_current(writer) == NULL && !drainer_has_closing(writer)) {
         opening_free(writer); /* a child that never wrote */
         return 0;
     }
@@ -87,6 +88,9 @@ closing_end(struct writer *writer, uint64_t deadline)
     wait_for_leader(writer, deadline);
     durability_end(writer);
     left = !ownring_has_left(writer) ? 0 : is_cut_off(writer) ? -EPIPE : -EBUSY;
+    if (generation_is_past(writer)) {
+        ownring_remove_closed(writer); /* nobody else may know of them */
+    }
     if (!writer->is_private) {
         leader_step_down(&writer->leader);
         control_wake_leader(&writer->control);

@@ -12,8 +12,8 @@ static const uint64_t control_magic = 0x316c746364756161; /* "aaudctl1" */
 /* LOOKS: at settings that change all the time. */
 enum { LOOKS_MAX = 1000, COMPRESS_MAX = 3 };
 
-static const char name[] = "ctl", temporary_name[] = "ctl.tmp",
-                  unusable_name[] = "ctl.unusable";
+const char control_name[] = "ctl";
+static const char temporary_name[] = "ctl.tmp", unusable_name[] = "ctl.unusable";
 
 static int
 read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
@@ -38,11 +38,17 @@ read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
 static int
 map(struct control *control, int fd)
 {
-    int error = mapping_open(&control->mapping, control->sys, fd,
-                             sizeof(struct control_shared));
+    struct stat status;
+    int error = control->sys->fstat(fd, &status);
 
     if (error == 0) {
+        error = mapping_open(&control->mapping, control->sys, fd,
+                             sizeof(struct control_shared));
+    }
+    if (error == 0) {
         control->shared = mapping_address(control->mapping);
+        control->device = status.st_dev;
+        control->inode = status.st_ino;
     }
     return error;
 }
@@ -90,9 +96,13 @@ found(struct control *control, int state_dir, const char *rings_path, mode_t mod
         return error;
     }
     control->is_new = true;
+    if (sys->random(&control->shared->identity, sizeof(control->shared->identity)) <
+        0) {
+        control->shared->identity = sys->now_real();
+    }
     fill(control, rings_path);
     TEST_POINT(open_founding);
-    error = sys->rename(state_dir, temporary_name, name);
+    error = sys->rename(state_dir, temporary_name, control_name);
     TEST_POINT(open_founded);
     if (error < 0) {
         control_close(control);
@@ -126,7 +136,8 @@ static int
 open_existing(struct control *control, int state_dir)
 {
     const struct sys *sys = control->sys;
-    int error, fd = sys->openat(state_dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
+    int error,
+        fd = sys->openat(state_dir, control_name, O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0);
 
     if (fd < 0) {
         return fd;
@@ -167,7 +178,7 @@ control_open(struct control *control, const struct sys *sys, int state_dir,
     }
     if (error == -EUCLEAN) {
         control->is_replaced = true;
-        error = sys->rename(state_dir, name, unusable_name);
+        error = sys->rename(state_dir, control_name, unusable_name);
         error = error == 0 ? -ENOENT : error;
     }
     if (error == -ENOENT) {

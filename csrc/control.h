@@ -219,6 +219,7 @@ struct control_shared {
     uint64_t magic;
     uint32_t version;
     uint32_t slot_count;
+    uint64_t identity; /* random, of this file */
     char boot_id[CONTROL_BOOT_SIZE];
     char rings_path[CONTROL_PATH_SIZE]; /* "": the state directory itself */
     _Atomic uint32_t founded;
@@ -260,10 +261,14 @@ struct control_shared {
         intents[2]; /* the valid one with the higher sequence counts */
 };
 
+extern const char control_name[]; /* in the state directory */
+
 struct control {
     const struct sys *sys;
     struct mapping *mapping;
     struct control_shared *shared; /* NULL: closed */
+    uint64_t device; /* of the file */
+    uint64_t inode;
     bool is_new; /* this open founded it */
     bool is_replaced; /* and an unusable one was put aside for that */
     bool rebooted; /* it is of an earlier boot: salvage before use */

@@ -1,6 +1,7 @@
 #include "drain.h"
 
 #include "durability.h"
+#include "generation.h"
 #include "livefile.h"
 #include "rotate.h"
 #include "settling.h"
@@ -146,7 +147,8 @@ drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
         return false;
     }
     batch_begin(&writer->batch);
-    writer->batch.may_exceed = writer->sys->now_mono() < writer->next_rotate_ns;
+    writer->batch.may_exceed =
+        writer->sys->now_mono() < writer->next_rotate_ns || generation_is_past(writer);
     taken = fill(writer, complete);
     if (batch_is_empty(&writer->batch)) {
         if (taken == BATCH_FILE_FULL) {

@@ -3,6 +3,7 @@
 
 #include "departed.h"
 #include "directories.h"
+#include "generation.h"
 #include "growth.h"
 #include "losses.h"
 #include "ownring.h"
@@ -18,7 +19,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const uint64_t standby_ns = 50 * 1000 * 1000, resting_ns = 20 * 1000 * 1000;
+static const uint64_t standby_ns = 50 * 1000 * 1000, resting_ns = 20 * 1000 * 1000,
+                      unread_pause_ns = 200 * 1000 * 1000, over_ns = 1000 * 1000 * 1000;
 enum { thread_stack_size = 512 * 1024, gone_tries = 10000 };
 
 /* Of `must_stop`: a request that was not taken yet may be withdrawn. */
@@ -92,23 +94,41 @@ assert_slots(struct writer *writer, const struct own_ring *current)
     return result;
 }
 
+/* A past log goes on with the lock file that all of its processes have. */
+static int
+repair(struct writer *writer)
+{
+    int broken = leader_check_lock_file(&writer->leader);
+    bool is_lost = directories_are_lost(writer);
+
+    if (broken == 0 && !is_lost) {
+        return 0;
+    }
+    if (!is_lost && broken == -ESTALE && generation_look(writer) != WHERE_HERE) {
+        return 0;
+    }
+    if (generation_is_past(writer)) {
+        generation_forsake(writer); /* what was closed can't be opened again */
+        return -ESTALE;
+    }
+    return writer_repair(writer);
+}
+
 /* Holds what is ours; a ring that was sealed or stalled is left for a new one. */
 static void
 maintain(struct writer *writer)
 {
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
-    int error = 0;
+    int error;
 
     mapping_watch();
-    if (leader_check_lock_file(&writer->leader) < 0 || directories_are_lost(writer)) {
-        error = writer_repair(writer);
-        if (error < 0) {
-            control_note_error(&writer->control, error);
-            return;
-        }
-    }
-    if (own == NULL) {
+    error = repair(writer);
+    if (error < 0) {
+        control_note_error(&writer->control, error);
         return;
+    }
+    if (own == NULL || generation_is_past(writer)) {
+        return; /* bytes of slots may be those of another log */
     }
     error = ownring_enter_again(writer);
     if (error < 0) {
@@ -153,6 +173,27 @@ wake(struct writer *writer)
     writer->wake_error = error;
 }
 
+/* A past log has a leader only while there is something to do: its lock file may be
+ * that of the present one. */
+static bool
+has_to_lead(struct writer *writer)
+{
+    return !generation_is_past(writer) || writer->batch.is_outstanding ||
+           ownring_has_left(writer) || drainer_has_closing(writer) ||
+           pass_is_asked_for(writer) ||
+           (writer->leader.leads && (!writer->is_settled || !losses_are_told(writer)));
+}
+
+/* Before it leaves, it tells what became of the live file. */
+static void
+look_back(struct writer *writer)
+{
+    if (generation_is_past(writer) && !writer->has_looked_back) {
+        writer->has_looked_back = true;
+        writer->next_look_ns = 0;
+    }
+}
+
 static uint64_t
 step_in_silence(struct writer *writer)
 {
@@ -161,6 +202,16 @@ step_in_silence(struct writer *writer)
 
     if (writer->is_private) {
         return pass_run(writer, now);
+    }
+    if (mapping_is_cut(writer->control.mapping)) {
+        generation_forsake(writer);
+    }
+    generation_look_at_times(writer, now);
+    if (generation_is_forsaken(writer)) {
+        return standby_ns;
+    }
+    if (generation_is_past(writer)) {
+        leader_set_past(&writer->leader);
     }
     rests = resting_goes_on(writer, now);
     if (!rests) {
@@ -174,7 +225,7 @@ step_in_silence(struct writer *writer)
     } else {
         yielding_ask(writer, now);
     }
-    if (!writer->leader.leads) {
+    if (!writer->leader.leads && has_to_lead(writer)) {
         try_to_lead(writer, now);
         rests = rests && !writer->leader.leads;
     }
@@ -182,7 +233,15 @@ step_in_silence(struct writer *writer)
         return resting_ns;
     }
     if (writer->leader.leads) {
+        look_back(writer);
         sleep_ns = pass_run(writer, now);
+        if (sleep_ns > 0 && !has_to_lead(writer)) {
+            drainer_step_down(writer, 0);
+        } else if (generation_is_past(writer) && writer->has_unread) {
+            /* A file went with its directory before it was mapped here: its owner can
+             * still read it. */
+            drainer_step_down(writer, unread_pause_ns);
+        }
     } else {
         losses_tell_own_drops(writer);
     }
@@ -231,6 +290,12 @@ change_stop(struct writer *writer, uint32_t before, uint32_t after)
         &writer->must_stop, &before, after, memory_order_acq_rel, memory_order_acquire);
 }
 
+static bool
+is_over(const struct writer *writer)
+{
+    return atomic_load_explicit(&writer->is_over, memory_order_relaxed);
+}
+
 static void *
 run(void *context)
 {
@@ -245,9 +310,13 @@ run(void *context)
             atomic_load_explicit(&shared->leader_word, memory_order_acquire);
         uint32_t woken =
             atomic_load_explicit(&writer->thread_word, memory_order_acquire);
-        uint64_t sleep_ns = step(writer);
+        uint64_t sleep_ns = is_over(writer) ? over_ns : step(writer);
         bool leads = writer->is_private || writer->leader.leads;
 
+        if (generation_settle(writer)) {
+            /* The thread waits to be ended, as ever. */
+            atomic_store_explicit(&writer->is_over, true, memory_order_release);
+        }
         populate_current(writer);
         if (sleep_ns > 0 &&
             !atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
@@ -391,18 +460,20 @@ drainer_resume(struct writer *writer)
                : 0;
 }
 
-static bool
-has_closing(struct writer *writer)
+bool
+drainer_has_closing(struct writer *writer)
 {
     struct own_ring *own;
+    bool has_closing = false;
 
+    pthread_mutex_lock(&writer->mutex);
     for (own = writer->own_rings; own != NULL; own = own->next) {
-        if (control_slot_state(&writer->control, own->slot) == SLOT_CLOSING &&
-            writer->control.shared->slots[own->slot].nonce == own->ring.nonce) {
-            return true;
-        }
+        has_closing |=
+            control_slot_state(&writer->control, own->slot) == SLOT_CLOSING &&
+            writer->control.shared->slots[own->slot].nonce == own->ring.nonce;
     }
-    return false;
+    pthread_mutex_unlock(&writer->mutex);
+    return has_closing;
 }
 
 void
@@ -410,7 +481,7 @@ drainer_finish(struct writer *writer)
 {
     /* Losses found meanwhile can't go through a ring that is closing: the next leader
      * tells them. */
-    for (int i = 0; i < 100 && has_closing(writer); i++) {
+    for (int i = 0; i < 100 && drainer_has_closing(writer); i++) {
         if (drainer_step(writer) == standby_ns || writer->failures > 0) {
             return;
         }

@@ -32,7 +32,8 @@ enum due {
     DUE_GAP = 1, /* a drop was not told yet */
     DUE_THREAD = 2, /* the thread could not be started */
     DUE_GROWTH = 4, /* the thread gets a larger ring */
-    DUE_CUT = 8 /* a file that we have mapped was cut */
+    DUE_CUT = 8, /* a file that we have mapped was cut */
+    DUE_ANEW = 16 /* the log is elsewhere by now (generation.h) */
 };
 
 /* A ring that this process writes to, or wrote to before it moved on. Never freed while
@@ -76,6 +77,10 @@ struct writer {
     char name[WRITER_NAME_SIZE + 1];
     int references;
     struct writer *next; /* in the registry */
+    _Atomic uint32_t past; /* enum past */
+    _Atomic uint32_t users; /* references that are written to; not those that left */
+    _Atomic uint32_t callers; /* calls under way that may outlast a reference */
+    _Atomic bool is_over; /* a past one that has settled */
 
     int dir, state_dir, rings_dir;
     uint64_t dir_device, dir_inode;
@@ -110,6 +115,7 @@ struct writer {
     struct ringmap map;
     struct logfile file;
     struct departed departed;
+    int path_dir; /* the directory at the path, once the live file had to go there */
     struct batch batch;
     struct syncer syncer;
     struct wait_backoff backoff;
@@ -123,6 +129,9 @@ struct writer {
     uint32_t slots_seen;          /* slots_version as the rest began */
     int wake_error;               /* of the last try to end it */
     uint64_t next_adopt_ns; /* to look for rings that no slot names */
+    uint64_t next_where_ns; /* to look where the path leads */
+    bool has_looked_back; /* a past one: at what became of its live file */
+    uint32_t settling_steps; /* of a past one whose rings are closed */
     uint64_t next_retry_ns; /* after a failed write */
     uint64_t next_sync_ns; /* of durability interval */
     uint64_t next_rotate_ns; /* after a failed rotation */
@@ -170,6 +179,9 @@ void drainer_step_down(struct writer *writer, uint64_t pause_ns);
 
 /* Drains and retires all slots of this process that are CLOSING, if it leads. */
 void drainer_finish(struct writer *writer);
+
+/* Whether rings of this process are CLOSING. */
+bool drainer_has_closing(struct writer *writer);
 
 /* In writer.c: opens directories and lock file again when they were closed or replaced
  * under us. Called by the thread. */

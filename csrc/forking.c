@@ -25,6 +25,7 @@ forget_parent(struct writer *writer)
     atomic_store_explicit(&writer->current, NULL, memory_order_relaxed);
     atomic_store_explicit(&writer->must_stop, 0, memory_order_relaxed);
     atomic_store_explicit(&writer->due, 0, memory_order_relaxed);
+    atomic_store_explicit(&writer->callers, 0, memory_order_relaxed);
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     writer->own_rings = NULL;
     writer->is_parked = false;

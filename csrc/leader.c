@@ -10,7 +10,7 @@
 
 static const char lock_name[] = "lock";
 static const uint64_t leader_byte = 0, first_slot_byte = 1, opening_byte = 1 << 20,
-                      mill_byte = (1 << 20) + 1;
+                      mill_byte = (1 << 20) + 1, past_byte = (1 << 20) + 2;
 static const uint64_t opening_limit_ns = 30000000000U, opening_poll_ns = 500000U;
 
 static int
@@ -294,8 +294,12 @@ leader_is_gone(struct leader *leader, uint32_t slot)
                                .start_time = entry->start_time,
                                .start_stack = entry->start_stack,
                                .pid_namespace = entry->pid_namespace};
-    int held = is_held(leader, slot);
+    int held;
 
+    if (leader->is_past && is_known(leader, &owner)) {
+        return !is_running(leader, &owner); /* the byte may be another log's */
+    }
+    held = is_held(leader, slot);
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 3
     (void)owner;
     return held == 0;
@@ -305,10 +309,8 @@ leader_is_gone(struct leader *leader, uint32_t slot)
 
 /* Whether the leader named in the control file may still be writing. */
 static bool
-other_leads(struct leader *leader)
+other_leads(struct leader *leader, uint32_t named)
 {
-    uint32_t named =
-        atomic_load_explicit(&leader->control->shared->leader, memory_order_acquire);
     enum slot_state state;
 
     if (named == 0 || named > CONTROL_SLOTS || leader_owns(leader, named - 1)) {
@@ -321,23 +323,71 @@ other_leads(struct leader *leader)
     return !leader_is_gone(leader, named - 1);
 }
 
+/* What leading takes besides the name. */
+static int
+lock_to_lead(struct leader *leader)
+{
+    int error;
+
+    if (!leader->is_past) {
+        return lock(leader, leader_byte);
+    }
+    error = leader->sys->lock_byte(leader->lock_fd, F_SETLK, F_RDLCK, past_byte);
+    return error == -EACCES ? -EAGAIN : error;
+}
+
+static void
+unlock_to_lead(struct leader *leader)
+{
+    unlock(leader, leader->is_past ? past_byte : leader_byte);
+}
+
+void
+leader_set_past(struct leader *leader)
+{
+    if (leader->is_past) {
+        return;
+    }
+    leader->is_past = true;
+    if (leader->leads) {
+        (void)lock_to_lead(leader);
+        unlock(leader, leader_byte);
+    }
+}
+
+int
+leader_begin_adopting(struct leader *leader)
+{
+    return lock(leader, past_byte);
+}
+
+void
+leader_end_adopting(struct leader *leader)
+{
+    unlock(leader, past_byte);
+}
+
 int
 leader_try(struct leader *leader, uint32_t slot)
 {
-    int error = lock(leader, leader_byte);
+    _Atomic uint32_t *name = &leader->control->shared->leader;
+    int error = lock_to_lead(leader);
+    uint32_t before;
 
     if (error < 0) {
         return error == -EAGAIN ? 0 : error;
     }
     TEST_POINT(lead_locked);
-    if (other_leads(leader)) {
-        unlock(leader, leader_byte);
+    before = atomic_load_explicit(name, memory_order_acquire);
+    /* Who leads the past takes the name without the byte: one of them gets it. */
+    if (other_leads(leader, before) ||
+        !atomic_compare_exchange_strong_explicit(
+            name, &before, slot + 1, memory_order_acq_rel, memory_order_relaxed)) {
+        unlock_to_lead(leader);
         return 0;
     }
     leader->leads = true;
     leader->slot = slot;
-    atomic_store_explicit(&leader->control->shared->leader, slot + 1,
-                          memory_order_release);
     control_add(leader->control, COUNTER_leader_changes, 1);
     TEST_POINT(lead_named);
     return 1;
@@ -349,7 +399,7 @@ leader_assert(struct leader *leader)
     uint32_t named =
         atomic_load_explicit(&leader->control->shared->leader, memory_order_acquire);
 
-    if (leader->leads && named == leader->slot + 1 && lock(leader, leader_byte) == 0) {
+    if (leader->leads && named == leader->slot + 1 && lock_to_lead(leader) == 0) {
         return 0;
     }
     leader_step_down(leader);
@@ -376,7 +426,7 @@ leader_step_down(struct leader *leader)
     atomic_compare_exchange_strong_explicit(&leader->control->shared->leader, &own, 0,
                                             memory_order_release, memory_order_relaxed);
     TEST_POINT(step_down);
-    unlock(leader, leader_byte);
+    unlock_to_lead(leader);
 }
 
 int

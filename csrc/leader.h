@@ -33,6 +33,7 @@ struct leader {
     uint64_t lock_device;
     uint64_t lock_inode;
     bool leads;
+    bool is_past; /* the present log may have the same lock file (leader_set_past) */
     bool mills; /* it has the lock of the one mill */
     uint32_t slot; /* the slot that this process leads under */
     int32_t pid;
@@ -94,6 +95,16 @@ int leader_try(struct leader *leader, uint32_t slot);
 
 /* Before every intent: -EPERM when leadership was lost (it is stepped down from). */
 int leader_assert(struct leader *leader);
+
+/* From here on leading takes the name alone, because another log, founded in the same
+ * state directory, has the leader's byte. While a past leader leads it shares one more
+ * byte; nobody adopts rings meanwhile. */
+void leader_set_past(struct leader *leader);
+
+/* 0: no past leader of another process is at work, nor begins to until
+ * leader_end_adopting; -EAGAIN: one is. */
+int leader_begin_adopting(struct leader *leader);
+void leader_end_adopting(struct leader *leader);
 
 /* Goes on leading under another slot. */
 void leader_rename(struct leader *leader, uint32_t slot);

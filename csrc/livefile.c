@@ -2,6 +2,7 @@
 
 #include "departed.h"
 #include "durability.h"
+#include "generation.h"
 #include "rotate.h"
 #include "trouble.h"
 #include "yielding.h"
@@ -16,15 +17,26 @@ static const uint64_t unfinished_pause_ns = 50U * 1000 * 1000,
                       unfinished_limit_ns = 1000U * 1000 * 1000,
                       unfinished_poll_ns = 2U * 1000 * 1000;
 
-static int
-open_by_name(struct writer *writer)
+int
+livefile_open(struct writer *writer)
 {
-    struct control_shared *shared = writer->control.shared;
     struct control_settings settings;
     int error;
 
     control_load_settings(&writer->control, &settings);
     error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
+    if (error == -ENOENT && generation_follow_path(writer) == 0) {
+        error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
+    }
+    return error;
+}
+
+static int
+open_by_name(struct writer *writer)
+{
+    struct control_shared *shared = writer->control.shared;
+    int error = livefile_open(writer);
+
     if (error < 0) {
         return error;
     }

@@ -11,6 +11,10 @@
 
 #include "drainer.h"
 
+/* Opens the live file by its name: in the directory that we have or, if that exists no
+ * more, in the one that the path leads to. */
+int livefile_open(struct writer *writer);
+
 /* The live file open, and known as it is now. */
 int livefile_prepare(struct writer *writer);
 

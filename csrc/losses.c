@@ -116,6 +116,23 @@ losses_learn_told(struct writer *writer)
 }
 
 bool
+losses_are_told(const struct writer *writer)
+{
+    for (int reason = GAP_DROPPED + 1; reason < GAP_REASONS; reason++) {
+        const struct control_loss *loss = &writer->control.shared->losses[reason];
+
+        if (writer->leader.leads && writer->is_settled &&
+            (atomic_load_explicit(&loss->count, memory_order_acquire) >
+                 writer->told[reason] ||
+             atomic_load_explicit(&loss->bytes, memory_order_relaxed) >
+                 writer->told_bytes[reason])) {
+            return false;
+        }
+    }
+    return (atomic_load_explicit(&writer->due, memory_order_relaxed) & DUE_GAP) == 0;
+}
+
+bool
 losses_tell(struct writer *writer)
 {
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);

@@ -26,6 +26,9 @@ void losses_tell_own_drops(struct writer *writer);
  * because their events may still be in one. */
 void losses_learn_told(struct writer *writer);
 
+/* Whether every loss has its event, or it is not ours to tell. */
+bool losses_are_told(const struct writer *writer);
+
 /* Commits an event for every loss that was not told; whether there was one. */
 bool losses_tell(struct writer *writer);
 

@@ -191,6 +191,9 @@ opening_free(struct writer *writer)
     leader_close(&writer->leader);
     control_close(&writer->control);
     directories_close(writer);
+    if (writer->path_dir >= 0) {
+        writer->sys->close(writer->path_dir);
+    }
     pthread_mutex_destroy(&writer->mutex);
     pthread_mutex_destroy(&writer->thread_mutex);
     free(writer->directory);
@@ -236,6 +239,8 @@ opening_new(struct writer **out, const struct sys *sys,
     writer->options = *options;
     writer->options.ring_bytes = ring_capacity_for(options->ring_bytes);
     writer->references = 1;
+    writer->users = 1;
+    writer->path_dir = -1;
     writer->dir = writer->state_dir = writer->rings_dir = -1;
     writer->leader.lock_fd = -1;
     writer->leader.sys = sys;

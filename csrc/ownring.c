@@ -53,6 +53,7 @@ create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce,
         return error;
     }
     options.is_given = options.uid != (uid_t)-1;
+    options.keeper = writer->control.shared->identity;
     return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
                        directories_file_mode(writer),
                        (gid_t)writer->options.settings.gid);
@@ -244,6 +245,8 @@ enter_again(struct writer *writer, struct own_ring *own)
         return error;
     }
     own->slot = slot;
+    atomic_store_explicit(&own->ring.shared->keeper, writer->control.shared->identity,
+                          memory_order_release);
     leader_fill_slot(&writer->leader, slot, own->ring.nonce, &self,
                      writer->options.durability);
     /* Before the ring is in the table: whatever is answered until then is in doubt. */
@@ -313,17 +316,34 @@ ownring_close_all(struct writer *writer)
     }
 }
 
+void
+ownring_remove_closed(struct writer *writer)
+{
+    char name[RING_NAME_SIZE];
+
+    for (struct own_ring *own = writer->own_rings; own != NULL; own = own->next) {
+        if (ring_is_sealed(&own->ring) && is_named(writer, own) &&
+            ring_head(&own->ring) >= ring_tail(&own->ring)) {
+            ring_name(own->slot, own->ring.nonce, name);
+            (void)writer->sys->unlinkat(writer->rings_dir, name);
+            control_set_slot(&writer->control, own->slot, SLOT_RETIRED);
+        }
+    }
+}
+
 bool
 ownring_has_left(struct writer *writer)
 {
     struct own_ring *own;
+    bool has_left = false;
 
+    pthread_mutex_lock(&writer->mutex);
     for (own = writer->own_rings; own != NULL; own = own->next) {
-        if (ring_head(&own->ring) < ring_tail(&own->ring) && !ring_is_cut(&own->ring)) {
-            return true;
-        }
+        has_left |=
+            ring_head(&own->ring) < ring_tail(&own->ring) && !ring_is_cut(&own->ring);
     }
-    return false;
+    pthread_mutex_unlock(&writer->mutex);
+    return has_left;
 }
 
 void

@@ -43,6 +43,9 @@ void ownring_check(struct own_ring *own);
 /* Promises that nobody writes to our rings any more. */
 void ownring_close_all(struct writer *writer);
 
+/* Removes those that nobody retired, though they are drained. */
+void ownring_remove_closed(struct writer *writer);
+
 /* Whether anything that was committed here is not in the file yet. */
 bool ownring_has_left(struct writer *writer);
 

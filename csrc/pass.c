@@ -6,6 +6,7 @@
 #include "departed.h"
 #include "drain.h"
 #include "durability.h"
+#include "generation.h"
 #include "intentblock.h"
 #include "livefile.h"
 #include "losses.h"
@@ -63,7 +64,7 @@ collect_tickets(struct writer *writer, uint64_t tickets[REQUEST_COUNT])
 static int
 rotate_on_request(struct writer *writer)
 {
-    int error = livefile_rotate(writer, false);
+    int error = generation_is_past(writer) ? -ESTALE : livefile_rotate(writer, false);
 
     /* Without backups RotatingFileHandler only opens the same file again. */
     return error == -ENOTSUP ? livefile_reopen(writer) : error;
@@ -103,13 +104,11 @@ serve(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool complet
 static int
 recover(struct writer *writer)
 {
-    struct control_settings settings;
     uint64_t newest_ms = 0;
     int error;
 
-    control_load_settings(&writer->control, &settings);
     logfile_close(&writer->file);
-    error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
+    error = livefile_open(writer);
     if (error == 0) {
         error = rotate_newest(writer->sys, writer->dir, writer->name, &newest_ms);
     }

@@ -1,5 +1,7 @@
 #include "registry.h"
 
+#include "generation.h"
+
 /* Recursive, because other fork hooks of the forking thread may open and close writers
  * meanwhile. */
 #define UNLOCKED PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
@@ -51,9 +53,9 @@ registry_find(const struct writer *wanted)
 {
     struct writer *writer = registry;
 
-    while (writer != NULL &&
-           (writer->is_private || writer->state_device != wanted->state_device ||
-            writer->state_inode != wanted->state_inode)) {
+    while (writer != NULL && (writer->is_private || generation_is_past(writer) ||
+                              writer->state_device != wanted->state_device ||
+                              writer->state_inode != wanted->state_inode)) {
         writer = writer->next;
     }
     return writer;

@@ -22,7 +22,8 @@ void registry_break_lock(void);
 /* They are linked by `next`. */
 struct writer *registry_first(void);
 
-/* The writer of the same state directory, if there is one. */
+/* The writer of the same state directory, if there is one that is not past
+ * (generation.h). */
 struct writer *registry_find(const struct writer *wanted);
 
 void registry_add(struct writer *writer);

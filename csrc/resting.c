@@ -1,6 +1,7 @@
 #include "resting.h"
 
 #include "directories.h"
+#include "generation.h"
 #include "pass.h"
 #include "ring.h"
 
@@ -32,7 +33,8 @@ resting_goes_on(struct writer *writer, uint64_t now)
 {
     const struct control_shared *shared = writer->control.shared;
 
-    return rests(writer) && now < writer->next_look_around_ns &&
+    return rests(writer) && !generation_is_past(writer) &&
+           now < writer->next_look_around_ns &&
            atomic_load_explicit(&shared->slots_version, memory_order_acquire) ==
                writer->slots_seen &&
            atomic_load_explicit(&writer->due, memory_order_relaxed) == 0 &&
@@ -42,7 +44,9 @@ resting_goes_on(struct writer *writer, uint64_t now)
 void
 resting_begin(struct writer *writer, uint64_t sleep_ns, uint64_t now)
 {
-    if (sleep_ns < rest_after_ns || rests(writer) || writer->failures > 0 ||
+    /* What a past log closes it can't open again. */
+    if (sleep_ns < rest_after_ns || rests(writer) || generation_is_past(writer) ||
+        writer->failures > 0 ||
         writer->batch.is_outstanding || writer->has_unread ||
         (writer->leader.leads && (writer->must_recover || !writer->is_settled))) {
         return;

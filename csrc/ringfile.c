@@ -71,6 +71,7 @@ fill_header(struct ring_shared *shared, const struct ring_options *options)
     atomic_store_explicit(&shared->head, options->first_position, memory_order_relaxed);
     atomic_store_explicit(&shared->durable, options->first_position,
                           memory_order_relaxed);
+    atomic_store_explicit(&shared->keeper, options->keeper, memory_order_relaxed);
 }
 
 static int

@@ -85,7 +85,8 @@ struct ring_shared {
     _Atomic uint64_t durable; /* everything before it is on the disk */
     _Atomic uint64_t dropped_count_reported; /* told in gap events that are written */
     _Atomic uint64_t dropped_bytes_reported;
-    char unused_2[224];
+    _Atomic uint64_t keeper; /* identity of the control file whose leader drains it */
+    char unused_2[216];
     /* Both. */
     _Atomic uint32_t space_word; /* changes when the consumer made room */
     _Atomic uint32_t space_waiters;
@@ -133,6 +134,7 @@ struct ring_options {
     uint64_t predecessor;
     bool is_given; /* to `uid`, who has to read it (ownership.h) */
     uid_t uid;
+    uint64_t keeper;
 };
 
 /* The smallest power of two that holds `bytes`, within the limits. */

@@ -1,5 +1,6 @@
 #include "sources.h"
 
+#include "generation.h"
 #include "ringlabel.h"
 #include "testpoint.h"
 #include "yielding.h"
@@ -113,9 +114,14 @@ sources_find_orphans(struct writer *writer)
 static void
 lose_slot(struct writer *writer, uint32_t slot, int error)
 {
-    control_note_error(&writer->control, error);
-    control_add(&writer->control, COUNTER_damaged_records, 1);
-    control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
+    bool is_closed = control_slot_state(&writer->control, slot) == SLOT_CLOSING;
+
+    /* In the past, where files go with their directory, rings are closed empty. */
+    if (!is_closed || error != -ENOENT || !generation_is_past(writer)) {
+        control_note_error(&writer->control, error);
+        control_add(&writer->control, COUNTER_damaged_records, 1);
+        control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
+    }
     control_set_slot(&writer->control, slot, SLOT_FREE);
     writer->is_gone[slot] = false;
 }
@@ -228,6 +234,14 @@ must_wait(struct writer *writer, struct ring *ring)
     return true;
 }
 
+static bool
+is_kept_here(const struct writer *writer, const struct ring *ring)
+{
+    uint64_t keeper = atomic_load_explicit(&ring->shared->keeper, memory_order_acquire);
+
+    return keeper == writer->control.shared->identity || keeper == 0;
+}
+
 static void
 add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *mappings)
 {
@@ -249,6 +263,11 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
         } else {
             note_unread(writer, slot, error);
         }
+        return;
+    }
+    if (!writer->is_private && !is_kept_here(writer, ring)) {
+        /* It was adopted by another log in this place. */
+        control_set_slot(&writer->control, slot, SLOT_FREE);
         return;
     }
     if (must_wait(writer, ring)) {

@@ -5,6 +5,7 @@
 #include "directories.h"
 #include "drainer.h"
 #include "forking.h"
+#include "generation.h"
 #include "growth.h"
 #include "keptfile.h"
 #include "losses.h"
@@ -55,6 +56,7 @@ join(struct writer *writer, const struct writer *newcomer)
         opening_store_settings(writer);
         leader_unlock_opening(&writer->leader);
         writer->references++;
+        atomic_fetch_add_explicit(&writer->users, 1, memory_order_relaxed);
     }
     pthread_mutex_unlock(&writer->mutex);
     return error;
@@ -132,7 +134,9 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     int error = closing_flush(writer, deadline);
 
     registry_lock();
+    atomic_fetch_sub_explicit(&writer->users, 1, memory_order_release);
     if (--writer->references == 0) {
+        generation_finish(writer, deadline);
         registry_remove(writer);
         error = closing_end(writer, deadline);
     }
@@ -200,6 +204,9 @@ find_ring(struct writer *writer, struct own_ring **out)
     struct own_ring *own = ownring_current(writer);
     int error = 0;
 
+    if ((own == NULL || ring_is_sealed(&own->ring)) && generation_is_past(writer)) {
+        return -EREMCHG;
+    }
     if (own == NULL && !writer->is_private) {
         error = writer_repair(writer); /* a daemon closes what it inherited */
     }
@@ -226,6 +233,9 @@ see_to_what_is_due(struct writer *writer, struct own_ring *own)
 {
     uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
 
+    if ((due & DUE_ANEW) != 0) {
+        return -EREMCHG;
+    }
     if ((due & DUE_THREAD) != 0) {
         ensure_thread(writer);
     }
@@ -451,7 +461,8 @@ writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
 static bool
 is_answered(struct writer *writer, enum request request, uint64_t ticket)
 {
-    if (!control_is_done(&writer->control, request, ticket)) {
+    if (!control_is_done(&writer->control, request, ticket) ||
+        generation_has_left(writer)) {
         return false;
     }
     if ((request != REQUEST_FLUSH && request != REQUEST_SYNC) ||

@@ -73,7 +73,8 @@ int writer_finish(struct writer *writer, uint64_t limit_ns);
 int writer_close(struct writer *writer, uint64_t flush_limit_ns);
 
 /* Commits one record, never waiting. `terminate` adds a newline.
- * -EAGAIN: full; -EMSGSIZE: above writer_record_limit. */
+ * -EAGAIN: full; -EMSGSIZE: above writer_record_limit; -EREMCHG: the log is elsewhere
+ * by now, renewal.h. */
 int writer_write(struct writer *writer, const void *data, size_t size, bool terminate,
                  struct writer_ticket *ticket);
 uint64_t writer_record_limit(struct writer *writer);

@@ -120,14 +120,29 @@ cdef extern from "writer.h" nogil:
     bint writer_is_parked(uint64_t limit_ns)
 
 
+cdef extern from "renewal.h" nogil:
+    cdef enum writer_place:
+        WRITER_HERE
+        WRITER_GONE
+        WRITER_PAST
+
+    writer_place writer_find(writer *writer)
+    int writer_renew(writer *past, writer **out)
+    void writer_leave(writer *past)
+    void writer_give_back(writer *past)
+    void writer_put_off(writer *past, int error)
+    void writer_hold(writer *writer)
+    void writer_let_go(writer *writer)
+
+
 cdef class Writer:
     cdef writer *_writer
     cdef object __weakref__
     cdef readonly object path
-    cdef readonly object _control_file  # None for standard output
     cdef int _calls  # under way without the GIL
     cdef bint _is_closing
     cdef bint _is_stream
+    cdef bint _is_renewing
     cdef bint _waits_for_disk
     cdef int _on_full  # 0 block, 1 drop, 2 raise
     cdef bint _drops_on_timeout
@@ -156,6 +171,9 @@ cdef class Writer:
     cdef bint _give_up(self, Py_ssize_t size, int64_t limit_ns) except -1
     cdef int _refuse(self, int error, Py_ssize_t size) except -1
     cdef int _look_around(self) except -1
+    cdef int _go_on(self) except -1
+    cdef writer_place _look(self) except *
+    cdef bint _renew(self) except -1
     cdef int _wait_durable(self, writer_ticket *ticket) except -1
     cdef bint _ask(self, request what, object timeout) except -1
     cdef int _have_done(self, request what) except -1

@@ -13,7 +13,17 @@ from cpython.buffer cimport (
 )
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport EAGAIN, EBUSY, EINVAL, EMSGSIZE, EPERM, EPIPE, EREMOTE, EUSERS
+from libc.errno cimport (
+    EAGAIN,
+    EBUSY,
+    EINVAL,
+    EMSGSIZE,
+    EPERM,
+    EPIPE,
+    EREMCHG,
+    EREMOTE,
+    EUSERS,
+)
 from libc.math cimport isfinite
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
 from libc.string cimport memchr
@@ -29,7 +39,6 @@ import orjson
 from ._line cimport line, line_begin, line_end
 from ._plainjson cimport put_plain
 
-from .controlfile import ControlFile
 from .cooperation import has_greenlets, pause
 from .errors import ClosedError, RingFullError
 
@@ -191,7 +200,6 @@ cdef class Writer:
             raise _refusal(error, path)
         self._writer = opened
         self.path = "-" if path is None else path
-        self._control_file = None if path is None else ControlFile(path)
         self._is_stream = path is None
         self._waits_for_disk = options["durability"] == 2
         self._given_up_at = self._given_up_in_loop_at = -1
@@ -352,15 +360,20 @@ cdef class Writer:
             RingFullError, ClosedError, OSError: As `write` does.
         """
         cdef size_t size = <size_t> PyBytes_GET_SIZE(data)
+        cdef writer *log
         cdef int error
         self._check_open()
+        self._look()
+        log = self._writer
         self._calls += 1
+        writer_hold(log)
         try:
             with nogil:
-                error = writer_make_room(self._writer, size)
+                error = writer_make_room(log, size)
         finally:
+            writer_let_go(log)
             self._calls -= 1
-        if error < 0:
+        if error < 0 or log != self._writer:
             return False
         self._commit(PyBytes_AS_STRING(data), <Py_ssize_t> size)
         return True
@@ -423,6 +436,13 @@ cdef class Writer:
         """Go on after a refusal: wait, drop or raise as the options say."""
         cdef int64_t limit_ns, deadline
         cdef bint in_loop
+        while error == -EREMCHG:
+            self._go_on()
+            error = writer_write(
+                self._writer, data, <size_t> size, data[size - 1] != 10, ticket
+            )
+        if error == 0:
+            return True
         if error != -EAGAIN:
             self._refuse(error, size)
         if self._on_full == 1:
@@ -436,7 +456,7 @@ cdef class Writer:
         if in_loop and not 0 <= limit_ns < LOOP_LIMIT_NS:
             limit_ns = LOOP_LIMIT_NS
         deadline = FOREVER_NS if limit_ns < 0 else time.monotonic_ns() + limit_ns
-        while error == -EAGAIN:
+        while error == -EAGAIN or error == -EREMCHG:
             if limit_ns >= 0 and (
                 self._is_useless(in_loop) or time.monotonic_ns() >= deadline
             ):
@@ -445,7 +465,10 @@ cdef class Writer:
                 else:
                     self._given_up_at = writer_drained(self._writer)
                 return self._give_up(size, limit_ns)
-            self._wait_space(size, deadline)
+            if error == -EREMCHG:
+                self._go_on()
+            else:
+                self._wait_space(size, deadline)
             error = writer_write(
                 self._writer, data, <size_t> size, data[size - 1] != 10, ticket
             )
@@ -465,11 +488,14 @@ cdef class Writer:
 
     cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1:
         cdef uint64_t limit = _slice_ns(deadline)
+        cdef writer *log = self._writer
         self._calls += 1
+        writer_hold(log)
         try:
             with nogil:
-                writer_wait_space(self._writer, <size_t> size, limit)
+                writer_wait_space(log, <size_t> size, limit)
         finally:
+            writer_let_go(log)
             self._calls -= 1
         return self._look_around()
 
@@ -496,48 +522,113 @@ cdef class Writer:
     cdef int _look_around(self) except -1:
         """Between two slices of a wait: whatever may let it end without an answer."""
         cdef writer_statistics stats
+        cdef writer *log
         finish_fork()
         _end_long_fork()
         _let_greenlets_run()
         PyErr_CheckSignals()
         if self._is_closing:
             raise ClosedError(f"{self.path}: closed while waiting")
+        log = self._writer
+        writer_hold(log)
         with nogil:
-            writer_look(self._writer)
+            writer_look(log)
+        writer_let_go(log)
         read_stats(self._writer, &stats)
         if stats.health == HEALTH_OK:
             return 0
         if self._is_stream and stats.last_error == -EPIPE:
             raise _error(-EPIPE, self.path)
-        if self._control_file is not None and self._control_file.is_gone():
+        if self._look() == WRITER_GONE:
             raise OSError(errno.ENOENT, GONE, str(self.path))
         return 0
+
+    cdef int _go_on(self) except -1:
+        """Go on where the log is now, or where it was as long as that can't be."""
+        if self._is_renewing:
+            pause(0.001)  # another thread is at it
+            return 0
+        self._is_renewing = True
+        try:
+            self._renew()
+        finally:
+            self._is_renewing = False
+        return 0
+
+    cdef bint _renew(self) except -1:
+        """Leave a past writer for the one at its path; False: there is none yet."""
+        cdef writer *past = self._writer
+        cdef writer *opened = NULL
+        cdef int error
+        self._calls += 1  # close() waits for it
+        try:
+            with nogil:
+                error = writer_renew(past, &opened)
+        finally:
+            self._calls -= 1
+        if error < 0:
+            writer_put_off(past, error)
+            return False
+        # Writes hold the GIL: none of this handle is under way.
+        self._writer = opened
+        writer_leave(past)
+        with nogil:
+            writer_wake_rotation(past)
+            writer_give_back(past)
+        return True
+
+    cdef writer_place _look(self) except *:
+        """Tell where the log's path leads, and go on there if it is elsewhere."""
+        cdef writer_place place = writer_find(self._writer)
+        if place == WRITER_PAST:
+            self._go_on()
+        return place
+
+    def _is_gone(self):
+        """Tell whether the log's path leads nowhere."""
+        return self._writer != NULL and writer_find(self._writer) == WRITER_GONE
 
     cdef int _wait_durable(self, writer_ticket *ticket) except -1:
         cdef bint is_durable = False
         cdef uint64_t limit = _slice_ns(FOREVER_NS)
-        while not is_durable:
-            self._calls += 1
-            try:
-                with nogil:
-                    is_durable = writer_wait_durable(self._writer, ticket, limit)
-            finally:
-                self._calls -= 1
-            if not is_durable:
-                self._look_around()
+        cdef writer *log = self._writer
+        writer_hold(log)  # the ring of the ticket is its, whatever the handle's is then
+        try:
+            while not is_durable:
+                self._calls += 1
+                try:
+                    with nogil:
+                        is_durable = writer_wait_durable(log, ticket, limit)
+                finally:
+                    self._calls -= 1
+                if not is_durable:
+                    self._look_around()
+        finally:
+            writer_let_go(log)
         return 0
 
     # Asking.
 
     cdef bint _ask(self, request what, object timeout) except -1:
         cdef int64_t deadline = _deadline(timeout)
+        cdef writer *asked = NULL
         cdef uint64_t ticket = 0
-        cdef int error
+        cdef int error = 0
         self._check_open()
-        error = writer_ask(self._writer, what, &ticket)
-        if error < 0:
-            raise _error(error, self.path)
-        while not self._wait_answer(what, ticket, deadline, &error):
+        self._look()
+        while True:
+            self._check_open()
+            if asked != self._writer:
+                asked = self._writer
+                error = writer_ask(asked, what, &ticket)
+                if error == -EREMCHG:
+                    asked = NULL
+                    self._go_on()
+                    continue
+                if error < 0:
+                    raise _error(error, self.path)
+            if self._wait_answer(what, ticket, deadline, &error):
+                break
             self._look_around()
             if time.monotonic_ns() >= deadline:
                 return False
@@ -549,15 +640,16 @@ cdef class Writer:
         self, request what, uint64_t ticket, int64_t deadline, int *error
     ) except -1:
         cdef uint64_t limit = _slice_ns(deadline)
+        cdef writer *log = self._writer
         cdef bint is_answered
         # Not across _look_around: a signal handler may close the writer there.
         self._calls += 1
+        writer_hold(log)
         try:
             with nogil:
-                is_answered = writer_wait_answer(
-                    self._writer, what, ticket, limit, error
-                )
+                is_answered = writer_wait_answer(log, what, ticket, limit, error)
         finally:
+            writer_let_go(log)
             self._calls -= 1
         return is_answered
 
@@ -739,13 +831,16 @@ cdef class Writer:
         """Wait until the count of rotations differs from *seen*; return it."""
         cdef uint32_t before = <uint32_t> (seen & 0xFFFFFFFF), now
         cdef uint64_t limit = <uint64_t> (timeout * 1e9)
-        if self._writer == NULL:
+        cdef writer *log = self._writer
+        if log == NULL:
             return before
         self._calls += 1
+        writer_hold(log)
         try:
             with nogil:
-                now = writer_wait_rotation(self._writer, before, limit)
+                now = writer_wait_rotation(log, before, limit)
         finally:
+            writer_let_go(log)
             self._calls -= 1
         return now
 
@@ -783,6 +878,7 @@ cdef class Writer:
             while self._calls > 0:
                 writer_wake_rotation(left)
                 pause(0.001)
+            left = self._writer  # a call may have gone on in another one
             self._writer = NULL
         finally:
             # A signal handler that raises leaves the writer open.

@@ -358,13 +358,13 @@ class LogWriter(Writer):
         if self._mill is not None:
             self._leave_mill(timeout)
         before = self._statistics()[1]
-        control_file = self._control_file
+        is_gone = self._is_gone()
         try:
             left_s = max(0.0, timeout - (time.monotonic() - started_s))
             error = self._close(left_s)
         finally:
             lifetime.leave(self)
-        if error == errno.EBUSY and control_file is not None and control_file.is_gone():
+        if error == errno.EBUSY and is_gone:
             text = f"{GONE}; records that were in no file are lost"
             raise OSError(errno.ENOENT, text, str(self.path))
         if error == errno.EBUSY:

@@ -312,6 +312,26 @@ a_slot_that_is_taken_is_left_to_its_taker(void)
     CHECK_EQUAL(count_files("ring."), 0);
 }
 
+/* Whatever the control file says of itself: its rings are drained. */
+static void
+a_control_file_that_forgets_itself_costs_nothing(void)
+{
+    struct writer *writer;
+
+    sys_test_stop_time();
+    writer = log_open_default();
+    log_put(writer, "one");
+    writer->control.shared->identity ^= 1;
+    log_put(writer, "two");
+    log_flush(writer);
+    CHECK_TEXT(file_text("audit.log"), "line one\nline two\n");
+    writer->control.shared->identity = 0;
+    log_put(writer, "three");
+    log_flush(writer);
+    CHECK_TEXT(file_text("audit.log"), "line one\nline two\nline three\n");
+    log_close(writer);
+}
+
 static enum test_point deadly;
 
 static void
@@ -375,5 +395,6 @@ RUN(TEST(rings_outlive_their_control_file), TEST(each_record_comes_back_once),
     TEST(a_wiped_ring_is_adopted_once_its_owner_is_dead),
     TEST(a_flush_waits_for_a_ring_that_was_forgotten),
     TEST(a_slot_that_is_taken_is_left_to_its_taker),
+    TEST(a_control_file_that_forgets_itself_costs_nothing),
     TEST(an_adoption_that_was_cut_off_is_made_again),
     TEST(names_are_read_as_they_are_written))
