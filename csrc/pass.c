@@ -101,12 +101,31 @@ serve(struct writer *writer, const uint64_t tickets[REQUEST_COUNT], bool complet
     }
 }
 
+/* It led before, and what it still has open lost its last name: a new file may have the
+ * same number. */
+static void
+note_departed(struct writer *writer)
+{
+    struct control_shared *shared = writer->control.shared;
+    const struct logfile *file = &writer->file;
+    struct stat status;
+
+    if (file->fd >= 0 && shared->live_inode == file->inode &&
+        shared->live_device == file->device &&
+        writer->sys->fstat(file->fd, &status) == 0 && status.st_nlink == 0 &&
+        status.st_ino == file->inode && status.st_dev == file->device) {
+        departed_begin(writer);
+        shared->live_inode = 0;
+    }
+}
+
 static int
 recover(struct writer *writer)
 {
     uint64_t newest_ms = 0;
     int error;
 
+    note_departed(writer);
     logfile_close(&writer->file);
     error = livefile_open(writer);
     if (error == 0) {
