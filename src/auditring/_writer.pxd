@@ -143,6 +143,7 @@ cdef class Writer:
     cdef bint _is_closing
     cdef bint _is_stream
     cdef bint _is_renewing
+    cdef int64_t _gone_since_ns  # in the wait under way; 0: it isn't
     cdef bint _waits_for_disk
     cdef int _on_full  # 0 block, 1 drop, 2 raise
     cdef bint _drops_on_timeout
@@ -171,6 +172,7 @@ cdef class Writer:
     cdef bint _give_up(self, Py_ssize_t size, int64_t limit_ns) except -1
     cdef int _refuse(self, int error, Py_ssize_t size) except -1
     cdef int _look_around(self) except -1
+    cdef bint _is_long_gone(self) except -1
     cdef int _go_on(self) except -1
     cdef writer_place _look(self) except *
     cdef bint _renew(self) except -1

@@ -50,6 +50,8 @@ cdef object dumps = orjson.dumps
 # Between two slices of a wait signal handlers run and a close() is noticed.
 cdef uint64_t SLICE_NS = 10 * 1000 * 1000
 cdef int64_t FOREVER_NS = INT64_MAX
+# How long a wait goes on without a directory, which a leader may still have open.
+cdef int64_t GONE_PATIENCE_NS = 1000 * 1000 * 1000
 # The same in a program of greenlets, which wait along; and how long these then run.
 cdef uint64_t SHORT_SLICE_NS = 1000 * 1000
 cdef double GREENLETS_S = 0.002
@@ -535,13 +537,22 @@ cdef class Writer:
             writer_look(log)
         writer_let_go(log)
         read_stats(self._writer, &stats)
-        if stats.health == HEALTH_OK:
+        if stats.health == HEALTH_OK and not self._is_long_gone():
             return 0
         if self._is_stream and stats.last_error == -EPIPE:
             raise _error(-EPIPE, self.path)
         if self._look() == WRITER_GONE:
             raise OSError(errno.ENOENT, GONE, str(self.path))
         return 0
+
+    cdef bint _is_long_gone(self) except -1:
+        """Tell whether the path leads nowhere, and did a second ago in this wait."""
+        cdef int64_t now = time.monotonic_ns()
+        if self._is_stream or self._look() != WRITER_GONE:
+            self._gone_since_ns = 0
+        elif self._gone_since_ns == 0:
+            self._gone_since_ns = now
+        return self._gone_since_ns != 0 and now - self._gone_since_ns > GONE_PATIENCE_NS
 
     cdef int _go_on(self) except -1:
         """Go on where the log is now, or where it was as long as that can't be."""
@@ -616,6 +627,7 @@ cdef class Writer:
         cdef int error = 0
         self._check_open()
         self._look()
+        self._gone_since_ns = 0
         while True:
             self._check_open()
             if asked != self._writer:
