@@ -33,7 +33,6 @@ _IMPORTED_BY_COMPILED = [
     "auditring.answerstatus",
     "auditring.auditor",
     "auditring.coerce",
-    "auditring.controlfile",
     "auditring.cooperation",
     "auditring.decisions",
     "auditring.disconnects",
