@@ -38,8 +38,8 @@ read_boot_id(const struct sys *sys, char out[CONTROL_BOOT_SIZE])
 static int
 map(struct control *control, int fd)
 {
-    struct stat status;
-    int error = control->sys->fstat(fd, &status);
+    struct stat status = {0};
+    int error = fd < 0 ? 0 : control->sys->fstat(fd, &status);
 
     if (error == 0) {
         error = mapping_open(&control->mapping, control->sys, fd,
