@@ -227,7 +227,10 @@ step_in_silence(struct writer *writer)
     }
     if (!writer->leader.leads && has_to_lead(writer)) {
         try_to_lead(writer, now);
-        rests = rests && !writer->leader.leads;
+    }
+    if (rests && writer->leader.leads && writer->must_recover) {
+        rests = false;
+        wake(writer);
     }
     if (rests) {
         return resting_ns;

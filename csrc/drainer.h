@@ -126,8 +126,8 @@ struct writer {
     uint64_t next_orphans_ns; /* to look for dead owners */
     uint64_t next_look_ns; /* at the live file while idle */
     uint64_t next_look_around_ns; /* while resting */
-    uint32_t slots_seen;          /* slots_version as the rest began */
-    int wake_error;               /* of the last try to end it */
+    uint32_t slots_seen; /* slots_version as the rest began */
+    int wake_error; /* of the last try to end it */
     uint64_t next_adopt_ns; /* to look for rings that no slot names */
     uint64_t next_where_ns; /* to look where the path leads */
     bool has_looked_back; /* a past one: at what became of its live file */

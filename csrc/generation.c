@@ -53,7 +53,7 @@ look_at_directory(const struct writer *writer)
 static enum where
 look_at_state(const struct writer *writer)
 {
-    char name[WRITER_NAME_SIZE + 8];
+    char name[WRITER_NAME_SIZE + 16];
     struct stat status = {0};
     enum where where;
     int error;
@@ -63,7 +63,8 @@ look_at_state(const struct writer *writer)
     where =
         judge(error, is_same_file(&status, writer->state_device, writer->state_inode));
     if (where == WHERE_HERE && error == 0) {
-        error = writer->sys->fstatat(writer->state_dir, control_name, &status);
+        snprintf(name, sizeof(name), ".%s.ring/%s", writer->name, control_name);
+        error = writer->sys->fstatat(writer->dir, name, &status);
         where = judge(error, is_same_file(&status, writer->control.device,
                                           writer->control.inode));
     }

@@ -2,8 +2,8 @@
 
 #include "directories.h"
 #include "growth.h"
-#include "resting.h"
 #include "ownership.h"
+#include "resting.h"
 #include "testpoint.h"
 #include "yielding.h"
 

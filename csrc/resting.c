@@ -38,7 +38,8 @@ resting_goes_on(struct writer *writer, uint64_t now)
            atomic_load_explicit(&shared->slots_version, memory_order_acquire) ==
                writer->slots_seen &&
            atomic_load_explicit(&writer->due, memory_order_relaxed) == 0 &&
-           !pass_is_asked_for(writer) && (!writer->leader.leads || !has_records(writer));
+           !pass_is_asked_for(writer) &&
+           (!writer->leader.leads || !has_records(writer));
 }
 
 void
@@ -46,8 +47,7 @@ resting_begin(struct writer *writer, uint64_t sleep_ns, uint64_t now)
 {
     /* What a past log closes it can't open again. */
     if (sleep_ns < rest_after_ns || rests(writer) || generation_is_past(writer) ||
-        writer->failures > 0 ||
-        writer->batch.is_outstanding || writer->has_unread ||
+        writer->failures > 0 || writer->batch.is_outstanding || writer->has_unread ||
         (writer->leader.leads && (writer->must_recover || !writer->is_settled))) {
         return;
     }
