@@ -165,6 +165,9 @@ wake(struct writer *writer)
     pthread_mutex_lock(&writer->mutex);
     error = resting_wake(writer);
     pthread_mutex_unlock(&writer->mutex);
+    if (error < 0 && generation_is_past(writer)) {
+        return; /* what is left of its directories is not needed to settle its rings */
+    }
     if (error == 0 || error == -ESTALE || error == -EBADF) {
         maintain(writer);
     } else if (error != writer->wake_error) {

@@ -7,6 +7,8 @@
 #define UNLOCKED PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP
 static pthread_mutex_t registry_mutex = UNLOCKED;
 static struct writer *registry;
+static _Atomic uint32_t registry_size;
+enum { CROWD = 16 };
 static const uint64_t look_ns = 100 * 1000;
 
 void
@@ -66,6 +68,13 @@ registry_add(struct writer *writer)
 {
     writer->next = registry;
     registry = writer;
+    atomic_fetch_add_explicit(&registry_size, 1, memory_order_relaxed);
+}
+
+bool
+registry_is_crowded(void)
+{
+    return atomic_load_explicit(&registry_size, memory_order_relaxed) > CROWD;
 }
 
 void
@@ -77,4 +86,5 @@ registry_remove(struct writer *writer)
         link = &(*link)->next;
     }
     *link = writer->next;
+    atomic_fetch_sub_explicit(&registry_size, 1, memory_order_relaxed);
 }

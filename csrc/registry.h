@@ -27,6 +27,10 @@ struct writer *registry_first(void);
 struct writer *registry_find(const struct writer *wanted);
 
 void registry_add(struct writer *writer);
+
+/* Whether the process has so many logs open that each should keep few descriptors. From
+ * any thread, without the lock. */
+bool registry_is_crowded(void);
 void registry_remove(struct writer *writer);
 
 #endif

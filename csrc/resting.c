@@ -3,6 +3,7 @@
 #include "directories.h"
 #include "generation.h"
 #include "pass.h"
+#include "registry.h"
 #include "ring.h"
 
 static const uint64_t rest_after_ns = 5 * 1000 * 1000;
@@ -46,8 +47,9 @@ void
 resting_begin(struct writer *writer, uint64_t sleep_ns, uint64_t now)
 {
     /* What a past log closes it can't open again. */
-    if (sleep_ns < rest_after_ns || rests(writer) || generation_is_past(writer) ||
-        writer->failures > 0 || writer->batch.is_outstanding || writer->has_unread ||
+    if (!registry_is_crowded() || sleep_ns < rest_after_ns || rests(writer) ||
+        generation_is_past(writer) || writer->failures > 0 ||
+        writer->batch.is_outstanding || writer->has_unread ||
         (writer->leader.leads && (writer->must_recover || !writer->is_settled))) {
         return;
     }

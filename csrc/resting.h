@@ -1,9 +1,10 @@
 /* resting.h - a log that nobody writes to keeps few descriptors.
  *
- * A program may have a log for each of a thousand tenants, most of which are quiet. The
- * thread of a log with nothing to do closes the directories of its state and its rings,
- * and opens them again for the next thing that needs them; the log's own directory, the
- * lock file (closing that would drop all locks) and the leader's live file stay.
+ * A program may have a log for each of a thousand tenants, most of which are quiet. In
+ * such a program the thread of a log with nothing to do closes the directories of its
+ * state and its rings, and opens them again for the next thing that needs them; the
+ * log's own directory, the lock file (closing that would drop all locks) and the
+ * leader's live file stay.
  *
  * Who else may be there: a thread that attaches a ring meanwhile (it opens them itself,
  * under the writer's mutex), a process that leads and one that doesn't, a fork (the
