@@ -445,6 +445,14 @@ compare_size(struct control *control, const struct logfile *live)
     }
 }
 
+/* A directory that was copied or restored has other inodes and the same content. A file
+ * that somebody put in the place of ours is hardly of the very same size. */
+static bool
+is_copy(const struct control *control, const struct logfile *live)
+{
+    return live->size > 0 && live->size == control->shared->live_size;
+}
+
 int
 recover_live_file(struct control *control, struct logfile *live)
 {
@@ -465,7 +473,7 @@ recover_live_file(struct control *control, struct logfile *live)
     }
     if (search.is_found || was_packed(control, live)) {
         control_add(control, COUNTER_live_file_moved, 1);
-    } else {
+    } else if (!is_copy(control, live)) {
         control_add_loss(control, GAP_UNLINKED, shared->live_lines, shared->live_size);
         control_add(control, COUNTER_live_file_unlinked, 1);
     }
