@@ -329,6 +329,14 @@ hang(int fd, const struct iovec *parts, int count)
     return sys_test.writev(fd, parts, count);
 }
 
+static void
+skip_under_thread_sanitizer(void)
+{
+    if (is_thread_sanitized) {
+        test_skip("the sanitizer keeps the parent's threads in a child");
+    }
+}
+
 /* Its thread goes on during the fork, and the child knows nothing of it. */
 static void
 a_fork_does_not_wait_for_a_disk_that_hangs(void)
@@ -337,6 +345,7 @@ a_fork_does_not_wait_for_a_disk_that_hangs(void)
     struct sys slow = sys_test;
     pid_t child;
 
+    skip_under_thread_sanitizer();
     sys_test_reset();
     slow.writev = hang;
     is_hanging = may_go_on = false;
@@ -362,6 +371,7 @@ a_fork_that_takes_long_is_told_and_its_threads_start_early(void)
 {
     pid_t child;
 
+    skip_under_thread_sanitizer();
     open_log();
     CHECK(!writer_is_parked(0));
     writer_before_fork();
