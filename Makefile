@@ -5,7 +5,7 @@
 #   make demo   show the main job on real events
 #   make test   the C tests as they are, then pytest
 #   make check  the C tests under sanitizers, a short kill storm, a kill at every test
-#               point, stopped leaders, the mutants, twenty meetings
+#               point, stopped leaders, the mutants
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench [QUICK=1] [MINUTES=N]   side by side with every rival that can be
@@ -51,14 +51,13 @@ test: $(BIN)/.installed $(BIN)/.dev
 	$(C_TESTS) plain
 	$(BIN)/python -m pytest
 
-check: $(BIN)/.installed $(BIN)/.dev
+check:
 	$(C_TESTS) address
 	$(C_TESTS) thread
 	$(C_TESTS) storm KILLS=1000
 	$(C_TESTS) points
 	$(C_TESTS) stalls
 	$(C_TESTS) mutants
-	$(MAKE) meetings ROUNDS=20
 
 lint: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/ruff check .
