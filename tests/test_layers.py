@@ -55,10 +55,11 @@ PYTHON_SHELVES = [
     {"attributes", "targets"},
     # 3: what a policy says
     {"nodes"},
-    {"jsontext", "yamlevents", "yamlscalar", "schema"},
-    {"yamltext"},
-    {"rules"},
-    {"validation", "_decide"},
+    {"jsontext", "notapolicy", "yamlevents", "yamlscalar", "yamlwords", "schema"},
+    {"policytypes", "yamltext"},
+    {"kubernetesresources", "rules"},
+    {"rulewords", "validation", "_decide"},
+    {"policylint", "reachability"},
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},
     # 3: decide, write, read
@@ -92,7 +93,13 @@ PYTHON_SHELVES = [
     {"redact"},
     {"eventsize"},
     # 3: ask a policy
-    {"recordedlog", "requestlines", "explanation", "simulation"},
+    {
+        "explanation",
+        "policyinspection",
+        "recordedlog",
+        "requestlines",
+        "simulation",
+    },
     {"millthread"},
     {"mills"},
     {"droppedoptions", "leftovers", "lifetime", "writeroptions"},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from .complaints import Refusal, complain, refusing
-from .errors import PolicyError, PolicyProblem, RequestError
+from .errors import PolicyError, RequestError
 from .linesplitter import EVENT_MAX_BYTES, LineSplitter, too_long
 from .namedfile import argument_chunks, read_argument
 from .outputform import Form, form_option
@@ -75,40 +75,45 @@ def policy() -> None:
     help="Unknown and repeated fields are errors. Kubernetes only warns of them in its"
     " log and ignores them, which makes a rule wider than it looks.",
 )
-@_dialect
+@click.option(
+    "--dialect",
+    type=click.Choice(["any", "kubernetes", "loft"]),
+    show_default="kubernetes",
+    help="Who is to take them: Kubernetes v1.36, Loft as a block of its configuration,"
+    " or either, with Loft's fields. Unless told, a file that is a configuration of"
+    " Loft is taken for that, and its policy is checked.",
+)
 @form_option("text")
-def check(files: tuple[str, ...], strict: bool, dialect: "Dialect", form: Form) -> None:
+def check(
+    files: tuple[str, ...], strict: bool, dialect: "Dialect | None", form: Form
+) -> None:
     """Tell everything that is wrong with policies, with its line.
 
-    Exit status: 1 if Kubernetes would refuse one of them. What it would only warn of
-    is marked as a warning.
+    What Kubernetes takes, but can't mean what it says, is marked as a warning: fields
+    that it ignores, and what that leaves open; values that no request has; rules that
+    are never reached. A last line for each file says what it comes to.
+
+    Exit status: 1 if Kubernetes would refuse one of them, or Loft with --dialect loft.
     """
-    found = [
-        (file, severity, problem)
+    from .policyinspection import inspect_policy
+
+    inspections = [
+        (file, inspect_policy(_read(file), dialect=dialect, strict=strict))
         for file in files
-        for severity, problem in _problems(_read(file), dialect, strict)
     ]
     if form == "json":
-        click.echo(json.dumps([problem_document(*each) for each in found], indent=1))
+        found = [
+            problem_document(file, *each)
+            for file, inspection in inspections
+            for each in inspection.findings
+        ]
+        click.echo(json.dumps(found, indent=1))
     else:
-        for each in found:
-            click.echo(problem_line(*each))
-    sys.exit(any(severity == "error" for _, severity, _ in found))
-
-
-def _problems(
-    data: bytes, dialect: "Dialect", strict: bool
-) -> Iterator[tuple[str, PolicyProblem]]:
-    from .policyfile import read_policy
-
-    try:
-        _, warnings = read_policy(data, dialect=dialect, strict=strict)
-    except PolicyError as error:
-        for problem in error.problems:
-            yield "error", problem
-    else:
-        for problem in warnings:
-            yield "warning", problem
+        for file, inspection in inspections:
+            for each in inspection.findings:
+                click.echo(problem_line(file, *each))
+            click.echo(f"{file}: {inspection.summary}")
+    sys.exit(any(inspection.is_refused for _, inspection in inspections))
 
 
 @policy.command("eval")

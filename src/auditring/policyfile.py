@@ -6,6 +6,7 @@ wrong is an error. Source: Kubernetes v1.36, pkg/audit/policy.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from . import nodes
@@ -13,126 +14,37 @@ from .errors import PolicyError, PolicyProblem
 from .event import Level, Stage
 from .jsontext import read_json
 from .nodes import Node, Number, Scalar, TextError
-from .rules import GroupResources, Rule, RuleSet
-from .schema import (
-    BOOLEAN,
-    INT64,
-    POINTER_TO_BOOLEAN,
-    POINTER_TO_INT64,
-    POINTER_TO_TIME,
-    RAW,
-    STRING,
-    TIME,
-    Findings,
-    ListOf,
-    MapOf,
-    Struct,
-    Type,
-    name_of_kind,
+from .notapolicy import LATEST_VERSION, hint_of_kind, hint_of_text, hint_of_version
+from .policytypes import (
+    ANY_POLICY,
+    FIELDS,
+    INTERNAL_POLICY,
+    KUBERNETES_POLICY,
+    LOFT_FIELDS,
+    LOFT_POLICY,
 )
+from .rules import GroupResources, Rule, RuleSet
+from .schema import Findings, Struct, name_of_kind
 from .validation import validate
 
-__all__ = ["Dialect", "problems_of", "read_policy", "read_rules", "read_text"]
+__all__ = [
+    "Dialect",
+    "PolicyReading",
+    "problems_of",
+    "read_all",
+    "read_policy",
+    "read_rules",
+    "read_text",
+]
 
 Dialect = Literal["any", "kubernetes", "loft"]
 
 _GROUP = "audit.k8s.io"
-_VERSION = f"{_GROUP}/v1"
 
 # What Go's unicode.IsSpace takes; a JSON text may begin with it.
 _SPACES = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-)
-
-_STRINGS = ListOf(STRING)
-_TYPE_META: dict[str, Type] = {"kind": STRING, "apiVersion": STRING}
-_OWNER_REFERENCE = Struct(
-    {
-        "apiVersion": STRING,
-        "kind": STRING,
-        "name": STRING,
-        "uid": STRING,
-        "controller": POINTER_TO_BOOLEAN,
-        "blockOwnerDeletion": POINTER_TO_BOOLEAN,
-    }
-)
-_MANAGED_FIELDS_ENTRY = Struct(
-    {
-        "manager": STRING,
-        "operation": STRING,
-        "apiVersion": STRING,
-        "time": POINTER_TO_TIME,
-        "fieldsType": STRING,
-        "fieldsV1": RAW,
-        "subresource": STRING,
-    }
-)
-_OBJECT_META: dict[str, Type] = {
-    "name": STRING,
-    "generateName": STRING,
-    "namespace": STRING,
-    "selfLink": STRING,
-    "uid": STRING,
-    "resourceVersion": STRING,
-    "generation": INT64,
-    "creationTimestamp": TIME,
-    "deletionTimestamp": POINTER_TO_TIME,
-    "deletionGracePeriodSeconds": POINTER_TO_INT64,
-    "labels": MapOf(STRING),
-    "annotations": MapOf(STRING),
-    "ownerReferences": ListOf(_OWNER_REFERENCE),
-    "finalizers": _STRINGS,
-    "managedFields": ListOf(_MANAGED_FIELDS_ENTRY),
-}
-_GROUP_RESOURCES: dict[str, Type] = {
-    "group": STRING,
-    "resources": _STRINGS,
-    "resourceNames": _STRINGS,
-}
-_RULE: dict[str, Type] = {
-    "level": STRING,
-    "users": _STRINGS,
-    "userGroups": _STRINGS,
-    "verbs": _STRINGS,
-    "resources": ListOf(Struct(_GROUP_RESOURCES)),
-    "namespaces": _STRINGS,
-    "nonResourceURLs": _STRINGS,
-    "omitStages": _STRINGS,
-    "omitManagedFields": POINTER_TO_BOOLEAN,
-}
-_LOFT_RULE = {**_RULE, "requestTargets": _STRINGS, "clusters": _STRINGS}
-
-
-def _policy_fields(rule: Mapping[str, Type]) -> dict[str, Type]:
-    return {
-        "rules": ListOf(Struct(rule)),
-        "omitStages": _STRINGS,
-        "omitManagedFields": BOOLEAN,
-    }
-
-
-_METADATA: dict[str, Type] = {"metadata": Struct(_OBJECT_META)}
-_KUBERNETES_POLICY = Struct({**_TYPE_META, **_METADATA, **_policy_fields(_RULE)})
-_ANY_POLICY = Struct({**_TYPE_META, **_METADATA, **_policy_fields(_LOFT_RULE)})
-_LOFT_POLICY = Struct(_policy_fields(_LOFT_RULE))
-
-
-def _capitalized(fields: Mapping[str, Type]) -> dict[str, Type]:
-    return {name[0].upper() + name[1:]: type_ for name, type_ in fields.items()}
-
-
-# Without a version Kubernetes reads onto its internal type, whose fields have the names
-# of Go; a wrong type is found before the missing version is.
-_INTERNAL_RULE = Struct(
-    _capitalized({**_RULE, "resources": ListOf(Struct(_capitalized(_GROUP_RESOURCES)))})
-)
-_INTERNAL_POLICY = Struct(
-    {
-        **_TYPE_META,
-        **_OBJECT_META,
-        **_capitalized({**_policy_fields({}), "rules": ListOf(_INTERNAL_RULE)}),
-    }
 )
 
 
@@ -189,12 +101,16 @@ def read_text(text: str | bytes) -> Node:
     """
     if isinstance(text, bytes):
         return _parse_bytes(text)
-    if text.lstrip(_SPACES).startswith("{"):
-        return read_json(text)
-    # PyYAML is loaded where there is YAML to read, and nowhere else.
-    from .yamltext import read_yaml
+    try:
+        if text.lstrip(_SPACES).startswith("{"):
+            return read_json(text)
+        # PyYAML is loaded where there is YAML to read, and nowhere else.
+        from .yamltext import read_yaml
 
-    return read_yaml(text)
+        return read_yaml(text)
+    except TextError as error:
+        hint = hint_of_text(text)
+        raise TextError(error.reason + hint, error.line) from None
 
 
 def _parse_bytes(data: bytes) -> Node:
@@ -209,21 +125,67 @@ def _parse_bytes(data: bytes) -> Node:
         raise TextError(f"YAML: not {error.encoding}", line) from None
 
 
-def problems_of(node: Node, *, dialect: Dialect = "any") -> list[PolicyProblem]:
-    """Return all that is wrong with a policy at once, what is only warned of included.
+@dataclass(frozen=True, slots=True)
+class PolicyReading:
+    """A policy's document, however much is wrong with it.
+
+    Attributes:
+        document: All members; a list is a tuple, or None if it is absent.
+        lines: The line of every path that is there.
+        errors: What no policy can be made of; where Kubernetes stops, this goes on.
+        warnings: What is ignored.
+    """
+
+    document: Mapping[str, Any]
+    lines: Mapping[str, int]
+    errors: tuple[PolicyProblem, ...]
+    warnings: tuple[PolicyProblem, ...]
+
+    def rules(self) -> list[Rule | None]:
+        """Return the rules; None for those that are no rules."""
+        wrong = [each.field for each in self.errors]
+        return [
+            None
+            if any(field.startswith(f"rules[{index}]") for field in wrong)
+            else _rule(each, self.lines.get(f"rules[{index}]"))
+            for index, each in enumerate(self.document["rules"] or ())
+        ]
+
+
+def read_all(node: Node, *, dialect: Dialect = "any") -> PolicyReading:
+    """Return what a text says that was read, and all that is wrong with it at once.
 
     `read_rules` stops where Kubernetes does: what is of a wrong type keeps it from
     validating the rest.
     """
-    findings = Findings()
+    errors: list[PolicyProblem] = []
     try:
-        document = _read_onto(_type_of(node, dialect), node, findings)
+        type_ = _type_of(node, dialect)
+    except PolicyError as error:
+        errors += error.problems
+        type_ = KUBERNETES_POLICY if dialect == "kubernetes" else ANY_POLICY
+    findings = Findings()
+    document = _read_onto(type_, node, findings)
+    known = {problem.field for problem in errors}
+    errors += [each for each in _type_problems(findings) if each.field not in known]
+    known |= {problem.field for problem in errors}
+    errors += [e for e in validate(document, findings.lines) if e.field not in known]
+    return PolicyReading(
+        document, findings.lines, tuple(errors), tuple(_warnings(findings))
+    )
+
+
+def problems_of(node: Node, *, dialect: Dialect = "any") -> list[PolicyProblem]:
+    """Return all that is wrong with a policy at once, what is only warned of included.
+
+    A document of another kind or version has nothing else wrong with it.
+    """
+    try:
+        _type_of(node, dialect)
     except PolicyError as error:
         return list(error.problems)
-    wrong = _type_problems(findings)
-    known = {problem.field for problem in wrong}
-    errors = [e for e in validate(document, findings.lines) if e.field not in known]
-    found = [*wrong, *_warnings(findings), *errors]
+    reading = read_all(node, dialect=dialect)
+    found = [*reading.errors, *reading.warnings]
     return sorted(found, key=lambda problem: problem.line or 0)
 
 
@@ -239,16 +201,18 @@ def _type_of(node: Node, dialect: Dialect) -> Struct:
     """Return what the document is, by what it says of itself."""
     versions = _Versions(node)
     if dialect == "loft" or (dialect == "any" and versions.are_absent):
-        return _LOFT_POLICY
+        return LOFT_POLICY
     versions.check()
     if not versions.version:
         findings = Findings()
-        _read_onto(_INTERNAL_POLICY, node, findings)
+        _read_onto(INTERNAL_POLICY, node, findings)
         if findings.wrong:
             raise PolicyError("decode", _type_problems(findings))
-        problem = PolicyProblem("apiVersion", "Required", f"say {_VERSION}", node.line)
+        problem = PolicyProblem(
+            "apiVersion", "Required", f"say {LATEST_VERSION}", node.line
+        )
         raise PolicyError("version", [problem])
-    return _KUBERNETES_POLICY if dialect == "kubernetes" else _ANY_POLICY
+    return KUBERNETES_POLICY if dialect == "kubernetes" else ANY_POLICY
 
 
 def _type_problems(findings: Findings) -> list[PolicyProblem]:
@@ -308,16 +272,18 @@ class _Versions:
 
     def check(self) -> None:
         """Refuse what isn't the one version and kind; none at all may pass."""
-        if self.version not in ("", _VERSION):
-            self._refuse("apiVersion", self._values["apiversion"], _VERSION)
+        if self.version not in ("", LATEST_VERSION):
+            said = self._values["apiversion"]
+            detail = f"only {LATEST_VERSION} is known{hint_of_version(said)}"
+            self._refuse("apiVersion", said, detail)
         if self._values["kind"] not in ("", "Policy"):
-            self._refuse("kind", self._values["kind"], "Policy")
+            detail = f"only Policy is known{hint_of_kind(self._node)}"
+            self._refuse("kind", self._values["kind"], detail)
         if self._problems:
             raise PolicyError("decode", self._problems)
 
-    def _refuse(self, field: str, value: str, known: str) -> None:
+    def _refuse(self, field: str, value: str, detail: str) -> None:
         line = self._lines[field.casefold()]
-        detail = f"only {known} is known"
         self._problems.append(PolicyProblem(field, "Version", detail, line, value))
 
 
@@ -339,14 +305,13 @@ def _unknown_detail(path: str) -> str:
     import difflib  # Here, as most policies have no such field.
 
     name = path.rpartition(".")[2]
-    if name in _FIELDS:
+    if name in LOFT_FIELDS:
+        return "no such field in a policy of Kubernetes, only in one of Loft"
+    if name in FIELDS:
         return "no such field here"
-    known = {field.casefold(): field for field in _FIELDS}
+    known = {field.casefold(): field for field in FIELDS}
     meant = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
     return f"no such field; is it {known[meant[0]]}?" if meant else "no such field"
-
-
-_FIELDS = (*_TYPE_META, *_METADATA, *_policy_fields({}), *_LOFT_RULE, *_GROUP_RESOURCES)
 
 
 def _rule_set(document: Mapping[str, Any], lines: Mapping[str, int]) -> RuleSet:

@@ -15,6 +15,8 @@ from yaml.error import MarkedYAMLError, YAMLError
 from yaml.events import (
     AliasEvent,
     DocumentEndEvent,
+    DocumentStartEvent,
+    Event,
     MappingEndEvent,
     MappingStartEvent,
     NodeEvent,
@@ -27,8 +29,9 @@ from yaml.events import (
 from .nodes import DEPTH_MAX, Mapping, Node, Number, Scalar, Sequence, TextError
 from .yamlevents import YamlEvents
 from .yamlscalar import INT64_MAX, Value, resolve
+from .yamlwords import in_words
 
-__all__ = ["read_yaml"]
+__all__ = ["line_of_second_document", "read_yaml"]
 
 
 def read_yaml(text: str) -> Node:
@@ -51,9 +54,36 @@ def read_yaml(text: str) -> Node:
     return node
 
 
+def line_of_second_document(text: str) -> int | None:
+    """Return where a second document begins in *text*, which nobody reads.
+
+    None if there is none, or nothing in it.
+    """
+    events = YamlEvents(text.removeprefix("\ufeff"))
+    documents, line = 0, 1
+    try:
+        while not events.is_at(StreamEndEvent):
+            event = events.next()
+            if isinstance(event, DocumentStartEvent):
+                documents += 1
+                line = event.start_mark.line + 1 if event.start_mark else 1
+            elif documents > 1 and not _is_nothing(event):
+                return line
+    except YAMLError:
+        return line if documents > 1 else None
+    return None
+
+
+def _is_nothing(event: Event) -> bool:
+    if isinstance(event, ScalarEvent):
+        return not event.value and event.implicit[0]
+    return isinstance(event, DocumentEndEvent)
+
+
 def _text_error(error: MarkedYAMLError) -> TextError:
     mark = error.problem_mark or error.context_mark
-    return TextError(f"YAML: {error.problem}", mark.line + 1 if mark else None)
+    told = in_words(error.problem or "")
+    return TextError(f"YAML: {told}", mark.line + 1 if mark else None)
 
 
 @dataclass(slots=True, eq=False)
