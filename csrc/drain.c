@@ -1,5 +1,6 @@
 #include "drain.h"
 
+#include "appending.h"
 #include "durability.h"
 #include "generation.h"
 #include "livefile.h"
@@ -107,8 +108,10 @@ bool
 drain_outstanding(struct writer *writer)
 {
     bool was_suspect = writer->batch.sync_error < 0;
-    int error = batch_write(&writer->batch);
+    int error;
 
+    appending_begin(&writer->file);
+    error = batch_write(&writer->batch);
     if (error == -EREMOTEIO && !was_suspect) {
         durability_note_failed_sync(writer);
     }
@@ -119,6 +122,7 @@ drain_outstanding(struct writer *writer)
     if (writer->batch.must_sync) {
         durability_note_sync(writer, writer->file.size);
     }
+    appending_end(&writer->file);
     trouble_end(writer);
     return true;
 }

@@ -1,6 +1,7 @@
 /* drainer.c - the thread stands by, or leads: then every step is a pass. */
 #include "drainer.h"
 
+#include "appending.h"
 #include "departed.h"
 #include "directories.h"
 #include "generation.h"
@@ -35,6 +36,7 @@ drainer_step_down(struct writer *writer, uint64_t pause_ns)
     } else {
         departed_drop(writer); /* what was counted is the other leader's */
     }
+    appending_end(&writer->file);
     logfile_close(&writer->file);
     ringmap_drop_all(&writer->map);
     leader_step_down(&writer->leader);
@@ -260,6 +262,9 @@ step(struct writer *writer)
 {
     uint64_t sleep_ns = step_in_silence(writer);
 
+    if (!writer->batch.is_outstanding) {
+        appending_end(&writer->file);
+    }
     speaker_look(writer);
     return sleep_ns;
 }
@@ -329,6 +334,7 @@ run(void *context)
             doze(writer, leads, leads ? asked : woken, sleep_ns);
         }
     }
+    appending_end(&writer->file); /* a child may be about to inherit it */
     return NULL;
 }
 

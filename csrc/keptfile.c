@@ -1,8 +1,12 @@
 #include "keptfile.h"
 
+#include "appending.h"
+#include "wait.h"
 #include "yielding.h"
 
 #include <errno.h>
+
+static const uint64_t patience_ns = 20U * 1000 * 1000, poll_ns = 500U * 1000;
 
 void
 keptfile_keep(struct writer *writer)
@@ -40,18 +44,39 @@ keptfile_helps(const struct writer *writer, int error)
            named.st_dev == writer->kept_device && named.st_ino == writer->kept_inode;
 }
 
+/* Others have the file for the time of a write. */
+static int
+put_patiently(const struct appending_line *line)
+{
+    _Atomic uint32_t never = 0;
+    uint64_t begin = line->sys->now_mono();
+    int error;
+
+    while (((error = appending_put(line)) == -EAGAIN || error == -EBUSY) &&
+           line->sys->now_mono() - begin < patience_ns) {
+        wait_word(line->sys, &never, 0, poll_ns);
+    }
+    return error;
+}
+
 int
 keptfile_append(struct writer *writer, const void *data, size_t size, bool terminate,
                 int error)
 {
     char newline[] = "\n";
-    struct iovec lines[] = {{.iov_base = (void *)(uintptr_t)data, .iov_len = size},
-                            {.iov_base = newline, .iov_len = terminate}};
-    struct logfile_parts parts = {.next = lines, .count = 2};
-    struct logfile file = {.sys = writer->sys, .fd = writer->kept_fd};
-    uint64_t written = 0, short_writes = 0;
+    struct appending_line line = {
+        .sys = writer->sys,
+        .fd = writer->kept_fd,
+        .is_inherited = true,
+        .dir = writer->dir,
+        .name = writer->name,
+        .parts = {{.iov_base = (void *)(uintptr_t)data, .iov_len = size},
+                  {.iov_base = newline, .iov_len = terminate}}};
+    int refusal = error;
 
-    return keptfile_helps(writer, error)
-               ? logfile_append(&file, &parts, &written, &short_writes)
-               : error;
+    if (!keptfile_helps(writer, error)) {
+        return refusal;
+    }
+    error = put_patiently(&line);
+    return error == -EAGAIN || error == -EBUSY || error == -ESTALE ? refusal : error;
 }

@@ -6,8 +6,8 @@
  * log's name: what was rotated away may be packed already. Otherwise the write is
  * refused, and the caller told.
  *
- * Who else may be there: a leader that appends (a line is one write, and counts as
- * foreign bytes), a rotation (from then on refused), a program that closed every
+ * Who else may be there: a leader that appends (appending.h; it is waited for, for some
+ * milliseconds), a rotation (from then on refused), a program that closed every
  * descriptor (the number may be another file: refused). With a ring it is closed.
  *
  * Threads:  any; keeping only in a child right after the fork.

@@ -1,5 +1,6 @@
 #include "livefile.h"
 
+#include "appending.h"
 #include "departed.h"
 #include "durability.h"
 #include "generation.h"
@@ -163,6 +164,7 @@ livefile_prepare(struct writer *writer)
         return 0;
     }
     if (writer->file.fd >= 0) {
+        appending_begin(&writer->file);
         error = logfile_look(&writer->file, &look);
         if (error == 0) {
             error = react(writer, &look);
@@ -172,7 +174,11 @@ livefile_prepare(struct writer *writer)
         }
     }
     error = open_by_name(writer);
-    return error < 0 ? error : complete_last_line(writer);
+    if (error < 0) {
+        return error;
+    }
+    appending_begin(&writer->file);
+    return complete_last_line(writer);
 }
 
 int
@@ -203,6 +209,8 @@ rotate(struct writer *writer, bool forced)
     if (writer->file.is_stream || error < 0) {
         return error;
     }
+    appending_begin(
+        &writer->file); /* nobody writes a line to what isn't live any more */
     must_sync = durability_leave_file(writer);
     error = rotate_away(&writer->file, &writer->control, writer->state_dir, forced);
     if (error == -ENOENT) {

@@ -25,6 +25,8 @@ adopt(struct logfile *file, int fd, const struct stat *status)
                      (uint64_t)status->st_mtim.tv_nsec;
     file->reserved = 0;
     file->is_adopted = status->st_size > 0;
+    file->is_locked = false;
+    file->is_contended = false;
     return 0;
 }
 
@@ -130,6 +132,7 @@ logfile_close(struct logfile *file)
         sys_close_file(file->sys, file->fd, file->device, file->inode);
     }
     file->fd = -1;
+    file->is_locked = false;
 }
 
 int

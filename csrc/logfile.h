@@ -30,6 +30,8 @@ struct logfile {
     uint64_t
         reserved; /* there are blocks up to here; UINT64_MAX: no more are asked for */
     bool is_adopted; /* it was there with content, and we have not written to it yet */
+    bool is_locked; /* against others who append (appending.h) */
+    bool is_contended; /* the last try to lock it was in vain */
 };
 
 enum logfile_change {

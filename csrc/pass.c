@@ -3,6 +3,7 @@
 #include "pass.h"
 
 #include "adoption.h"
+#include "appending.h"
 #include "departed.h"
 #include "drain.h"
 #include "durability.h"
@@ -128,6 +129,7 @@ recover(struct writer *writer)
     note_departed(writer);
     logfile_close(&writer->file);
     error = livefile_open(writer);
+    appending_begin(&writer->file);
     if (error == 0) {
         error = rotate_newest(writer->sys, writer->dir, writer->name, &newest_ms);
     }

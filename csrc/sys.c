@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -263,6 +264,16 @@ posix_lock_byte(int fd, int command, short type, uint64_t offset)
     return command == F_GETLK && range.l_type != F_UNLCK ? 1 : 0;
 }
 
+static uint64_t
+posix_file_size_limit(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY
+               ? UINT64_MAX
+               : limit.rlim_cur;
+}
+
 static int
 posix_flock(int fd, int operation)
 {
@@ -407,6 +418,7 @@ const struct sys sys_posix = {
     .futex_wake = posix_futex_wake,
     .poll_writable = posix_poll_writable,
     .fd_flags = posix_fd_flags,
+    .file_size_limit = posix_file_size_limit,
     .now_mono = posix_now_mono,
     .now_real = posix_now_real,
     .getpid = posix_getpid,

@@ -71,13 +71,16 @@ struct sys {
     /* Gives the pages to write to at once; whole pages only. */
     int (*populate)(void *address, size_t size);
     /* command: F_SETLK or F_GETLK over one byte, type F_RDLCK/F_WRLCK/F_UNLCK.
-     * F_GETLK returns 0 when the byte is free for us, 1 when somebody holds it. */
+     * F_GETLK returns 0 when the byte is free for us, 1 when somebody holds it.
+     * F_OFD_SETLK: the lock is the open file's, not the process's. */
     int (*lock_byte)(int fd, int command, short type, uint64_t offset);
     int (*flock)(int fd, int operation);
     int (*futex_wait)(void *word, uint32_t expected, uint64_t timeout_ns);
     int (*futex_wake)(void *word, int count);
     int (*poll_writable)(int fd, int timeout_ms);
     int (*fd_flags)(int fd); /* FD_CLOEXEC or not */
+    /* The size that this process may make a file; UINT64_MAX: any. */
+    uint64_t (*file_size_limit)(void);
     uint64_t (*now_mono)(void);
     uint64_t (*now_real)(void);
     pid_t (*getpid)(void);

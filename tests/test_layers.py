@@ -179,7 +179,7 @@ C_SHELVES = [
     {"ownership"},
     {"ringfile", "control"},
     {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
-    {"ringwait", "intentblock"},
+    {"appending", "ringwait", "intentblock"},
     {"gapfile", "intent", "packsearch", "rotate"},
     {"leader"},
     {"batch"},

@@ -90,3 +90,23 @@ def test_others_of_the_same_process_count(tmp_path: Path) -> None:
         writer.write(b"line")
         assert has_others(state)
     assert not has_others(state)
+
+
+@pytest.mark.parametrize("kind", ["timed", "sized"])
+def test_several_without_a_ring_and_nobody_with_one_lose_nothing(
+    tmp_path: Path, kind: str
+) -> None:
+    log = tmp_path / "app.log"
+    names = ("first", "second", "third")
+    workers = [start(name, log, 2**16, kind, 250) for name in names]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+    for worker in workers:
+        assert worker.communicate(timeout=LIMIT_S) == ("False 0\n", "")
+    files = list(tmp_path.glob("app.log*"))
+    assert len(files) > 2
+    found = [line for path in files for line in path.read_text().splitlines()]
+    wanted = [f"{name} {line}" for name in names for line in [*range(250), "begins"]]
+    assert sorted(found) == sorted(wanted)

@@ -12,6 +12,23 @@ cdef extern from "sys.h" nogil:
     const sys sys_posix
 
 
+cdef extern from "appending.h" nogil:
+    cdef struct iovec:
+        void *iov_base
+        size_t iov_len
+
+    cdef struct appending_line:
+        const sys *sys
+        int fd
+        bint is_inherited
+        bint ends_torn
+        int dir
+        const char *name
+        iovec parts[2]
+
+    int appending_put(const appending_line *line)
+
+
 cdef extern from "control.h" nogil:
     enum:
         COUNTER_COUNT

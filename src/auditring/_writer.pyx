@@ -26,7 +26,7 @@ from libc.errno cimport (
 )
 from libc.math cimport isfinite
 from libc.stdint cimport INT64_MAX, int64_t, uint64_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memset
 
 import errno
 import os
@@ -44,6 +44,9 @@ from .errors import ClosedError, RingFullError
 
 cdef extern from "Python.h":
     int Py_AddPendingCall(int (*function)(void *) except -1, void *argument)
+
+cdef extern from "fcntl.h":
+    int AT_FDCWD
 
 cdef object dumps = orjson.dumps
 
@@ -926,6 +929,37 @@ def rename_noreplace(int directory, bytes old not None, bytes new not None):
         error = sys_posix.rename_noreplace(directory, source, target)
     if error != 0:
         raise OSError(-error, os.strerror(-error), os.fsdecode(new))
+
+
+def append_line(
+    int fd, bytes text not None, bytes path, bint is_inherited, bint ends_torn
+):
+    """Append a line past the rings, as a whole or not at all (csrc/appending.h).
+
+    Args:
+        fd: The live file, opened to append.
+        text: Bytes that end with a newline.
+        path: Where the file must be; None: wherever it is.
+        is_inherited: Other processes have the open file, too.
+        ends_torn: What has no newline at the end of the file gets one.
+
+    Returns:
+        0, or the errno.
+    """
+    cdef appending_line one
+    memset(&one, 0, sizeof(one))
+    one.sys = &sys_posix
+    one.fd = fd
+    one.is_inherited = is_inherited
+    one.ends_torn = ends_torn
+    one.dir = AT_FDCWD
+    one.name = NULL if path is None else PyBytes_AS_STRING(path)
+    one.parts[0].iov_base = PyBytes_AS_STRING(text)
+    one.parts[0].iov_len = <size_t> PyBytes_GET_SIZE(text)
+    cdef int error
+    with nogil:
+        error = appending_put(&one)
+    return -error
 
 
 def before_fork():

@@ -23,7 +23,7 @@ from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
 from .handlerpickle import reduce_handler
 from .losses import Losses, OnLoss
-from .pastring import append_line, write_whole
+from .pastring import append_to_file, write_whole
 from .patience import flush_while_healthy
 from .policy import Policy
 from .reaper import hand_over
@@ -269,7 +269,7 @@ class AuditHandler(logging.Handler):
     def _append(self, line: bytes) -> None:
         """Write a line to the file past the ring."""
         if self.baseFilename != "-":
-            append_line(self.baseFilename, line, self._options.get("mode", 0o600))
+            append_to_file(self.baseFilename, line, self._options.get("mode", 0o600))
             return
         fd = os.dup(1)
         try:

@@ -32,10 +32,10 @@ from .linecodec import codec_name, is_plain_codec
 from .logstream import LogStream
 from .overriding import is_any_overridden
 from .ownership import give_to_owner
-from .pastring import append_line
+from .pastring import append_to_file, append_to_open_file
 from .patience import flush_while_healthy
 from .reaper import hand_over
-from .ringless import has_others, tell_once
+from .ringless import has_others, names_held, tell_once
 from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
@@ -44,6 +44,8 @@ __all__ = ["RingHandler"]
 _MODES = frozenset({"a", "at", "ta", "w", "wt", "tw"})
 # Overridden, they keep a record off the short way, not out of the ring.
 _SHORT_WAY = ("acquire", "filter", "format", "release")
+# A file can't be opened, though one that is open can be written.
+_UNOPENED = frozenset({errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE})
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_builtin_open", "_ring")
 
@@ -149,7 +151,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         except Exception as error:
             self._report_error(record, error)
             return
-        if not is_ring and self._is_beside_others():
+        if not is_ring and (self._is_refused() or self._is_beside_others()):
             self._emit_past_ring(record)
         elif not is_ring:
             super().emit(record)
@@ -159,18 +161,55 @@ class RingHandler(FastHandler, logging.FileHandler):
             except Exception as error:
                 self._report_error(record, error)
 
+    def _is_refused(self) -> bool:
+        """Tell whether lines would go through a ring, could this process have one."""
+        state = self._ring
+        return (
+            state.refused is not None
+            and not state.is_over
+            and (state.stream is None or state.stream is state.opened)
+            and self._is_plain()
+        )
+
     def _is_beside_others(self) -> bool:
         """Tell whether this handler has no ring where others have theirs."""
         return self._ring.refused is not None and has_others(self._state_dir())
 
     def _emit_past_ring(self, record: logging.LogRecord) -> None:
-        on_error = self._ring_options.writer.get("on_error")
-        tell_once(self.baseFilename, self._ring.refusal, on_error)
-        self._skip_rollover()
+        """Append a record where a ring should be, and was refused."""
         try:
+            if self._is_beside_others():
+                on_error = self._ring_options.writer.get("on_error")
+                tell_once(self.baseFilename, self._ring.refusal, on_error)
+                self._skip_rollover()
+            else:
+                self._roll_over_alone(record)
             self._append_past_ring(self._line_of(record))
         except Exception as error:
             self._report_error(record, error)
+
+    def _roll_over_alone(self, record: logging.LogRecord) -> None:
+        """Make a rollover that is due and that nobody else makes now."""
+        with names_held(self._state_dir(), self.baseFilename) as is_held:
+            if is_held:
+                self._follow_name()
+                self._roll_over_if_due(record)
+
+    def _roll_over_if_due(self, record: logging.LogRecord) -> None:
+        """Do what the standard library does before it writes a record."""
+
+    def _follow_name(self) -> None:
+        """Show the file that has the log's name now, if this process may open it."""
+        state = self._ring
+        before = state.opened
+        if before is None or before.closed or before is not state.stream:
+            return
+        with contextlib.suppress(OSError):
+            named, held = os.stat(self.baseFilename), os.fstat(before.fileno())
+            if not os.path.samestat(named, held):
+                state.is_continued = True
+                state.stream = self._open_file()
+                before.close()
 
     def _skip_rollover(self) -> None:
         """Leave to others a rollover that is due."""
@@ -234,7 +273,24 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _append_past_ring(self, line: bytes) -> None:
         """Write a line to the file past the ring."""
-        append_line(self.baseFilename, line, 0o666)
+        try:
+            append_to_file(self.baseFilename, line, 0o666)
+        except OSError as error:
+            if error.errno not in _UNOPENED or not self._append_to_stream(line):
+                raise
+
+    def _append_to_stream(self, line: bytes) -> bool:
+        """Write a line to the file that was opened while this process might do that."""
+        stream = self._ring.opened
+        if stream is None or stream.closed or stream is not self._ring.stream:
+            return False
+        append_to_open_file(
+            stream.fileno(),
+            self.baseFilename,
+            line,
+            is_moved_too=not has_others(self._state_dir()),
+        )
+        return True
 
     def _report_error(self, record: logging.LogRecord, error: Exception) -> None:
         """Hand an error to `handleError`, from where it sees the caller's stack."""

@@ -10,9 +10,9 @@ import fcntl
 import os
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-__all__ = ["has_others", "tell_once"]
+__all__ = ["has_others", "names_held", "tell_once"]
 
 # struct flock, with off_t of 64 bits
 _FLOCK = struct.Struct("hhqqi4x")
@@ -44,6 +44,41 @@ def has_others(state_dir: str) -> bool:
         # This drops locks of ours on the file; the thread takes them again.
         os.close(fd)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+@contextlib.contextmanager
+def names_held(state_dir: str, path: str) -> Iterator[bool]:
+    """Let one process at a time rename the files of the log at *path*; yield whether.
+
+    Who rolls over on the standard library's own way knows of no lock.
+    """
+    fd = _open_names(state_dir, path)
+    if fd is None:
+        yield True
+        return
+    try:
+        is_held = _try_flock(fd)
+        yield is_held
+    finally:
+        # A child that was forked meanwhile has a copy of the descriptor.
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
+
+
+def _open_names(state_dir: str, path: str) -> int | None:
+    """Open the directory whose lock holds the names, as csrc/rotate.c does."""
+    for place in (state_dir, os.path.dirname(path)):
+        with contextlib.suppress(OSError):
+            return os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return None
+
+
+def _try_flock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def tell_once(

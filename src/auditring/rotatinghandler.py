@@ -1,5 +1,6 @@
 """RotatingFileHandler: as the standard library's, through a ring."""
 
+import logging
 import logging.handlers
 import math
 import os
@@ -70,6 +71,10 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
             errors or self._ring_options.errors,
         )
         self._recover()
+
+    def _roll_over_if_due(self, record: logging.LogRecord) -> None:
+        if self.shouldRollover(record):
+            self.doRollover()
 
     def _is_plain(self) -> bool:
         return super()._is_plain() and not callable(self.namer or self.rotator)

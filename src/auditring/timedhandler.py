@@ -121,6 +121,10 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         self._follow_clock()
         self._recover()
 
+    def _roll_over_if_due(self, record: logging.LogRecord) -> None:
+        if self.shouldRollover(record):
+            self.doRollover()
+
     def _is_plain(self) -> bool:
         return super()._is_plain() and not callable(self.namer or self.rotator)
 

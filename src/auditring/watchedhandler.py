@@ -56,6 +56,9 @@ class WatchedFileHandler(RingHandler, logging.handlers.WatchedFileHandler):
         )
         self._recover()
 
+    def _roll_over_if_due(self, record: logging.LogRecord) -> None:
+        self.reopenIfNeeded()
+
     def reopenIfNeeded(self) -> None:
         """Go on with the file that has the name now."""
         writer = self._ring.writer

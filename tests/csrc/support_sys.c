@@ -421,6 +421,12 @@ test_thread_join(pthread_t thread, uint64_t limit_ns)
     return error;
 }
 
+static uint64_t
+test_file_size_limit(void)
+{
+    return sys_posix.file_size_limit();
+}
+
 const struct sys sys_test = {
 #define AS_ENTRY(name) .name = test_##name,
     SYS_CALLS(AS_ENTRY)
@@ -429,6 +435,7 @@ const struct sys sys_test = {
     .now_real = test_now_real,
     .getpid = test_getpid,
     .pid_namespace = test_pid_namespace,
+    .file_size_limit = test_file_size_limit,
     .signal_action = sysfault_signal_action,
     .signal_raise = sysfault_signal_raise,
     .put_zeros = sysfault_put_zeros,
