@@ -93,10 +93,11 @@ PYTHON_SHELVES = [
     {"redact"},
     {"eventsize"},
     # 3: ask a policy
+    {"eventforms", "recordedlog"},
+    {"recordedevents"},
     {
         "explanation",
         "policyinspection",
-        "recordedlog",
         "requestlines",
         "simulation",
     },
@@ -160,7 +161,7 @@ PYTHON_SHELVES = [
     {"__init__"},
     {"complaints", "oneline"},
     {"feed", "demo_worker", "recovery"},
-    {"problems", "output", "outputform"},
+    {"logview", "problems", "output", "outputform"},
     {"policyreport", "sidecar", "speedtrial"},
     {"configcommands", "policycommands"},
     {"demo_account"},

@@ -1,5 +1,6 @@
 """``auditring policy ...`` as processes of their own: what they print, how they end."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import zstandard
 
 from auditring.cli import main
 from auditring.policy import PRESETS, preset_text
@@ -420,13 +422,56 @@ def test_simulate_prints_json(folder: Path) -> None:
     }
 
 
-def test_simulate_counts_lines_that_are_no_events(folder: Path) -> None:
-    (folder / "audit.log").write_text(f"x\n{EVENT}\n")
+def test_simulate_tells_lines_that_hold_no_event_and_why(folder: Path) -> None:
+    lines = ["x", EVENT, "{}", EVENT[:-1], '{"auditID":"1","level":"Metadata"}']
+    (folder / "audit.log").write_text("\n".join(lines))
 
     done = run(folder, "simulate", "good.yaml", "audit.log")
 
     assert done.returncode == 1
-    assert done.stderr == "auditring: 1 lines are no events\n"
+    assert done.stderr.splitlines() == [
+        "auditring: audit.log:1: no JSON",
+        "auditring: audit.log:3: no event: it has no auditID and no level and no stage",
+        "auditring: audit.log:4: no JSON: it ends in the middle",
+        "auditring: audit.log:5: no event: it has no stage",
+        "auditring: 4 lines hold no event",
+    ]
+
+
+def test_simulate_tells_the_first_lines_only(folder: Path) -> None:
+    (folder / "audit.log").write_text("x\n" * 1000)
+
+    done = run(folder, "simulate", "good.yaml", "audit.log")
+
+    assert len(done.stderr.splitlines()) == 12
+    assert "990 more such lines" in done.stderr
+
+
+def test_simulate_reads_standard_input_packed_or_not(folder: Path) -> None:
+    data = f"{EVENT}\n".encode()
+    for given in (data, gzip.compress(data), zstandard.compress(data)):
+        done = subprocess.run(
+            [*COMMAND, "simulate", "--format", "json", "good.yaml", "-"],
+            cwd=folder,
+            input=given,
+            capture_output=True,
+            timeout=60,
+        )
+
+        assert done.returncode == 0
+        assert json.loads(done.stdout)["rules"][1]["events"] == 1
+
+
+def test_simulate_says_where_it_found_wrapped_events(folder: Path) -> None:
+    wrapped = json.dumps({"logStreamName": "a", "message": EVENT})
+    (folder / "exported.jsonl").write_text(f"{wrapped}\n" * 2)
+
+    done = run(folder, "simulate", "good.yaml", "exported.jsonl")
+
+    assert done.returncode == 0
+    assert done.stderr == (
+        "auditring: exported.jsonl: 2 events found inside of CloudWatch's log events\n"
+    )
 
 
 def test_simulate_refuses_a_damaged_log(folder: Path) -> None:

@@ -155,3 +155,109 @@ def test_what_can_t_be_read_is_one_line_and_status_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.decode().startswith("auditring: ")
     assert done.stderr.count(b"\n") == 1
+    assert f"{tmp_path}/missing/audit.log" in done.stderr.decode()
+
+
+def tail(*arguments: object, data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [*COMMAND, *map(str, arguments)],
+        input=data,
+        capture_output=True,
+        timeout=LIMIT_S,
+    )
+
+
+@pytest.mark.parametrize("arguments", [[], ["-f"]])
+def test_a_log_that_never_was_is_refused(log: Path, arguments: list[str]) -> None:
+    done = tail(*arguments, log)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode() == f"auditring: {log}: No such file or directory\n"
+
+
+def test_a_log_that_was_just_rotated_is_shown(log: Path) -> None:
+    log.with_name("audit-2026-11-22T01-02-03.004.log").write_bytes(EVENT + b"\n")
+
+    assert tail(log).stdout == IN_SHORT
+
+
+@pytest.mark.parametrize("pack", PACK.values())
+@pytest.mark.parametrize("name", ["old.log", "-"])
+def test_a_packed_file_and_standard_input_are_shown(
+    tmp_path: Path, name: str, pack: Callable[[bytes], bytes]
+) -> None:
+    packed = pack((EVENT + b"\n") * 12)
+    path = name if name == "-" else tmp_path / name
+    (tmp_path / "old.log").write_bytes(packed)
+
+    done = tail("-n", 3, path, data=packed)
+
+    assert (done.stdout, done.stderr) == (IN_SHORT * 3, b"")
+
+
+def test_a_file_that_is_damaged_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "old.log.gz"
+    path.write_bytes(gzip.compress(EVENT)[:-9])
+
+    done = tail(path)
+
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(f"auditring: {path}: damaged: ")
+
+
+def test_standard_input_is_shown_as_it_comes(log: Path) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "-f", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(12):
+            process.stdin.write(EVENT + b"\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == IN_SHORT
+        process.stdin.close()
+
+        assert process.wait(LIMIT_S) == 0
+
+
+def test_a_last_line_without_newline_is_shown_unless_it_may_go_on(log: Path) -> None:
+    log.write_bytes(b"one\n" + EVENT)
+
+    assert tail(log).stdout == b"one\n" + IN_SHORT
+    assert tail("-n", 1, log).stdout == IN_SHORT
+    assert tail("-n", 0, log).stdout == b""
+
+
+def test_columns_are_aligned(log: Path) -> None:
+    other = {
+        "auditID": "2",
+        "stage": "ResponseStarted",
+        "verb": "deletecollection",
+        "user": {"username": "system:kube-scheduler"},
+        "requestURI": "/x",
+        "stageTimestamp": "2026-11-22T01:02:03.104005Z",
+    }
+    log.write_bytes(EVENT + b"\n" + orjson.dumps(other) + b"\n")
+
+    first, second = tail(log).stdout.decode().splitlines()
+
+    assert first.index("/healthz") == second.index("/x")
+    assert first.index("alice") == second.index("system:")
+
+
+def test_a_very_long_name_moves_no_other_line(log: Path) -> None:
+    other = orjson.loads(EVENT) | {"user": {"username": "x" * 1000}}
+    log.write_bytes(EVENT + b"\n" + orjson.dumps(other) + b"\n")
+
+    assert len(tail(log).stdout.splitlines()[0]) < 100
+
+
+def test_json_prints_events_themselves_and_nothing_else(log: Path) -> None:
+    whole = orjson.dumps(orjson.loads(EVENT) | {"level": "Metadata"})
+    wrapped = orjson.dumps({"log": f"{whole.decode()}\n", "stream": "stdout"})
+    log.write_bytes(b"\n".join([b"no event", wrapped, whole, b""]))
+
+    done = tail("--json", log)
+
+    assert done.stdout == (whole + b"\n") * 2
+    assert done.stderr.decode() == f"auditring: {log}: 1 line is no event\n"

@@ -5,16 +5,17 @@ What they need is imported when they run, as all commands are known to ``--help`
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .complaints import Refusal, complain, refusing
+from .complaints import Refusal, complain, refusing, shown_name
 
 if TYPE_CHECKING:
     from .cursor import Cursor, CursorFile
+    from .logview import LogView
 
 __all__ = ["sidecar", "tail"]
 
@@ -226,34 +227,90 @@ def _rescuer(path: str, state_dir: str | None) -> Callable[[], None]:
     help="How many lines from the end.",
 )
 @click.option("-f", "--follow", "waits", is_flag=True, help="Wait for more lines.")
-def tail(path: str, count: int, waits: bool) -> None:
+@click.option(
+    "--json",
+    "is_json",
+    is_flag=True,
+    help="Print the events themselves, as JSON lines, and nothing that is none.",
+)
+def tail(path: str, count: int, waits: bool, is_json: bool) -> None:
     """Show the last events of the log PATH, one line each, for people.
 
     A line holds time, status code, verb, user and what it was about. Lines that are no
     events are shown as they are; one of more than 16 MiB is left out and told. On a
     terminal there are colours, unless NO_COLOR is set.
+
+    PATH may also be a file that gzip, zstd, lz4, bzip2 or xz packed, or "-" for
+    standard input. Events that others wrapped are shown as if they weren't: exports of
+    CloudWatch and Azure, logs of Docker and CRI, EventLists.
+
+    Exit status: 2 something can't be read.
     """
-    from .follow import follow_chunks
-    from .linesplitter import EVENT_MAX_BYTES
-    from .oneline import one_line
-    from .tail import cursor_before
+    from .formats import DamagedError
+    from .logview import LogView, last_of_file
+    from .oneline import InShort
+    from .recordedlog import STANDARD_INPUT
 
     is_terminal = sys.stdout.isatty()
     has_colors = is_terminal and not os.environ.get("NO_COLOR")
-    output = sys.stdout.buffer
-    with refusing(path):
-        cursor = cursor_before(path, count)
-        chunks = follow_chunks(
-            path,
-            cursor,
-            wait=waits,
-            on_notice=complain,
-            max_line_bytes=EVENT_MAX_BYTES,
-        )
+    short = InShort(has_colors=has_colors, is_terminal=is_terminal)
+    view = LogView(None if is_json else short)
+    name = shown_name(path)
+    with refusing(name):
         try:
-            for chunk, _ in chunks:
-                for line in chunk.split(b"\n")[:-1]:
-                    output.write(one_line(line, has_colors, is_terminal) + b"\n")
-                output.flush()
+            if path == STANDARD_INPUT and waits:
+                _show_input(view)
+            elif (rows := last_of_file(path, count, view, complain)) is not None:
+                _print_rows(rows)
+            else:
+                _show_log(path, count, waits, view)
         except KeyboardInterrupt:
             sys.exit(0)
+        except DamagedError as error:
+            raise Refusal(f"{name}: damaged: {error}") from error
+    if view.left_out:
+        are = "lines are no events" if view.left_out > 1 else "line is no event"
+        complain(f"{name}: {view.left_out} {are}")
+
+
+def _show_log(path: str, count: int, waits: bool, view: "LogView") -> None:
+    from .follow import follow_chunks
+    from .linesplitter import EVENT_MAX_BYTES
+    from .logview import unfinished_line
+    from .tail import cursor_before
+
+    rest = b"" if waits or not count else unfinished_line(path)
+    chunks = follow_chunks(
+        path,
+        cursor_before(path, count - bool(rest)),
+        wait=waits,
+        on_notice=complain,
+        max_line_bytes=EVENT_MAX_BYTES,
+    )
+    for chunk, _ in chunks:
+        _print_rows(view.show(chunk.split(b"\n")[:-1]))
+    last = view.rows_of(rest) if rest else []
+    _print_rows(view.shown([*last, *view.end()]))
+
+
+def _show_input(view: "LogView") -> None:
+    """Show all of standard input as it comes."""
+    from .linesplitter import EVENT_MAX_BYTES, LineSplitter, too_long
+    from .namedfile import argument_chunks
+
+    splitter = LineSplitter(
+        lambda number, size: complain(
+            f"<stdin>:{number}: {too_long(size, EVENT_MAX_BYTES)}"
+        ),
+        EVENT_MAX_BYTES,
+    )
+    for line in splitter.lines_of(argument_chunks("-")):
+        _print_rows(view.show([line]))
+    _print_rows(view.shown(view.end()))
+
+
+def _print_rows(rows: Iterable[bytes]) -> None:
+    output = sys.stdout.buffer
+    for row in rows:
+        output.write(row + b"\n")
+    output.flush()

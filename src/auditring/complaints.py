@@ -6,7 +6,9 @@ from typing import IO, Any
 
 import click
 
-__all__ = ["Refusal", "complain", "refusing"]
+__all__ = ["Blame", "Refusal", "complain", "refusing", "shown_name"]
+
+_LINES_MAX = 10
 
 
 class Refusal(click.ClickException):
@@ -35,3 +37,30 @@ def refusing(subject: str) -> Iterator[None]:
         raise Refusal(f"{subject}: {error.strerror or error}") from error
     except ValueError as error:
         raise Refusal(str(error)) from error
+
+
+def shown_name(file: str) -> str:
+    """Return what a *file* is called that a command was given; ``-`` has a name."""
+    return "<stdin>" if file == "-" else file
+
+
+class Blame:
+    """Tells of lines of a file that are wrong, the first few of them one by one."""
+
+    def __init__(self, name: str) -> None:
+        """Begin with a file of this *name*."""
+        self._name = name
+        self._count = 0
+
+    def __call__(self, number: int, reason: str) -> None:
+        """Take note of a line."""
+        self._count += 1
+        if self._count <= _LINES_MAX:
+            # What a line holds must not steer the terminal that it is shown on.
+            shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in reason)
+            complain(f"{self._name}:{number}: {shown}")
+
+    def end(self) -> None:
+        """Tell how many more there were."""
+        if self._count > _LINES_MAX:
+            complain(f"{self._name}: {self._count - _LINES_MAX} more such lines")

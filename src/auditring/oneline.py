@@ -1,11 +1,11 @@
-"""An audit event as one line for people: when, how it ended, who did what to what."""
+"""Audit events as lines for people: when, how it ended, who did what to what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import orjson
 
-__all__ = ["one_line"]
+__all__ = ["InShort", "one_line"]
 
 _RED: Final = 31
 _GREEN: Final = 32
@@ -17,29 +17,80 @@ _BOLD: Final = 1
 
 _CODE_COLORS: Final = {2: _GREEN, 3: _CYAN, 4: _YELLOW, 5: _RED}
 
+# Time, outcome, verb, user: what they take at least, and what others are moved for.
+_WIDTHS_MIN: Final = (0, 3, 7, 0)
+_WIDTHS_MAX: Final = (27, 16, 16, 40)
+
 _Paint = Callable[[str, int], str]
+_Cell = tuple[str, int]
 
 
-def one_line(line: bytes, has_colors: bool, is_terminal: bool) -> bytes:
-    """Return an event in short, or the line itself if it is no event.
+class InShort:
+    """Shows events in columns, which grow with what comes.
 
     What an event says comes from whoever made the request: nothing in it reaches a
     terminal as a control character.
-
-    Args:
-        line: Without its newline.
-        has_colors: Mark parts of it by colour, with the sequences of ANSI.
-        is_terminal: A line that is no event is shown with its control characters made
-            visible; else it stays as it is.
     """
-    event = _event(line)
-    if event is not None:
-        text = _describe(event, _colored if has_colors else _plain)
+
+    def __init__(self, *, has_colors: bool, is_terminal: bool) -> None:
+        """Begin.
+
+        Args:
+            has_colors: Mark parts of events by colour, with the sequences of ANSI.
+            is_terminal: A line that is no event is shown with its control characters
+                made visible; else it stays as it is.
+        """
+        self._paint: _Paint = _colored if has_colors else _plain
+        self._is_terminal = is_terminal
+        self._widths = list(_WIDTHS_MIN)
+
+    def show(self, lines: Iterable[bytes]) -> list[bytes]:
+        """Return *lines* in short, columns below each other; none has a newline."""
+        rows = [_row(line) for line in lines]
+        for row in rows:
+            if isinstance(row, list):
+                for column, (text, _) in enumerate(row[:-1]):
+                    width = min(len(text), _WIDTHS_MAX[column])
+                    self._widths[column] = max(self._widths[column], width)
+        return [self._shown(row) for row in rows]
+
+    def _shown(self, row: "list[_Cell] | bytes") -> bytes:
+        if isinstance(row, list):
+            text = " ".join(self._cells(row))
+        elif not self._is_terminal:
+            return row
+        else:
+            text = _visible(row.decode("utf-8", "backslashreplace"))
         return text.encode("utf-8", "backslashreplace")
-    if is_terminal:
-        text = line.decode("utf-8", "backslashreplace")
-        return _visible(text).encode("utf-8", "backslashreplace")
-    return line
+
+    def _cells(self, row: list[_Cell]) -> Iterable[str]:
+        *cells, (subject, color) = row
+        for (text, its_color), width in zip(cells, self._widths, strict=False):
+            yield self._paint(text, its_color) + " " * (width - len(text))
+        yield self._paint(subject, color) if color else subject
+
+
+def one_line(line: bytes, has_colors: bool, is_terminal: bool) -> bytes:
+    """Return an event in short, or the line itself if it is no event; see `InShort`."""
+    (shown,) = InShort(has_colors=has_colors, is_terminal=is_terminal).show([line])
+    return shown
+
+
+def _row(line: bytes) -> "list[_Cell] | bytes":
+    """Return the cells of an event, or a line as it is."""
+    event = _event(line)
+    if event is None:
+        return line
+    time = _time(event)
+    if event.get("verb") == "gap":
+        return [(time, _GREY), (_gap(event), _MAGENTA)]
+    return [
+        (time, _GREY),
+        _outcome(event),
+        (_text(event.get("verb")), _BOLD),
+        (_user(event), _CYAN),
+        (_subject(event), 0),
+    ]
 
 
 def _event(line: bytes) -> dict[str, Any] | None:
@@ -52,18 +103,14 @@ def _event(line: bytes) -> dict[str, Any] | None:
     return event if is_event else None
 
 
-def _describe(event: dict[str, Any], paint: _Paint) -> str:
-    time = _text(event.get("stageTimestamp"))
-    if event.get("verb") == "gap":
-        return f"{paint(time, _GREY)} {paint(_gap(event), _MAGENTA)}"
-    parts = [
-        paint(time, _GREY),
-        _outcome(event, paint),
-        paint(f"{_text(event.get('verb')):<7}", _BOLD),
-        paint(_user(event), _CYAN),
-        _subject(event),
-    ]
-    return " ".join(parts)
+def _time(event: dict[str, Any]) -> str:
+    """Return when it was; events of v1beta1 and before have it in other members."""
+    times = (
+        event.get("stageTimestamp"),
+        _mapping(event.get("metadata")).get("creationTimestamp"),
+        event.get("timestamp"),
+    )
+    return _text(next(filter(None, times), None))
 
 
 def _gap(event: dict[str, Any]) -> str:
@@ -75,15 +122,15 @@ def _gap(event: dict[str, Any]) -> str:
     return f"gap: {reason}, count {count}, {size} bytes"
 
 
-def _outcome(event: dict[str, Any], paint: _Paint) -> str:
+def _outcome(event: dict[str, Any]) -> _Cell:
     """Return the status code, or the stage of a request that has none."""
     code = _mapping(event.get("responseStatus")).get("code")
     stage = event.get("stage")
     if stage == "Panic":
-        return paint("Panic", _RED)
+        return "Panic", _RED
     if isinstance(code, int):
-        return paint(str(code), _CODE_COLORS.get(code // 100, _GREY))
-    return paint(_text(stage), _GREY)
+        return str(code), _CODE_COLORS.get(code // 100, _GREY)
+    return _text(stage), _GREY
 
 
 def _user(event: dict[str, Any]) -> str:

@@ -6,12 +6,11 @@ What they work with is imported by each when it runs, so that ``--help`` needn't
 import json
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from .complaints import Refusal, complain, refusing
+from .complaints import Blame, Refusal, complain, refusing, shown_name
 from .errors import PolicyError, RequestError
 from .linesplitter import EVENT_MAX_BYTES, LineSplitter, too_long
 from .namedfile import argument_chunks, read_argument
@@ -188,42 +187,61 @@ def explain(
 def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -> None:
     """Replay recorded audit logs through the policy FILE.
 
-    Each LOG is a file of events, one a line; .gz, .zst and .lz4 are unpacked. For each
-    rule it tells how many of the recorded events the rule decides on, and how many
-    events and bytes would be lost or gained; and which rules matched nothing.
+    Each LOG is a file of events, one a line; "-" is standard input. What gzip, zstd,
+    lz4, bzip2 or xz packed is unpacked. Events that others wrapped are found in what is
+    around them: in exports of CloudWatch (EKS) and Azure (AKS), logs of Docker and CRI,
+    documents of Elastic, EventLists, arrays, behind the words of `oc adm node-logs`.
+
+    For each rule it tells how many of the recorded events the rule decides on, and how
+    many events and bytes would be lost or gained; and which rules matched nothing.
 
     What a log doesn't hold can't be told: events that would have a body which wasn't
     recorded are counted as "bodies missing". A stage that wasn't recorded counts as
     gained, with the size that follows from the other stages of its request.
 
-    Exit status: 1 if a line of a log is no event, or longer than 16 MiB; such lines are
-    left out.
+    Exit status: 1 if a line of a log holds no event, or is longer than 16 MiB; such
+    lines are told and left out.
     """
-    from .formats import DamagedError
-    from .recordedlog import read_lines
     from .simulation import Simulation
 
     asked = _load(file, dialect)
     simulation = Simulation(asked)
     for log in logs:
-        with refusing(log):
-            try:
-                simulation.replay(
-                    read_lines(
-                        log,
-                        on_long=partial(_pass_over, simulation, log),
-                        limit_bytes=EVENT_MAX_BYTES,
-                    )
-                )
-            except DamagedError as error:
-                raise Refusal(f"{log}: damaged: {error}") from error
+        _replay(simulation, log)
     if form == "json":
         click.echo(json.dumps(simulation_document(simulation), indent=1))
     else:
         click.echo(simulation_text(file, asked, simulation))
     if simulation.unreadable_lines:
-        complain(f"{simulation.unreadable_lines} lines are no events")
+        count = simulation.unreadable_lines
+        complain(f"{count} line{'s hold' if count > 1 else ' holds'} no event")
     sys.exit(bool(simulation.unreadable_lines))
+
+
+def _replay(simulation: "Simulation", log: str) -> None:
+    from .formats import DamagedError
+    from .recordedevents import RecordedEvents
+    from .recordedlog import read_lines
+
+    name = shown_name(log)
+    blame = Blame(name)
+    reader = RecordedEvents(blame)
+    with refusing(name):
+        try:
+            simulation.replay(
+                read_lines(
+                    log,
+                    on_long=lambda number, size: reader.skip(size),
+                    limit_bytes=EVENT_MAX_BYTES,
+                ),
+                reader,
+            )
+        except DamagedError as error:
+            raise Refusal(f"{name}: damaged: {error}") from error
+    blame.end()
+    for wrapping, count in reader.forms.items():
+        events = f"{count} event{'s' * (count > 1)}"
+        complain(f"{name}: {events} found inside of {wrapping}")
 
 
 @policy.command()
@@ -258,12 +276,6 @@ def _load(file: str, dialect: "Dialect") -> "Policy":
     for problem in asked.warnings:
         click.echo(problem_line(file, "warning", problem), err=True)
     return asked
-
-
-def _pass_over(simulation: "Simulation", log: str, number: int, size: int) -> None:
-    """Tell that a line of *log* is too long, which counts as no event."""
-    complain(f"{log}:{number}: {too_long(size, EVENT_MAX_BYTES)}")
-    simulation.unreadable_lines += 1
 
 
 def _chunks(file: str) -> Iterator[bytes]:
@@ -317,6 +329,5 @@ class _Requests:
         self._blame(number, too_long(size, REQUEST_MAX_BYTES))
 
     def _blame(self, number: int, message: str) -> None:
-        name = "<stdin>" if self._file == "-" else self._file
-        complain(f"{name}:{number}: {message}")
+        complain(f"{shown_name(self._file)}:{number}: {message}")
         self._has_unreadable = True

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from .attributes import Attributes
 from .decisions import Decision
 from .encode import json_line
-from .errors import EventError, RequestError
+from .errors import RequestError
 from .event import Event, Level, ObjectReference, Stage, UserInfo
 from .managedfields import event_without_managed_fields
 from .policy import Policy
+from .recordedevents import RecordedEvents
 from .targets import find_route
 
 __all__ = ["Account", "Simulation", "as_decided", "attributes_of", "is_recorded"]
@@ -96,17 +97,22 @@ class Simulation:
         """Indexes of rules that matched nothing."""
         return [each.rule for each in self.accounts[:-1] if not each.events]
 
-    def replay(self, lines: Iterable[bytes]) -> None:
-        """Take lines of the log, in their order."""
-        for line in lines:
-            self._take(line)
+    def replay(
+        self, lines: Iterable[bytes], reader: RecordedEvents | None = None
+    ) -> None:
+        """Take lines of the log, in their order.
 
-    def _take(self, line: bytes) -> None:
-        try:
-            event = Event.from_json(line)
-        except EventError:
-            self.unreadable_lines += bool(line.strip())
-            return
+        Args:
+            lines: Those of one file.
+            reader: What finds the events in them; None for one that tells nobody of
+                lines which hold none.
+        """
+        reader = reader or RecordedEvents()
+        for text, event in reader.events_of(lines):
+            self._take(text, event)
+        self.unreadable_lines += reader.unreadable
+
+    def _take(self, text: bytes, event: Event) -> None:
         if event.verb == "gap":
             self.gap_events += 1
             return
@@ -114,7 +120,7 @@ class Simulation:
         decision = self._policy.evaluate(attributes)
         account = self.accounts[decision.rule]
         account.events += 1
-        account.size_bytes += len(line) + 1
+        account.size_bytes += len(text) + 1
         self._weigh(account, event, decision, attributes)
         for missing in self._missing_stages(event, attributes):
             if is_recorded(missing, decision):
