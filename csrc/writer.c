@@ -12,6 +12,7 @@
 #include "opening.h"
 #include "ownring.h"
 #include "registry.h"
+#include "revival.h"
 #include "ringwait.h"
 #include "stats.h"
 
@@ -76,6 +77,9 @@ open_registered(struct writer *writer, struct writer **out)
             return error;
         }
         known = registry_find(writer);
+        if (known == NULL) {
+            known = revival_run(writer);
+        }
         if (known != NULL) {
             error = join(known, writer);
             *out = known;

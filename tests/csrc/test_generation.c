@@ -211,6 +211,62 @@ all_handles_of_a_process_meet_again(void)
     check_file("logs/audit.log", "line one\n");
 }
 
+/* The directory comes back while another handle of it has not noticed that it left. */
+static void
+a_directory_that_comes_back_has_one_writer(void)
+{
+    struct writer_options options = options_in_logs();
+    struct writer *first = open_in_logs(), *idle = log_open(&options), *one, *again;
+
+    log_put(first, "one");
+    run("mv logs old; mkdir logs");
+    one = go_on(first);
+    log_put(one, "two");
+    log_step(first, 1 * s);
+    log_flush(one);
+    run("mv logs other; mv old logs");
+    again = go_on(one);
+    CHECK(again == idle);
+    CHECK(registry_find(again) == again);
+    log_put(again, "three");
+    log_put(idle, "four");
+    log_flush(again);
+    CHECK(again->leader.leads);
+    CHECK(!again->leader.is_past);
+    (void)writer_close(idle, 0);
+    log_close(again);
+    check_file("logs/audit.log", "line one\nline three\nline four\n");
+    check_file("other/audit.log", "line two\n");
+    CHECK_EQUAL(count_writers(), 0);
+}
+
+/* Half of a batch is in the file as it leaves, and all of it once as it comes back. */
+static void
+a_batch_is_finished_where_the_directory_came_back(void)
+{
+    struct writer_options options = options_in_logs();
+    struct writer *first = open_in_logs(), *idle = log_open(&options), *one, *again;
+
+    log_put(first, "one");
+    log_put(first, "two");
+    sys_test_fail(CALL_writev, ENOSPC, 2, UINT32_MAX);
+    sys_test_cut_write(12);
+    log_step(first, 1 * s / 10);
+    CHECK_EQUAL(file_size("logs/audit.log"), 12);
+    run("mv logs old; mkdir logs");
+    CHECK_EQUAL(writer_find(first), WRITER_PAST);
+    log_step(first, 1 * s / 10);
+    one = go_on(first);
+    run("rmdir logs/* 2>/dev/null; mv logs other; mv old logs");
+    sys_test_heal();
+    again = go_on(one);
+    CHECK(again == idle);
+    log_flush(again);
+    (void)writer_close(idle, 0);
+    log_close(again);
+    check_file("logs/audit.log", "line one\nline two\n");
+}
+
 /* Nothing can be made there: it goes on where it was, and comes again. */
 static void
 a_directory_that_refuses_is_tried_again(void)
@@ -431,6 +487,8 @@ RUN(TEST(a_moved_directory_keeps_what_it_was_given),
     TEST(a_removed_state_directory_costs_nothing),
     TEST(a_removed_control_file_costs_nothing), TEST(a_flush_covers_the_past),
     TEST(all_handles_of_a_process_meet_again),
+    TEST(a_directory_that_comes_back_has_one_writer),
+    TEST(a_batch_is_finished_where_the_directory_came_back),
     TEST(a_directory_that_refuses_is_tried_again),
     TEST(a_call_that_is_under_way_keeps_the_past), TEST(the_past_never_rotates),
     TEST(a_forsaken_control_file_costs_nothing),
