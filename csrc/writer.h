@@ -27,7 +27,7 @@
 struct writer;
 
 struct writer_options {
-    const char *path; /* directory resolved; NULL: standard output */
+    const char *path; /* absolute; NULL: standard output */
     const char *rings_path; /* directory for the rings; NULL: the state directory */
     uint64_t ring_bytes;
     uint64_t first_ring_bytes; /* of a process's first ring; 0: a quarter of a MiB */

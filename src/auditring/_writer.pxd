@@ -156,6 +156,7 @@ cdef class Writer:
     cdef writer *_writer
     cdef object __weakref__
     cdef readonly object path
+    cdef object _spelled  # as it was given: links on the way may lead elsewhere later
     cdef int _calls  # under way without the GIL
     cdef bint _is_closing
     cdef bint _is_stream

@@ -166,6 +166,11 @@ cdef Py_ssize_t _count_not_finite(object value) except -1:
     return count
 
 
+def _real_path(path):
+    """Return the one path of a log, the same for all spellings of it."""
+    return path.__class__(os.path.realpath(path.parent), path.name)
+
+
 GONE = "the log's directory was removed or replaced while it was open"
 
 
@@ -204,7 +209,8 @@ cdef class Writer:
         if error < 0:
             raise _refusal(error, path)
         self._writer = opened
-        self.path = "-" if path is None else path
+        self._spelled = path
+        self.path = "-" if path is None else _real_path(path)
         self._is_stream = path is None
         self._waits_for_disk = options["durability"] == 2
         self._given_up_at = self._given_up_in_loop_at = -1
@@ -585,6 +591,7 @@ cdef class Writer:
             return False
         # Writes hold the GIL: none of this handle is under way.
         self._writer = opened
+        self.path = _real_path(self._spelled)
         writer_leave(past)
         with nogil:
             writer_wake_rotation(past)
@@ -866,6 +873,9 @@ cdef class Writer:
 
     def try_mill_lock(self):
         """Tell whether this process is the one that works on backups."""
+        # The lock is to be that of the directory which the path leads to now.
+        if self._writer == NULL or self._look() != WRITER_HERE:
+            return False
         return self._writer != NULL and writer_lock_mill(self._writer) == 0
 
     def leave_mill_lock(self):

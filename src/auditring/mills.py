@@ -3,7 +3,8 @@
 The lock that keeps processes apart (leader.h) is the process's: it keeps no two writers
 of one process apart. So they share a mill, found by the log's directory, as the kernel
 numbers it, and its name: other spellings, symbolic links and bind mounts lead to the
-same one. What it does stands in mill.py, the thread that drives it in millthread.py.
+same one. Where another directory has come to its path, the mill goes on there. What it
+does stands in mill.py, the thread that drives it in millthread.py.
 
 Who else may be there: other writers of the process, which come and go in any thread,
 are dropped by a collector or open their log anew from `on_error`; a mill whose last
@@ -84,12 +85,13 @@ class LogMill:
     Thread-safety: any thread.
 
     Attributes:
+        log: The live file.
         mill: What works on the backups.
     """
 
     def __init__(self, log: str | os.PathLike[str], key: _Key) -> None:
         """Prepare; `join` is what makes one."""
-        self._log = os.fspath(log)
+        self.log = os.fspath(log)
         self._key = key
         self._members: tuple[weakref.ref[Member], ...] = ()
         # Guards the members; nothing that waits is done with it.
@@ -187,9 +189,9 @@ class LogMill:
         def report(before: SpaceState, now: SpaceState, free: int) -> None:
             if now != "ok":
                 text = f"free space is {now}: {free} bytes left (was {before})"
-                self.mill.report(OSError(errno.ENOSPC, text, self._log))
+                self.mill.report(OSError(errno.ENOSPC, text, self.log))
 
-        directory, name = os.path.split(self._log)
+        directory, name = os.path.split(self.log)
         return SpaceWatch(
             directory,
             warn_bytes=max(warn_bytes, critical_bytes),
@@ -250,6 +252,8 @@ class LogMill:
 
     def try_mill_lock(self) -> bool:
         """Tell whether this is the one mill of the log, here and everywhere."""
+        if not self.follow_path():
+            return False
         for member in self._open_members():
             if not self._takes_seat():
                 return False
@@ -258,6 +262,20 @@ class LogMill:
             self._leave_seat()
             return False
         return False
+
+    def follow_path(self) -> bool:
+        """Be found by the directory that the path leads to now; False: by none."""
+        try:
+            key = _key_of(self.log)
+        except OSError:
+            return False
+        if key != self._key:
+            self._leave_seat()
+            if _mills.get(self._key) is self:
+                del _mills[self._key]
+                _mills.setdefault(key, self)
+            self._key = key
+        return True
 
     def _takes_seat(self) -> bool:
         """Tell whether no other mill of this process may be at this log's backups."""
@@ -312,9 +330,10 @@ def join(log: str | os.PathLike[str], member: Member) -> LogMill:
     Raises:
         OSError: The log's directory can't be looked at.
     """
-    directory, name = os.path.split(os.fspath(log))
-    status = os.stat(directory)
-    key = (status.st_dev, status.st_ino, name)
+    key = _key_of(log)
+    for each in list(_mills.values()):
+        if each.log == os.fspath(log):
+            each.follow_path()
     while True:
         made = LogMill(log, key)
         found = _mills.setdefault(key, made)
@@ -323,6 +342,12 @@ def join(log: str | os.PathLike[str], member: Member) -> LogMill:
             return found
         if _mills.get(key) is found:
             del _mills[key]
+
+
+def _key_of(log: str | os.PathLike[str]) -> _Key:
+    directory, name = os.path.split(os.fspath(log))
+    status = os.stat(directory)
+    return status.st_dev, status.st_ino, name
 
 
 def begin_end() -> None:

@@ -191,10 +191,11 @@ def _existing_directory(path: object) -> str:
 
 
 def resolve(path: str | os.PathLike[str]) -> Path:
-    """Return the one path of a log, so that all spellings of it meet.
+    """Return the absolute path of a log, and make its directory.
 
     A symbolic link as the log itself is followed once if it is root's or ours:
-    another user's may lead anywhere.
+    another user's may lead anywhere. Links on the way to it stay in the path: where
+    they lead may change (generation.h).
     """
     text = os.path.abspath(os.fsdecode(os.fspath(path)))
     if os.fsdecode(os.fspath(path)).endswith("/"):
@@ -210,7 +211,7 @@ def resolve(path: str | os.PathLike[str]) -> Path:
     _refuse_special(text)
     directory, name = os.path.split(text)
     os.makedirs(directory, mode=0o755, exist_ok=True)
-    return Path(os.path.realpath(directory), name)
+    return Path(directory, name)
 
 
 def _refuse_special(path: str) -> None:
