@@ -28,6 +28,7 @@ from .datedbackups import (
 from .handleroptions import HandlerOptions
 from .ownership import give_to_owner, shared_mode
 from .ringhandler import RingHandler
+from .rollovertrouble import DatedLogWriter, RolloverTrouble
 from .writer import LogWriter
 
 __all__ = ["TimedRotatingFileHandler"]
@@ -47,12 +48,6 @@ LOCK_TRIES = 50
 # How often it looks for what is too much; the rest comes with the next rollover.
 REMOVAL_TRIES = 3
 LOCK_PAUSE_S = 0.01
-
-
-class DatedLogWriter(LogWriter):
-    """A log writer whose mill works on backups that carry the date of their start."""
-
-    mill_dialect = "dated"
 
 
 class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHandler):
@@ -106,6 +101,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             OSError: The file can't be opened.
         """
         self._read_options(options)
+        self._trouble = RolloverTrouble()
         super().__init__(
             filename,
             when,
@@ -134,9 +130,11 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         return f"the suffix {self.suffix!r} isn't one of the standard library's"
 
     def _due_s(self) -> float:
-        return float(self.rolloverAt)
+        return float(max(self.rolloverAt, self._trouble.retry_at))
 
     def _is_due(self, record: logging.LogRecord) -> bool:
+        if self._trouble.is_put_off:
+            return False
         if self._is_before_arming():
             self._follow_clock()
             self._forget_way()
@@ -149,10 +147,16 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
             self.rolloverAt = latest
 
     def _roll_over(self, record: logging.LogRecord) -> None:
+        writer = self._ring.writer
         try:
             self._agree(is_asked=False)
         except Exception as error:
-            self._report_error(record, error)
+            is_done = self.rolloverAt > time.time()
+            if is_done or self._trouble.note(error, writer):
+                self._report_error(record, error)
+            self._forget_way()  # it ends at another time
+        else:
+            self._trouble.end(writer)
 
     def doRollover(self) -> None:
         """Make the live file a backup named for its beginning, and begin a new one.
