@@ -58,7 +58,7 @@ PYTHON_SHELVES = [
     {"jsontext", "notapolicy", "yamlevents", "yamlscalar", "yamlwords", "schema"},
     {"policytypes", "yamltext"},
     {"kubernetesresources", "rules"},
-    {"rulewords", "validation", "_decide"},
+    {"rulewords", "targetreading", "validation", "_decide"},
     {"policylint", "reachability"},
     {"policyfile", "decisions"},
     {"_encode", "legacytext"},

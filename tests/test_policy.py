@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from auditring.attributes import Attributes
+from auditring.configloading import load_config
 from auditring.errors import PolicyError
 from auditring.event import Level, Stage, UserInfo
 from auditring.policy import PRESETS, Decision, Policy, preset_text
+from auditring.targetreading import Compat
 
 CREATED = "POST", "/api/v1/namespaces/x/configmaps"
 READ = "GET", "/api/v1/namespaces/x/configmaps/a"
@@ -91,7 +93,8 @@ rules:
         ("VCluster", "east", 0),
         ("Cluster", "west", 1),
         ("VCluster", "", 1),
-        ("ProjectVCluster", "", -1),
+        ("ProjectVCluster", "", 1),
+        ("ProjectSpace", "", -1),
         ("Management", "", 2),
         ("", "", -1),
     ],
@@ -103,6 +106,38 @@ def test_rules_may_be_for_targets_and_clusters(
     attributes = Attributes.from_request(*READ, request_target=target, cluster=cluster)
 
     assert policy.evaluate(attributes).rule == rule
+
+
+@pytest.mark.parametrize("compat", ["types", "platform"])
+def test_targets_are_what_they_are_called_if_one_says_so(
+    tmp_path: Path, compat: Compat
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(LOFT)
+    request = Attributes.from_request(*READ, request_target="ProjectVCluster")
+
+    for policy in (
+        Policy.from_yaml(LOFT, compat=compat),
+        Policy.from_file(file, compat=compat),
+    ):
+        assert policy.evaluate(request).rule == -1
+
+
+@pytest.mark.parametrize("compat", ["seeds", "types", "platform"])
+def test_a_file_decides_as_it_does_in_a_configuration(
+    tmp_path: Path, compat: Compat
+) -> None:
+    file = tmp_path / "policy.yaml"
+    file.write_text(LOFT)
+    settings = {"enabled": True, "path": "a.log", "policyFile": str(file)}
+    configured = load_config({**settings, "compat": compat}, environ={}).policy
+    by_default = load_config(settings, environ={}).policy
+
+    assert configured is not None
+    assert by_default is not None
+    loaded = Policy.from_file(file, compat=compat)
+    assert loaded.rule_set == configured.rule_set
+    assert Policy.from_file(file).rule_set == by_default.rule_set
 
 
 @pytest.mark.parametrize("name", [*PRESETS, 1, 2, 3, 4])

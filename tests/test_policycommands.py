@@ -293,6 +293,15 @@ def test_eval_names_the_line_that_is_no_request_and_goes_on(folder: Path) -> Non
     assert len(done.stdout.splitlines()) == 1
 
 
+def test_eval_refuses_a_member_that_it_does_not_know(folder: Path) -> None:
+    data = '{"method": "GET", "url": "/", "users": {"name": "bob"}}\n'
+
+    done = run(folder, "eval", "good.yaml", data=data)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "users: no such member; is it user?" in done.stderr
+
+
 def test_eval_tells_of_a_request_that_is_never_audited(folder: Path) -> None:
     data = '{"method": "GET", "url": "/api/v1/watch"}\n'
 
@@ -335,6 +344,30 @@ def test_eval_takes_the_prefix_of_a_gateway_off(folder: Path) -> None:
     ]
 
     assert levels == ["None", "Request", "Request"]
+
+
+def test_eval_and_explain_read_targets_as_a_configuration_does(folder: Path) -> None:
+    url = "/kubernetes/project/p/virtualcluster/v/api/v1/pods"
+    data = json.dumps({"method": "GET", "url": url}) + "\n"
+    rules = "rules: [{level: Request, requestTargets: [VCluster]}]"
+    (folder / "virtual.yaml").write_text(rules)
+
+    for command in ("eval", "explain"):
+        levels = [
+            json.loads(
+                run(
+                    folder,
+                    command,
+                    "--format=json",
+                    *arguments,
+                    "virtual.yaml",
+                    data=data,
+                ).stdout
+            )["level"]
+            for arguments in ([], ["--compat", "seeds"], ["--compat", "types"])
+        ]
+
+        assert levels == ["Request", "Request", "None"]
 
 
 def test_explain_says_which_rule_decided_and_why_not_an_earlier_one(

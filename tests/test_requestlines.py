@@ -59,6 +59,17 @@ def test_target_and_cluster_may_be_given() -> None:
             "user.groups: expected a list of strings",
         ),
         ('{"method":"GET","url":"/","cluster":1}', "cluster: expected a string"),
+        ('{"method":"GET","url":"/","path":"/"}', "path: no such member; there are"),
+        ('{"method":"GET","uri":"/"}', "uri: no such member; is it url?"),
+        (
+            '{"method":"GET","url":"/","user":{"username":"a"}}',
+            "user.username: no such member; is it name?",
+        ),
+        (
+            '{"method":"GET","url":"/","requestTarget":"VCLuster"}',
+            "requestTarget: expected one of Management, Cluster, VCluster",
+        ),
+        ('{"auditID":"1","stage":"Panic"}', "it is an event"),
     ],
 )
 def test_what_is_no_request_is_told_by_member(line: str, message: str) -> None:

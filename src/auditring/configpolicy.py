@@ -14,8 +14,8 @@ from .namedfile import read_named
 from .nodes import Mapping
 from .policy import Policy
 from .policyfile import problems_of, read_policy, read_rules
-from .rules import Rule, RuleSet
-from .targets import RequestTarget
+from .rules import RuleSet
+from .targetreading import with_targets_of
 
 __all__ = ["PolicyReading", "read_policy_of"]
 
@@ -169,18 +169,4 @@ def _as_compat(rules: RuleSet, settings: Settings) -> RuleSet:
     if settings.preset is not None:
         stages = (*rules.omit_stages, Stage.RESPONSE_STARTED)
         rules = replace(rules, omit_stages=tuple(dict.fromkeys(stages)))
-    if settings.compat == "seeds":
-        rules = replace(rules, rules=tuple(map(_with_project_vclusters, rules.rules)))
-    return rules
-
-
-def _with_project_vclusters(rule: Rule) -> Rule:
-    """Let VCluster stand for both kinds of virtual clusters.
-
-    Loft's first documents know but one; source: its documentation up to 3.0.
-    """
-    targets = rule.request_targets
-    if RequestTarget.VCLUSTER not in targets:
-        return rule
-    both = dict.fromkeys((*targets, RequestTarget.PROJECT_VCLUSTER))
-    return replace(rule, request_targets=tuple(str(target) for target in both))
+    return with_targets_of(rules, settings.compat)

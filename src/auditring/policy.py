@@ -14,6 +14,7 @@ from .errors import PolicyProblem
 from .namedfile import read_named
 from .policyfile import Dialect, read_policy
 from .rules import RuleSet
+from .targetreading import Compat, with_targets_of
 
 __all__ = ["PRESETS", "Decision", "Policy", "preset_text"]
 
@@ -57,7 +58,12 @@ class Policy:
 
     @classmethod
     def from_yaml(
-        cls, text: str | bytes, *, dialect: Dialect = "any", strict: bool = False
+        cls,
+        text: str | bytes,
+        *,
+        dialect: Dialect = "any",
+        strict: bool = False,
+        compat: Compat = "seeds",
     ) -> Self:
         """Load a policy from YAML or JSON.
 
@@ -69,11 +75,14 @@ class Policy:
                 ``loft`` takes the block only.
             strict: Whether unknown fields and keys that are there twice are errors.
                 Kubernetes only warns of them; see `warnings`.
+            compat: Whose reading of `requestTargets` counts, as in a configuration:
+                with ``seeds`` VCluster stands for ProjectVCluster, too.
 
         Raises:
             PolicyError: It isn't a policy; `problems` tells everything that is wrong.
         """
-        return cls(*read_policy(text, dialect=dialect, strict=strict))
+        rules, warnings = read_policy(text, dialect=dialect, strict=strict)
+        return cls(with_targets_of(rules, compat), warnings)
 
     @classmethod
     def from_file(
@@ -82,6 +91,7 @@ class Policy:
         *,
         dialect: Dialect = "any",
         strict: bool = False,
+        compat: Compat = "seeds",
     ) -> Self:
         """Load a policy from a file, as `from_yaml` does.
 
@@ -90,7 +100,7 @@ class Policy:
             OSError: It can't be read.
         """
         data = read_named(path, may_be_pipe=True)
-        return cls.from_yaml(data, dialect=dialect, strict=strict)
+        return cls.from_yaml(data, dialect=dialect, strict=strict, compat=compat)
 
     @classmethod
     def preset(cls, name: int | str) -> Self:

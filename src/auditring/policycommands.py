@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .policy import Policy
     from .policyfile import Dialect
     from .simulation import Simulation
+    from .targetreading import Compat
 
 __all__ = ["policy"]
 
@@ -47,6 +48,14 @@ _dialect = click.option(
     show_default=True,
     help="What a policy may look like: as Kubernetes v1.36 takes it, as a block of"
     " Loft's configuration, or either, with Loft's fields.",
+)
+_compat = click.option(
+    "--compat",
+    type=click.Choice(["seeds", "types", "platform"]),
+    default="seeds",
+    show_default=True,
+    help="Whose reading of Loft's targets counts, as the key `compat` of a"
+    " configuration: with seeds, VCluster stands for ProjectVCluster, too.",
 )
 _gateway = click.option(
     "--gateway",
@@ -120,12 +129,14 @@ def check(
 @_requests
 @_gateway
 @_dialect
+@_compat
 @form_option("json")
 def evaluate(
     file: str,
     requests: str,
     is_behind_gateway: bool,
     dialect: "Dialect",
+    compat: "Compat",
     form: Form,
 ) -> None:
     """Say how the policy FILE decides on requests.
@@ -135,10 +146,12 @@ def evaluate(
     {"method": "GET", "url": "/api/v1/pods?watch=1", "user": {"name": "alice",
     "groups": ["dev"]}}
 
+    It may say "requestTarget" and "cluster", too. Any other member is an error.
+
     For each, a line tells its level, what is omitted and the index of the rule that
     decided, -1 for none. Exit status: 1 if a line is no request, or longer than 1 MiB.
     """
-    asked = _load(file, dialect)
+    asked = _load(file, dialect, compat)
 
     def answer(request: "Attributes") -> tuple[dict[str, object], str]:
         decision = asked.evaluate(request)
@@ -154,12 +167,14 @@ def evaluate(
 @_requests
 @_gateway
 @_dialect
+@_compat
 @form_option("text")
 def explain(
     file: str,
     requests: str,
     is_behind_gateway: bool,
     dialect: "Dialect",
+    compat: "Compat",
     form: Form,
 ) -> None:
     """Say which rule of the policy FILE decides, and why those before it don't.
@@ -168,7 +183,7 @@ def explain(
     """
     from .explanation import explain as explain_request
 
-    asked = _load(file, dialect)
+    asked = _load(file, dialect, compat)
 
     def answer(request: "Attributes") -> tuple[dict[str, object], str]:
         explanation = explain_request(asked, request)
@@ -183,8 +198,15 @@ def explain(
 @_file
 @click.argument("logs", metavar="LOG...", nargs=-1, required=True)
 @_dialect
+@_compat
 @form_option("text")
-def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -> None:
+def simulate(
+    file: str,
+    logs: tuple[str, ...],
+    dialect: "Dialect",
+    compat: "Compat",
+    form: Form,
+) -> None:
     """Replay recorded audit logs through the policy FILE.
 
     Each LOG is a file of events, one a line; "-" is standard input. What gzip, zstd,
@@ -204,7 +226,7 @@ def simulate(file: str, logs: tuple[str, ...], dialect: "Dialect", form: Form) -
     """
     from .simulation import Simulation
 
-    asked = _load(file, dialect)
+    asked = _load(file, dialect, compat)
     simulation = Simulation(asked)
     for log in logs:
         _replay(simulation, log)
@@ -263,12 +285,12 @@ def _read(file: str) -> bytes:
         return read_argument(file)
 
 
-def _load(file: str, dialect: "Dialect") -> "Policy":
+def _load(file: str, dialect: "Dialect", compat: "Compat") -> "Policy":
     """Load a policy; its warnings are told, and its errors end the command."""
     from .policy import Policy
 
     try:
-        asked = Policy.from_yaml(_read(file), dialect=dialect)
+        asked = Policy.from_yaml(_read(file), dialect=dialect, compat=compat)
     except PolicyError as error:
         for problem in error.problems:
             click.echo(problem_line(file, "error", problem), err=True)

@@ -11,9 +11,12 @@ import orjson
 
 from .attributes import Attributes
 from .event import UserInfo
-from .targets import find_route
+from .targets import RequestTarget, find_route
 
 __all__ = ["read_request"]
+
+_MEMBERS = ("method", "url", "user", "requestTarget", "cluster")
+_OF_USER = ("name", "groups")
 
 
 def read_request(line: bytes | str, *, is_behind_gateway: bool = False) -> Attributes:
@@ -28,6 +31,7 @@ def read_request(line: bytes | str, *, is_behind_gateway: bool = False) -> Attri
         ValueError: The line is no such object; the message names the member.
     """
     request = _read_object(line)
+    _refuse_others(request, _MEMBERS, "")
     method, url = _string(request, "method"), _string(request, "url")
     target, cluster, project = "", "", ""
     if is_behind_gateway:
@@ -38,7 +42,7 @@ def read_request(line: bytes | str, *, is_behind_gateway: bool = False) -> Attri
         method,
         url,
         user=_read_user(request.get("user")),
-        request_target=_string(request, "requestTarget", target),
+        request_target=_target(request, target),
         cluster=_string(request, "cluster", cluster),
         project=project,
     )
@@ -59,6 +63,7 @@ def _read_user(user: object) -> UserInfo | None:
         return None
     if not isinstance(user, dict):
         raise ValueError(f"user: expected an object or null, got {user!r}")
+    _refuse_others(user, _OF_USER, "user.")
     groups = user.get("groups") or []
     if not isinstance(groups, list) or not all(isinstance(g, str) for g in groups):
         raise ValueError(f"user.groups: expected a list of strings, got {groups!r}")
@@ -66,6 +71,29 @@ def _read_user(user: object) -> UserInfo | None:
     if not isinstance(name, str):
         raise ValueError(f"user.name: expected a string, got {name!r}")
     return UserInfo(name, groups=tuple(groups))
+
+
+def _target(members: dict[str, Any], default: str) -> str:
+    target = _string(members, "requestTarget", default)
+    if target and target not in set(RequestTarget):
+        names = ", ".join(RequestTarget)
+        raise ValueError(f"requestTarget: expected one of {names}, got {target!r}")
+    return target
+
+
+def _refuse_others(
+    members: dict[str, Any], known: tuple[str, ...], prefix: str
+) -> None:
+    """Raise for a member that nobody would look at."""
+    if "auditID" in members:
+        raise ValueError("it is an event and no request; `policy simulate` takes those")
+    for name in members:
+        if name not in known:
+            import difflib  # Here, as most lines have no such member.
+
+            near = difflib.get_close_matches(name, known, n=1)
+            meant = f"is it {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise ValueError(f"{prefix}{name}: no such member; {meant}")
 
 
 def _string(members: dict[str, Any], name: str, default: str | None = None) -> str:
