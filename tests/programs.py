@@ -38,14 +38,18 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def run(program: str, *arguments: str | Path) -> str:
-    """Run a program; return what it printed. Warnings are errors."""
+    """Run a program; return what it printed. Warnings are errors.
+
+    An `AuditHandler` without a policy says so, which is left aside.
+    """
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *arguments],
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
     )
-    assert done.stderr == ""
+    said = done.stderr.splitlines()
+    assert [line for line in said if "no policy is given" not in line] == []
     assert done.returncode == 0
     return done.stdout
 

@@ -387,6 +387,7 @@ def test_errors_are_silent_where_they_shall_be(
 ) -> None:
     monkeypatch.setattr(logging, "raiseExceptions", False)
     handler = opener()
+    capsys.readouterr()
 
     lose_by_arguments(handler)
 
@@ -666,6 +667,28 @@ def test_importing_the_handlers_loads_none_of_it() -> None:
     assert "auditring.rotatinghandler" in loaded
     unwanted = ("audithandler", "recordevent", "policy", "event", "encode")
     assert loaded.isdisjoint({f"auditring.{name}" for name in unwanted})
+
+
+def test_without_a_policy_everything_is_recorded_and_that_is_said_once(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        handler = AuditHandler(log)
+        logger_of(handler).info("one", extra={"request_object": {"a": 1}})
+        handler.close()
+
+    said = capsys.readouterr().err.splitlines()
+    assert [event["level"] for event in events_in(log)] == ["RequestResponse"] * 2
+    assert len(said) == 1
+    assert said[0].startswith(f"auditring: {log}: no policy is given, so everything")
+
+
+def test_with_a_policy_nothing_is_said(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    AuditHandler(log, policy="application-1").close()
+
+    assert capsys.readouterr().err == ""
 
 
 def test_yaml_is_not_loaded_without_a_policy_to_read(log: Path) -> None:

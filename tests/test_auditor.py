@@ -552,18 +552,46 @@ def test_only_the_first_stage_can_have_a_request_refused() -> None:
     assert auditor.counts().refused == 0
 
 
-def test_nothing_is_recorded_without_policy_or_backends() -> None:
+def test_without_a_policy_everything_is_recorded_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     memory = Memory()
-    for auditor in (Auditor(None, memory), Auditor(policy_of())):
-        with auditor.begin(attributes_of()) as request:
-            request.annotate("a", "1")
-            request.record_request_object(b"{}")
-            request.start_response(200)
+    auditor = Auditor(None, memory)
 
-        assert not request.is_enabled
-        assert request.audit_id
-        assert auditor.counts().requests[Level.METADATA] == 0
-    assert memory.events == []
+    with auditor.begin(attributes_of()) as request:
+        request.record_request_object(b"{}")
+        request.start_response(200)
+
+    assert [event.level for event in memory.events] == ["RequestResponse"] * 2
+    assert memory.events[-1].request_object == b"{}"
+    assert auditor.policy is None
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("auditring", "WARNING")
+    assert "no policy is given, so everything is recorded" in record.getMessage()
+
+
+def test_without_backends_nothing_is_recorded_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    auditor = Auditor(policy_of())
+
+    with auditor.begin(attributes_of()) as request:
+        request.annotate("a", "1")
+        request.record_request_object(b"{}")
+        request.start_response(200)
+
+    assert not request.is_enabled
+    assert request.audit_id
+    assert auditor.counts().requests[Level.METADATA] == 0
+    assert "NOTHING IS RECORDED" in caplog.text
+
+
+def test_with_a_policy_and_a_backend_nothing_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Auditor(policy_of(), Memory())
+
+    assert not caplog.records
 
 
 def test_what_is_no_backend_is_named() -> None:

@@ -345,6 +345,21 @@ def test_a_preset_says_where_the_log_is(preset: str, path: str) -> None:
     assert stages_of(config) == {Stage.RESPONSE_STARTED}
 
 
+@pytest.mark.parametrize("level", [None, 1, 2, 3, 4])
+def test_the_preset_for_applications_has_levels_of_its_own(level: int | None) -> None:
+    given = {"enabled": True, "preset": "application", "path": "a.log"}
+    config = load(given if level is None else {**given, "level": level})
+
+    assert config.policy is not None
+    expected = Policy.preset(f"application-{level or 1}")
+    assert config.policy.rule_set == expected.rule_set
+
+
+def test_the_preset_for_applications_says_no_path() -> None:
+    with pytest.raises(ConfigError, match="path: is needed"):
+        load({"enabled": True, "preset": "application"})
+
+
 def test_a_path_wins_over_a_preset() -> None:
     config = load({"enabled": True, "preset": "loft", "level": 2, "path": "a.log"})
 

@@ -119,6 +119,7 @@ PYTHON_SHELVES = [
     {"query", "backends.*"},
     # 5: put together
     {"reloads"},
+    {"everything"},
     {"auditor"},
     {"metrics"},
     {"suggestion"},

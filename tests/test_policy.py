@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,46 @@ def test_a_file_decides_as_it_does_in_a_configuration(
     loaded = Policy.from_file(file, compat=compat)
     assert loaded.rule_set == configured.rule_set
     assert Policy.from_file(file).rule_set == by_default.rule_set
+
+
+OF_APPLICATIONS = [
+    *((method, "/orders/1") for method in ("GET", "HEAD", "OPTIONS", "DELETE")),
+    *((method, "/") for method in ("POST", "PUT", "PATCH", "PROPFIND")),
+    *(READ, CREATED, CHANGED, LOGS, HEALTH, POSTED, REVIEW),
+    ("DELETE", "/api/v1/namespaces/x/configmaps"),
+]
+
+
+@pytest.mark.parametrize(("method", "url"), OF_APPLICATIONS)
+@pytest.mark.parametrize("user", [None, UserInfo("alice")])
+def test_each_level_for_applications_records_what_the_one_below_does(
+    method: str, url: str, user: UserInfo | None
+) -> None:
+    request = Attributes.from_request(method, url, user=user)
+    decisions = [
+        Policy.preset(f"application-{level}").evaluate(request) for level in range(1, 5)
+    ]
+
+    assert decisions[0].level is Level.METADATA
+    assert decisions[3].level is Level.REQUEST_RESPONSE
+    for lower, higher in pairwise(decisions):
+        assert higher.level.at_least(lower.level)
+        assert higher.omit_stages <= lower.omit_stages == {Stage.REQUEST_RECEIVED}
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "level"),
+    [
+        ("GET", "/orders", Level.METADATA),
+        ("POST", "/login", Level.REQUEST),
+        ("PATCH", "/orders/1", Level.REQUEST),
+        ("DELETE", "/api/v1/namespaces/x/pods", Level.REQUEST),
+    ],
+)
+def test_level_2_for_applications_has_bodies_of_changes(
+    method: str, url: str, level: Level
+) -> None:
+    assert decide(Policy.preset("application-2"), method, url).level is level
 
 
 @pytest.mark.parametrize("name", [*PRESETS, 1, 2, 3, 4])

@@ -16,11 +16,11 @@ from .audithandleroptions import (
 )
 from .backend import Mode, OutgoingEvent
 from .backends.handler import LOGGER_NAME, AuditRecord
-from .decisions import Decision
 from .encode import json_line
 from .errors import ClosedError, EventError
 from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
+from .everything import EVERYTHING, tell_of_everything
 from .handlerpickle import reduce_handler
 from .losses import Losses, OnLoss
 from .pastring import append_to_file, write_whole
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AuditHandler", "AuditHandlerOptions"]
 
-_EVERYTHING = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
 # What a pickled handler makes anew.
 _UNPICKLED = ("lock", "_closed", "_writer", "_losses")
 
@@ -118,7 +117,7 @@ class AuditHandler(logging.Handler):
             path: The live file; ``"-"`` is standard output. Also called `filename`.
             policy: What is recorded: a `Policy`, the members of one, the number of a
                 preset from 1 to 4, the name of a preset or the path of a file. None
-                records everything.
+                records everything, which is said once on standard error.
             delay: Make nothing before the first event.
             max_event_bytes: The longest line, at least 16,384; None is what a ring
                 takes. What is longer is shortened, by `eventsize`.
@@ -143,6 +142,8 @@ class AuditHandler(logging.Handler):
         check_callable("on_loss", on_loss, on_loss)
         self._redactor = redactor
         self._on_loss = on_loss
+        if self._policy is None:
+            tell_of_everything(self.baseFilename)
         self._begin()
         super().__init__()
         if not delay:
@@ -205,10 +206,8 @@ class AuditHandler(logging.Handler):
     def _event_of(self, record: logging.LogRecord) -> Event | None:
         """Return the event that a record is, None if the policy wants none."""
         reading = RecordReading(record)
-        policy = self._policy
-        decision = (
-            _EVERYTHING if policy is None else policy.evaluate(reading.attributes)
-        )
+        policy = EVERYTHING if self._policy is None else self._policy
+        decision = policy.evaluate(reading.attributes)
         if decision.level == Level.NONE or STAGE in decision.omit_stages:
             return None
         if self.formatter is not None:

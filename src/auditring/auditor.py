@@ -16,6 +16,7 @@ from .backend import Backend
 from .backends.handler import HandlerBackend
 from .backends.log import LogBackend
 from .event import Level
+from .everything import EVERYTHING, NO_POLICY
 from .losses import Losses, OnLoss
 from .policy import Policy
 from .redact import Redactor
@@ -24,6 +25,8 @@ from .status import Status
 from .writer import LogWriter
 
 __all__ = ["AuditCounts", "AuditedRequest", "Auditor"]
+
+_logger = logging.getLogger("auditring")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +51,14 @@ class AuditCounts:
 class Auditor:
     """Decides once on each request, and hands the events of its stages on.
 
-    Without a policy, or without backends, nothing is recorded.
+    Without a policy everything is recorded, and without backends nothing; either is
+    said in the log of the program, logger ``auditring``.
 
     Thread-safety: any thread.
     """
+
+    # What decides without a policy; None records nothing.
+    _without_policy: Policy | None = EVERYTHING
 
     def __init__(
         self,
@@ -66,7 +73,7 @@ class Auditor:
         """Take a policy and where events go.
 
         Args:
-            policy: What is recorded; None for nothing.
+            policy: What is recorded; None for everything, with bodies.
             backends: Each is called in turn with every event, in the caller's thread;
                 a log before all others. A `LogWriter` stands for a `LogBackend`, a
                 `logging.Handler` for a `HandlerBackend`, both of mode ``blocking``.
@@ -86,6 +93,20 @@ class Auditor:
         self._lock = CooperativeLock()
         self._left: list[_Left] = []
         self._lost_before: dict[str, Losses] = {}
+        if self._without_policy is not None:
+            self._tell_at_start(policy)
+
+    def _tell_at_start(self, policy: Policy | None) -> None:
+        if not self.backends:
+            _logger.warning("NOTHING IS RECORDED: the auditor has no backends")
+        elif policy is None:
+            _logger.warning("the auditor: %s", NO_POLICY)
+
+    def _decisions_of(
+        self, policy: Policy | None, backends: tuple[Backend, ...]
+    ) -> DecisionTable | None:
+        deciding = self._without_policy if policy is None else policy
+        return None if deciding is None or not backends else deciding.index
 
     def _lay(
         self,
@@ -101,12 +122,12 @@ class Auditor:
         outlet = Outlet(
             ordered, self._tally, self._raised, redact, self._clock_ns, latencies
         )
-        outlet.decisions = _decisions_of(policy, ordered)
+        outlet.decisions = self._decisions_of(policy, ordered)
         return _Course(policy, ordered, outlet)
 
     @property
     def policy(self) -> Policy | None:
-        """What is recorded; see `reload`."""
+        """What is recorded; None is everything. See `reload`."""
         return self._course.policy
 
     @property
@@ -131,7 +152,7 @@ class Auditor:
         """
         with self._lock:
             course = self._course
-            course.outlet.decisions = _decisions_of(policy, course.backends)
+            course.outlet.decisions = self._decisions_of(policy, course.backends)
             self._course = course._replace(policy=policy)
 
     def replace(
@@ -281,12 +302,6 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
     if isinstance(backends, Iterable):
         return list(backends)
     return [backends]
-
-
-def _decisions_of(
-    policy: Policy | None, backends: tuple[Backend, ...]
-) -> DecisionTable | None:
-    return None if policy is None or not backends else policy.index
 
 
 def _is_log(backend: Backend) -> bool:

@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 Mode = Literal["blocking", "blocking-strict", "batch"]
-Preset = Literal["loft", "loft-strict", "vcluster-platform"]
+Preset = Literal["application", "loft", "loft-strict", "vcluster-platform"]
 
 # In maxWait before W, in dataStoreCAFile before S, C and F.
 _WORD_START = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -194,12 +194,13 @@ class Settings:
 
     enabled: bool = _key(BOOLEAN, False, "Whether anything is recorded.", loft=True)
     preset: Preset | None = _key(
-        Choice(("loft", "loft-strict", "vcluster-platform")),
+        Choice(("application", "loft", "loft-strict", "vcluster-platform")),
         None,
-        "Defaults of a product: `loft` logs to `/var/log/loft/audit.log`,"
-        " `vcluster-platform` to `/var/lib/loft/audit.log`; both leave out the stage"
-        " ResponseStarted. `loft-strict` is `loft` with requests that are for no"
-        " resource recorded, too.",
+        "Defaults of a product. `application` is for applications with paths of their"
+        " own: each `level` (1, if none is given) records every request. `loft` logs to"
+        " `/var/log/loft/audit.log`, `vcluster-platform` to `/var/lib/loft/audit.log`;"
+        " both leave out the stage ResponseStarted. `loft-strict` is `loft` with"
+        " requests that are for no resource recorded, too.",
     )
     compat: Literal["seeds", "types", "platform"] = _key(
         Choice(("seeds", "types", "platform")),
@@ -213,7 +214,10 @@ class Settings:
         LEVEL,
         None,
         "Loft's audit level: 1 changes, with the bodies of what is created; 2 reads as"
-        " well; 3 all request bodies; 4 response bodies. Ignored if there are rules.",
+        " well; 3 all request bodies; 4 response bodies. Ignored if there are rules."
+        " From 2 on, only requests for resources are recorded, unless `preset` is"
+        " `application`: then 1 is every request, 2 with the bodies of changes, 3 with"
+        " all request bodies, 4 with response bodies.",
         loft=True,
     )
     policy: nodes.Mapping | None = _key(

@@ -192,12 +192,11 @@ class _Loading:
         if found.is_used and not self._has_source:
             given = _as_kubernetes(given)
         preset = given.get("preset")
-        if preset is not None and given.get("path", preset).value in (
-            None,
-            preset.value,
-        ):
+        path = None if preset is None else PRESET_PATHS.get(preset.value)
+        if path is not None and ("path" not in given or given["path"].value is None):
+            assert preset is not None
             origin = Origin("preset", f"preset {preset.value}")
-            given["path"] = Setting(PRESET_PATHS[preset.value], origin)
+            given["path"] = Setting(path, origin)
         for reading in (self._reading, variables, found.reading):
             self._problems += reading.problems
             self._failed |= reading.failed

@@ -58,7 +58,11 @@ def read_policy_of(
         _use_file(settings, file, block, origins, reading)
     elif block.rules:
         _use_rules(settings, block, origins, is_check, reading)
-    elif settings.level is not None or settings.compat == "platform":
+    elif (
+        settings.level is not None
+        or settings.compat == "platform"
+        or settings.preset == "application"
+    ):
         level = settings.level or 1
         reading.policy = Policy(_of_level(settings, level, block))
         reading.origin = f"level {level}"
@@ -148,6 +152,9 @@ def _use_rules(
 
 
 def _of_level(settings: Settings, level: int, block: RuleSet) -> RuleSet:
+    if settings.preset == "application":
+        rules = Policy.preset(f"application-{level}").rule_set
+        return _with_omissions(rules, block)
     rules = Policy.preset(level).rule_set
     if settings.preset == "loft-strict":
         last = Policy.preset("loft-strict").rule_set.rules[-1]
@@ -166,7 +173,7 @@ def _with_omissions(rules: RuleSet, block: RuleSet) -> RuleSet:
 
 def _as_compat(rules: RuleSet, settings: Settings) -> RuleSet:
     """Return *rules* as the preset and the compatibility asked for read them."""
-    if settings.preset is not None:
+    if settings.preset not in (None, "application"):
         stages = (*rules.omit_stages, Stage.RESPONSE_STARTED)
         rules = replace(rules, omit_stages=tuple(dict.fromkeys(stages)))
     return with_targets_of(rules, settings.compat)

@@ -51,6 +51,9 @@ class ConfiguredAuditor(Auditor):
         held_back: Keys that say something else now, which takes a restart.
     """
 
+    # As in Loft: a configuration without a policy, which says so, records nothing.
+    _without_policy = None
+
     def __init__(
         self, config: Config, *, environ: Mapping[str, str] | None = None
     ) -> None:

@@ -18,8 +18,12 @@ from .targetreading import Compat, with_targets_of
 
 __all__ = ["PRESETS", "Decision", "Policy", "preset_text"]
 
-# Files of the package; the first four are Loft's audit levels.
+# Files of the package; the first four are levels of applications, then Loft's.
 PRESETS = (
+    "application-1",
+    "application-2",
+    "application-3",
+    "application-4",
     "loft-level-1",
     "loft-level-2",
     "loft-level-3",
@@ -107,7 +111,10 @@ class Policy:
         """Load one of the policies that come with the package.
 
         Args:
-            name: An audit level of Loft, from 1 to 4, or a name of `PRESETS`.
+            name: A name of `PRESETS`: ``application-1`` to ``application-4`` are
+                for applications with paths of their own, and each records every
+                request. A number from 1 to 4 is an audit level of Loft, whose rules
+                are for paths of Kubernetes: 2 to 4 record nothing of other paths.
 
         Raises:
             ValueError: There is no such policy.

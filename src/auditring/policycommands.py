@@ -271,8 +271,9 @@ def _replay(simulation: "Simulation", log: str) -> None:
 def preset(name: str) -> None:
     """Print one of the policies that come along.
 
-    NAME is an audit level of Loft, from 1 to 4, or loft-level-1 to loft-level-4,
-    loft-strict, classic (the example of Kubernetes' documentation) or gce.
+    NAME is application-1 to application-4, for an application with paths of its own;
+    an audit level of Loft, from 1 to 4, or loft-level-1 to loft-level-4, loft-strict;
+    classic (the example of Kubernetes' documentation) or gce.
     """
     from .policy import preset_text
 
