@@ -28,6 +28,7 @@ ALONE = [
     "_begin",
     "_cooperativelock",
     "_decide",
+    "_echotable",
     "_encode",
     "_environheaders",
     "_exchange",

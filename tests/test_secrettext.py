@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring import _secretsigns, rawjson
+from auditring.scrubbedquery import scrub_uri
 from auditring.secrettext import (
     has_sign,
     is_secret_name,
     is_secret_option,
     scrub_text,
-    scrub_uri,
 )
 
 BOOTSTRAP_TOKEN = r"[a-z0-9]{6}\.[a-z0-9]{16}"
@@ -121,6 +121,19 @@ def test_other_words_don_t(word: str) -> None:
         ("the secret of tokens is no password", "the secret of tokens is no password"),
         ('cannot get resource "secrets" in', 'cannot get resource "secrets" in'),
         ("-----BEGIN PRIVATE KEY-----\nx", "<-----BEGIN PRIVATE KEY-----\nx>"),
+        ("<password>a b</password><b>c</b>", "<password><a b></password><b>c</b>"),
+        ("<x:Token a='b'>c</x:Token>", "<x:Token a='b'><c></x:Token>"),
+        ("<pwd><![CDATA[a<b]]></pwd>", "<pwd><![CDATA[<a<b>]]></pwd>"),
+        (
+            "password1=a&password_confirmation=b",
+            "password1=<a>&password_confirmation=<b>",
+        ),
+        ("user[password]=a", "user[password]=<a>"),
+        ("see https://h/b?sp=r&sig=a%2Fb&x=y", "see https://h/b?sp=r&sig=<a%2Fb>&x=y"),
+        (
+            "/b?X-Amz-Signature=ab12&X-Amz-Date=1",
+            "/b?X-Amz-Signature=<ab12>&X-Amz-Date=1",
+        ),
     ],
 )
 def test_secrets_in_a_text_are_replaced(text: str, scrubbed: str) -> None:
@@ -139,6 +152,31 @@ def test_secrets_in_a_text_are_replaced(text: str, scrubbed: str) -> None:
         ("/a?limit=5&watch", "/a?limit=5&watch"),
         ("/a?", "/a?"),
         ("/a?b=%zz%ff", "/a?b=%zz%ff"),
+        ("/a?command=--token&command=x", "/a?command=--token&command=%3Cx%3E"),
+        ("/a?command=%2D%2Dtoken&command=x", "/a?command=%2D%2Dtoken&command=%3Cx%3E"),
+        ("/a?command=--token&b=x&command=y", "/a?command=--token&b=x&command=%3Cy%3E"),
+        (
+            "/a?command=login&command=-p&command=x",
+            "/a?command=login&command=-p&command=%3Cx%3E",
+        ),
+        ("/a?command=-p&command=80:80/tcp", "/a?command=-p&command=80:80/tcp"),
+        (
+            "/a?command=mkdir&command=-p&command=x",
+            "/a?command=mkdir&command=-p&command=x",
+        ),
+        ("/a?command=-u&command=me:x", "/a?command=-u&command=me%3A%3Cx%3E"),
+        ("/a?command=mysql&command=-px", "/a?command=mysql&command=-p%3Cx%3E"),
+        (
+            "/a?command=env&command=FOO_TOKEN%3Dx",
+            "/a?command=env&command=FOO_TOKEN%3D%3Cx%3E",
+        ),
+        (
+            "/a?X-Goog-Signature=x&Signature=y",
+            "/a?X-Goog-Signature=%3Cx%3E&Signature=%3Cy%3E",
+        ),
+        ("/a?code=x&y=z", "/a?code=x&y=z"),
+        ("/a?code=x&state=z", "/a?code=%3Cx%3E&state=z"),
+        ("/a?sig%6Eature=x", "/a?sig%6Eature=%3Cx%3E"),
     ],
 )
 def test_secrets_in_a_query_are_replaced(uri: str, scrubbed: str) -> None:
@@ -149,3 +187,16 @@ def test_secrets_in_a_query_are_replaced(uri: str, scrubbed: str) -> None:
 def test_any_text_can_be_scrubbed(text: str) -> None:
     rawjson.quote(scrub_text(text, hide))
     rawjson.quote(scrub_uri(text, hide))
+
+
+@pytest.mark.parametrize(
+    "piece", ["token=a&", "auth=1&", "a=-p&", "%74oken=x&", "a=%41&"]
+)
+def test_where_looks_end_the_rest_of_a_query_is_masked(piece: str) -> None:
+    uri = "/a?" + piece * 20_000 + "token=Zqsecret"
+
+    assert "Zqsecret" not in scrub_uri(uri, lambda secret: "gone")
+
+
+def test_a_text_with_too_many_signs_is_masked_whole() -> None:
+    assert scrub_text("token: a " * 2000, hide) == hide("token: a " * 2000)

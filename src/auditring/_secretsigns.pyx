@@ -23,14 +23,24 @@ KEY_WORDS = (
 JOINTS = ("", "-", "_", ".", " ")
 # In lower case. The last ones are for JSON: a letter or a slash may be spelled as an
 # escape, and a patch sets values without their names.
-SIGNS = (
-    *("pass", "pwd", "secret", "token", "credential", "authoriz", "cookie"),
-    *("connection", "kubeconfig", "dockerc", "bearer", "basic", "eyj", "://"),
-    ".value: ",
-    *("gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "sk-"),
+WORD_SIGNS = (
+    *("pass", "pwd", "secret", "token", "credential", "authoriz", "cookie", "jwt"),
+    *("connection", "kubeconfig", "dockerc", "bearer"),
     *(f"{word}{joint}key" for word in KEY_WORDS for joint in JOINTS),
+)
+SELF_SIGNS = (
+    *("eyj", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox"),
+    "sk-",
+)
+OTHER_SIGNS = ("://", "basic", ".value: ", "signature=", "sig=")
+SIGNS = (
+    *(*WORD_SIGNS, *SELF_SIGNS, *OTHER_SIGNS),
     *("\\u", "\\/", '"op"', '"auth"'),
 )
+
+# What `sign_places` says of a place.
+PLACE_BITS = 3
+WORD, SELF, USER_INFO, SCHEME, VALUE, SIGNATURE = range(6)
 
 # The signs by the pair of bytes that they begin with: the first of them, and for each
 # the next that begins alike.
@@ -38,6 +48,7 @@ cdef unsigned char FIRST[PAIR_COUNT]
 cdef unsigned char NEXT[SIGNS_MAX]
 cdef const unsigned char *SIGN[SIGNS_MAX]
 cdef Py_ssize_t SIZE[SIGNS_MAX]
+cdef unsigned char SORT[SIGNS_MAX]
 cdef unsigned char LOWER[256]
 cdef unsigned char IS_TOKEN_BYTE[256]
 cdef list _kept = [sign.encode() for sign in SIGNS]
@@ -46,6 +57,13 @@ cdef list _kept = [sign.encode() for sign in SIGNS]
 cdef inline unsigned int _pair(const unsigned char *at) noexcept:
     # These bits are the same for a letter in either case.
     return (at[0] & 31) << 5 | (at[1] & 31)
+
+
+def _sort_of(sign):
+    sorts = {"://": USER_INFO, "basic": SCHEME, ".value: ": VALUE}
+    sorts |= dict.fromkeys(WORD_SIGNS, WORD) | dict.fromkeys(SELF_SIGNS, SELF)
+    sorts |= {"sig=": SIGNATURE, "signature=": SIGNATURE}
+    return sorts.get(sign, NONE)
 
 
 cdef int _fill_tables() except -1:
@@ -65,7 +83,9 @@ cdef int _fill_tables() except -1:
         pair = _pair(SIGN[i])
         NEXT[i] = FIRST[pair]
         FIRST[pair] = i
+        SORT[i] = _sort_of(sign.decode())
     return 0
+
 
 _fill_tables()
 
@@ -92,7 +112,7 @@ cdef bint _is_token(
     return True
 
 
-cdef bint _has_sign(const unsigned char *text, Py_ssize_t size) noexcept:
+cdef bint has_sign_in(const unsigned char *text, Py_ssize_t size) noexcept:
     cdef Py_ssize_t at
     cdef int sign
     for at in range(size - 1):
@@ -121,4 +141,46 @@ def has_sign(text not None):
             data = PyUnicode_AsUTF8AndSize(text, &size)
         except UnicodeEncodeError:  # bytes that aren't UTF-8
             return True
-    return _has_sign(<const unsigned char *> data, size)
+    return has_sign_in(<const unsigned char *> data, size)
+
+
+cdef int _sort_at(const unsigned char *text, Py_ssize_t size, Py_ssize_t at) noexcept:
+    """Return of which sort the sign is that begins here; NONE if none does."""
+    cdef int sign = FIRST[_pair(text + at)]
+    while sign != NONE:
+        if SORT[sign] != NONE and _is_sign(text + at, size - at, sign):
+            return SORT[sign]
+        sign = NEXT[sign]
+    return NONE
+
+
+def sign_places(str text not None, Py_ssize_t limit):
+    """Return where in *text* the signs are that are worth a closer look.
+
+    Each is a place, shifted by `PLACE_BITS`, with its sort; a bootstrap token's is its
+    first character. It ends with the first after *limit* of them.
+    """
+    cdef bytes kept
+    cdef const unsigned char *data
+    cdef Py_ssize_t size = 0
+    cdef Py_ssize_t at
+    cdef Py_ssize_t place = 0
+    cdef int sort
+    cdef list places = []
+    try:
+        data = <const unsigned char *> PyUnicode_AsUTF8AndSize(text, &size)
+    except UnicodeEncodeError:  # a surrogate is three bytes, and one character
+        kept = text.encode("utf-8", "surrogatepass")
+        data, size = <const unsigned char *> PyBytes_AS_STRING(kept), len(kept)
+    for at in range(size - 1):
+        if data[at] & 0xC0 == 0x80:
+            continue
+        sort = _sort_at(data, size, at)
+        if sort != NONE:
+            places.append(place << 3 | sort)
+        elif data[at] == b"." and _is_token(data, size, at):
+            places.append((place - TOKEN_START) << 3 | 1)
+        if len(places) > limit:
+            break
+        place += 1
+    return places

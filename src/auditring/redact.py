@@ -16,7 +16,8 @@ from .event import Event, ObjectReference, UserInfo
 from .masks import Mask
 from .redactedbody import BodyRedaction
 from .redactionrules import DEFAULT_RULES, RedactionRule, Scope, scope_of
-from .secrettext import has_sign, is_secret_name, scrub_text, scrub_uri
+from .scrubbedquery import scrub_uri
+from .secrettext import has_sign, is_secret_name, scrub_text
 from .status import Status
 
 __all__ = ["DEFAULT_RULES", "RedactionRule", "Redactor"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from . import rawjson
 from .masks import decoded_base64
 from .redactionrules import Scope
-from .secrettext import is_secret_name, is_secret_option, scrub_text
+from .secretarguments import Arguments
+from .secrettext import is_secret_name, scrub_text
 
 __all__ = ["BodyRedaction"]
 
@@ -310,19 +311,27 @@ class BodyRedaction:
         if _is_json_patch(text):
             return self._json_patch(text, _Place(place.frames[:1], "", place.depth))
         is_secret = is_secret_name(name)
+        arguments = Arguments()
         results = []
-        follows_option = False
         for index, element in enumerate(rawjson.elements(text)):
             below = place.below(str(index))
-            is_string = element.startswith(b'"')
-            if (is_secret and not element.startswith((b"{", b"["))) or (
-                follows_option and is_string
-            ):
+            start = None
+            if element.startswith(b'"'):
+                start = arguments.secret_start(rawjson.unquote(element))
+            if start is not None:
+                results.append(self._argument(element, start, below))
+            elif is_secret and not element.startswith((b"{", b"[")):
                 results.append(self._all(element, below))
             else:
                 results.append(self._value(element, "", below))
-            follows_option = is_string and is_secret_option(rawjson.unquote(element))
         return rawjson.array_of(results)
+
+    def _argument(self, text: bytes, start: int, place: _Place) -> bytes:
+        """Mask what is from *start* on in a word of a command."""
+        if start == 0:
+            return self._all(text, place)
+        word = rawjson.unquote(text)
+        return rawjson.quote(word[:start] + self.masked(word[start:]))
 
     def _json_patch(self, text: bytes, place: _Place) -> bytes:
         return self._each(text, lambda operation: self._operation(operation, place))

@@ -1,0 +1,14 @@
+from collections.abc import Callable
+from typing import Final
+
+STEPS_MAX: Final[int]
+
+class EchoTable:
+    def __init__(self, shown: dict[bytes, bytes]) -> None: ...
+    def replace(self, text: bytes, steps_max: int = ...) -> bytes | None: ...
+    def replace_in_json(
+        self,
+        text: bytes,
+        change: Callable[[bytes], bytes | None],
+        steps_max: int = ...,
+    ) -> bytes | None: ...

@@ -1,0 +1,110 @@
+"""Keep secrets out of the query of a request: `scrub_uri`, and of forms.
+
+A parameter is secret by its name, by what its value looks like, or as it follows an
+option: ``command=--token&command=…`` of ``kubectl exec``. All may be percent-encoded.
+"""
+
+import re
+from urllib.parse import quote, unquote_plus
+
+from .secretarguments import Arguments
+from .secrettext import Looks, MaskText, has_sign, is_secret_name, scrub_text
+
+__all__ = ["QUERY_LOOKS_MAX", "is_form", "scrub_form", "scrub_uri"]
+
+# A query with more is masked from there on.
+QUERY_LOOKS_MAX = 1500
+
+# What nobody calls so outside of a query or a form, in lower case.
+_NAMES = frozenset(
+    (
+        *("auth", "sig", "signature", "assertion", "client_assertion", "samlresponse"),
+        *("id_token_hint", "sessionid", "jsessionid", "phpsessid", "otp", "passcode"),
+    )
+)
+# OAuth's code is as good as a token; what has no state, is some other code.
+_CODE, _STATE = "code", "state="
+# Parameters that are words of a command, each in turn.
+_COMMANDS = frozenset(("command", "cmd", "arg", "args", "argv"))
+_FORM = re.compile(rb"[\w.~%+\[\]*-]{1,200}=[^\s&<>{}\"]*(?:&|\Z)")
+
+
+def scrub_uri(uri: str, mask: MaskText) -> str:
+    """Return *uri* with secrets in its query replaced; its path stays as it is."""
+    path, question_mark, query = uri.partition("?")
+    if not question_mark or not query:
+        return uri
+    return f"{path}?{scrub_form(query, mask, Looks(QUERY_LOOKS_MAX))}"
+
+
+def is_form(body: bytes) -> bool:
+    """Tell whether *body* is a form as browsers send it, ``a=b&c=d``."""
+    return _FORM.match(body) is not None and not body.strip().count(b"\n")
+
+
+def scrub_form(query: str, mask: MaskText, looks: Looks) -> str:
+    """Return the form or query with secrets in it replaced.
+
+    Where *looks* end, the rest is masked as one.
+    """
+    form = _Form(mask, looks, has_state=_STATE in query)
+    parts = query.split("&")
+    for index, part in enumerate(parts):
+        if form.is_harmless(part):
+            continue
+        if not looks.spend(1):
+            rest = unquote_plus("&".join(parts[index:]), errors="surrogateescape")
+            parts[index:] = [quote(mask(rest), safe="", errors="surrogateescape")]
+            break
+        parts[index] = form.scrub(part)
+    return "&".join(parts)
+
+
+class _Form:
+    def __init__(self, mask: MaskText, looks: Looks, *, has_state: bool) -> None:
+        self._mask = mask
+        self._looks = looks
+        self._has_state = has_state
+        # By the name of the parameter: options and their values have the same.
+        self._arguments: dict[str, Arguments] = {}
+
+    def is_harmless(self, part: str) -> bool:
+        if not part:
+            return True
+        if self._arguments or "%" in part or "=-" in part or has_sign(part):
+            return False
+        name = part[: part.find("=")]
+        return name not in _COMMANDS and not self._is_secret(name)
+
+    def _is_secret(self, name: str) -> bool:
+        lowered = name.lower()
+        return (
+            lowered in _NAMES
+            or lowered.endswith("signature")
+            or (self._has_state and lowered == _CODE)
+        )
+
+    def scrub(self, parameter: str) -> str:
+        name, equals_sign, value = parameter.partition("=")
+        if not equals_sign:
+            name, value = "", parameter
+        plain = unquote_plus(value, errors="surrogateescape")
+        called = unquote_plus(name)
+        if self._is_secret(called) or is_secret_name(called):
+            scrubbed = self._mask(plain) if plain else plain
+        else:
+            scrubbed = self._scrub_value(called, plain)
+        if scrubbed == plain:
+            return parameter
+        return name + equals_sign + quote(scrubbed, safe="", errors="surrogateescape")
+
+    def _scrub_value(self, name: str, value: str) -> str:
+        arguments = self._arguments.get(name)
+        if arguments is None and (value.startswith("-") or name in _COMMANDS):
+            arguments = self._arguments.setdefault(name, Arguments())
+        if arguments is not None:
+            start = arguments.secret_start(value)
+            if start is not None:
+                secret = value[start:]
+                return value[:start] + (self._mask(secret) if secret else "")
+        return scrub_text(value, self._mask, self._looks)
