@@ -133,7 +133,7 @@ cdef class EchoTable:
         return copied
 
     def replace(self, bytes text not None, Py_ssize_t steps_max=STEPS_MAX):
-        """Return *text* with all that is found replaced; None if that costs too much."""
+        """Return *text* with all found replaced; None if that costs too much."""
         cdef const unsigned char *data = <const unsigned char *> PyBytes_AS_STRING(text)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(text)
         cdef Py_ssize_t steps = steps_max
@@ -143,7 +143,9 @@ cdef class EchoTable:
             return None
         return _joined(parts, text, copied)
 
-    def replace_in_json(self, bytes text not None, change, Py_ssize_t steps_max=STEPS_MAX):
+    def replace_in_json(
+        self, bytes text not None, change, Py_ssize_t steps_max=STEPS_MAX
+    ):
         """Do so in each string of a JSON text.
 
         *change* is called with those strings that are spelled with escapes; it returns
