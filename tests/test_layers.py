@@ -138,7 +138,8 @@ PYTHON_SHELVES = [
     {"configuredauditor"},
     {"config"},
     {"disconnects", "identity", "rejection", "routes", "wsgienviron"},
-    {"bodies", "requestreader"},
+    {"approutes", "bodies", "requestreader"},
+    {"unrecorded"},
     {"_scope", "exchange", "watchedstream"},
     {"_exchange"},
     # 6: ways in

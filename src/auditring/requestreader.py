@@ -35,6 +35,11 @@ class RequestReader:
         self._routes = routes
         self._role = role
 
+    @property
+    def has_routes(self) -> bool:
+        """Whether a table says which paths stand for which resources."""
+        return self._routes is not None or self._role is not None
+
     def read(
         self,
         method: str,

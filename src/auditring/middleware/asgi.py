@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from .._exchange import SCOPE_KEY, HttpOpener
+from ..approutes import routes_of
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
@@ -19,6 +20,7 @@ from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
 from ..targets import Role
+from ..unrecorded import StartCheck
 
 __all__ = ["AuditMiddleware", "audited"]
 
@@ -82,6 +84,8 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
+        self._check = StartCheck(auditor, self._reader, has_role=role is not None)
+        self._check.look_at(app)
         self._open = HttpOpener(
             auditor,
             user,
@@ -113,6 +117,8 @@ class AuditMiddleware:
         exchange.finish()
 
     async def _serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._check.finish(lambda: routes_of(self._app))
         if scope["type"] != "websocket" or SCOPE_KEY in scope:
             await self._app(scope, receive, send)
             return

@@ -23,8 +23,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
+from ..approutes import routes_of_django
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
 from ..exchange import Exchange
@@ -32,6 +34,7 @@ from ..identity import Identity, as_user, authenticated
 from ..rejection import REJECTION_BODY, REJECTION_CODE
 from ..requestreader import RequestReader
 from ..routes import Routes
+from ..unrecorded import StartCheck
 from ..watchedstream import WatchedStream
 from ..wsgienviron import headers_of, peer_of, target_of
 
@@ -92,6 +95,10 @@ class AuditMiddleware:
         self._auditor: Auditor = given["auditor"]
         self._user: Callable[[HttpRequest], Identity] = given["user"]
         self._reader = RequestReader(given["routes"], given["role"])
+        self._check = StartCheck(
+            self._auditor, self._reader, has_role=given["role"] is not None
+        )
+        self._check.look_at(None)
         self._rules: BodyRules = given["bodies"]
         got_request_exception.connect(_note_error, dispatch_uid=__name__)
 
@@ -134,6 +141,8 @@ class AuditMiddleware:
         return exchange.answer(response)
 
     def _begin(self, request: HttpRequest, identity: Identity) -> "_DjangoExchange":
+        if not self._check.is_over:  # by now the views are imported
+            self._check.finish(lambda: routes_of_django(get_resolver().url_patterns))
         attributes = self._reader.read(
             request.method or "GET",
             _target(request),

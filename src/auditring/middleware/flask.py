@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, got_request_exception, request
 
+from ..approutes import routes_of_flask
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
 from ..identity import Identity
@@ -43,11 +44,15 @@ def init_app(
         role: Whether paths have the prefixes of Loft's gateway, or of an agent.
         bodies: Which bodies are recorded; None for `BodyRules`' defaults.
     """
-    app.wsgi_app = wsgi.AuditMiddleware(  # type: ignore[method-assign]
+    middleware = wsgi.AuditMiddleware(
         app.wsgi_app, auditor, user=None, routes=routes, role=role, bodies=bodies
     )
+    app.wsgi_app = middleware  # type: ignore[method-assign]
+    check = middleware.start_check
 
     def begin() -> Response | None:
+        if not check.is_over:  # by now it has all its routes
+            check.finish(lambda: routes_of_flask(app))
         identity = user() if user is not None else request.remote_user
         if _exchange().begin(identity):
             return None

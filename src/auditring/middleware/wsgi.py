@@ -16,6 +16,7 @@ from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
 from ..targets import Role
+from ..unrecorded import StartCheck
 from ..watchedstream import WatchedStream
 from ..wsgienviron import headers_of, peer_of, target_of
 
@@ -59,6 +60,9 @@ class AuditMiddleware:
     ResponseComplete is there before its last bytes go out. Only the outermost counts,
     where one is inside of another. A ``wsgi.file_wrapper`` of the server is read like
     any other body.
+
+    Attributes:
+        start_check: Says once what can't be recorded.
     """
 
     def __init__(
@@ -87,6 +91,8 @@ class AuditMiddleware:
         self._auditor = auditor
         self._user = user
         self._reader = RequestReader(routes, role)
+        self.start_check = StartCheck(auditor, self._reader, has_role=role is not None)
+        self.start_check.look_at(app)
         self._rules = bodies or BodyRules()
 
     def __call__(
