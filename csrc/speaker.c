@@ -2,6 +2,7 @@
 
 #include "drainer.h"
 #include "ownring.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +16,9 @@ static const uint64_t repeat_ns = 60 * second;
 static const uint64_t stopped_ns = 1000 * ms, slow_ns = 3000 * ms;
 static const size_t stack_size = 64 * 1024;
 static const int reader_patience_ms = 10000;
+
+/* Of all logs of the process: a word to wait on. */
+static _Atomic uint32_t news;
 
 /* The leader. */
 
@@ -227,6 +231,16 @@ print_aside(const char *text)
     }
 }
 
+/* A leader that doesn't get on has none. */
+static int
+errno_of(const struct speaker_view *view)
+{
+    if (view->health == HEALTH_OK) {
+        return 0;
+    }
+    return view->error < 0 ? view->error : -EAGAIN;
+}
+
 static void
 say(struct writer *writer, const char *what, uint64_t now)
 {
@@ -243,9 +257,10 @@ say(struct writer *writer, const char *what, uint64_t now)
     print_aside(text);
     pthread_mutex_lock(&writer->mutex);
     memcpy(speaker->said_text, text, sizeof(text));
-    speaker->said_error = speaker->view.health == HEALTH_OK ? 0 : speaker->view.error;
+    speaker->said_error = errno_of(&speaker->view);
     pthread_mutex_unlock(&writer->mutex);
     atomic_fetch_add_explicit(&speaker->said, 1, memory_order_release);
+    speaker_wake_news();
 }
 
 static void
@@ -329,6 +344,24 @@ speaker_forget(struct writer *writer)
     speaker->view = (struct speaker_view){0};
     speaker->is_told = false;
     speaker->fine_since_ns = 0;
+}
+
+uint32_t
+speaker_news(void)
+{
+    return atomic_load_explicit(&news, memory_order_acquire);
+}
+
+void
+speaker_wait_news(uint32_t seen, uint64_t limit_ns)
+{
+    wait_word(&sys_posix, &news, seen, limit_ns);
+}
+
+void
+speaker_wake_news(void)
+{
+    wait_wake(&sys_posix, &news);
 }
 
 void

@@ -48,7 +48,7 @@ struct speaker {
     uint64_t next_ns;
     uint64_t dropped_before;
     /* under the writer's mutex */
-    int said_error; /* 0: it was that trouble is over */
+    int said_error; /* -EAGAIN: of a leader; 0: it was that trouble is over */
     char said_text[SPEAKER_TEXT_SIZE];
 };
 
@@ -59,6 +59,12 @@ void speaker_look(struct writer *writer);
 
 /* In a forked child: the parent's trouble is its own to tell. */
 void speaker_forget(struct writer *writer);
+
+/* Counts what speakers of this process said, of all logs, and waits until it is more.
+ */
+uint32_t speaker_news(void);
+void speaker_wait_news(uint32_t seen, uint64_t limit_ns);
+void speaker_wake_news(void);
 
 /* What is wrong now, in words; empty for nothing. */
 void speaker_describe(struct writer *writer, char text[SPEAKER_TEXT_SIZE]);

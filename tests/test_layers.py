@@ -107,6 +107,7 @@ PYTHON_SHELVES = [
     {"millthread"},
     {"mills"},
     {"droppedoptions", "leftovers", "lifetime", "writeroptions"},
+    {"messenger"},
     {"writer"},
     {"_asctime", "_logcall", "_logmessage", "_versions"},
     {"_untouched"},

@@ -65,6 +65,12 @@ cdef extern from "control.h" nogil:
     const char *control_counter_name(control_counter counter)
 
 
+cdef extern from "speaker.h" nogil:
+    uint32_t speaker_news()
+    void speaker_wait_news(uint32_t seen, uint64_t limit_ns)
+    void speaker_wake_news()
+
+
 cdef extern from "writer.h" nogil:
     cdef struct writer:
         pass

@@ -25,7 +25,7 @@ from libc.errno cimport (
     EUSERS,
 )
 from libc.math cimport isfinite
-from libc.stdint cimport INT64_MAX, int64_t, uint64_t
+from libc.stdint cimport INT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memset
 
 import errno
@@ -970,6 +970,23 @@ def append_line(
     with nogil:
         error = appending_put(&one)
     return -error
+
+
+def count_news():
+    """Return how often trouble was said, of any log of this process, modulo 2**32."""
+    return speaker_news()
+
+
+def wait_news(uint32_t seen, double timeout):
+    """Wait until the count of news differs from *seen*, or `wake_news`; or so long."""
+    cdef uint64_t limit_ns = <uint64_t> (timeout * 1e9)
+    with nogil:
+        speaker_wait_news(seen, limit_ns)
+
+
+def wake_news():
+    """Make a `wait_news` of another thread return."""
+    speaker_wake_news()
 
 
 def before_fork():

@@ -27,6 +27,7 @@ from .complaints import Refusal, complain, refusing
 from .configcommands import config
 from .errors import AuditringError
 from .feed import STUCK_LIMIT_S, Feed, Signals
+from .messenger import SaidError
 from .policycommands import policy
 from .problems import Problems
 from .writer import CLOSE_LIMIT_S, LogWriter
@@ -254,7 +255,7 @@ def write(path: str, linger_s: float, **options: Unpack[_WriterOptions]) -> None
     if sys.stdin is None:
         raise Refusal("standard input: it is closed")
     with refusing(path):
-        log = LogWriter(path, on_error=lambda error: complain(str(error)), **options)
+        log = LogWriter(path, on_error=_complain_of, **options)
     problems = Problems(path, complain)
     feed = Feed(
         log,
@@ -273,6 +274,11 @@ def write(path: str, linger_s: float, **options: Unpack[_WriterOptions]) -> None
             if linger_s and signals.stop and not feed.has_end:
                 problems.look_at_end(signals)
     sys.exit(problems.status)
+
+
+def _complain_of(error: Exception) -> None:
+    if not isinstance(error, SaidError):
+        complain(str(error))
 
 
 def _await_compression(

@@ -119,8 +119,10 @@ class LogWriter(Writer):
             mode: Permissions of the live file when it is made.
             group: Name or number of a group that shares the log: its members may read
                 and write all of it. None is none.
-            on_error: Called with trouble in the background (compressing, retaining,
-                free space), in the thread that met it.
+            on_error: Called with trouble in the background, in a thread of its own or
+                the one that met it: compressing, retaining, free space; and a full or
+                failing disk, a rotation that fails, a leader that is stopped or hangs,
+                within two seconds and then once a minute.
             space_warn_bytes: Free bytes at which `on_error` hears of it; None doesn't
                 watch.
             space_critical_bytes: Free bytes at which the oldest backup goes, if
@@ -154,6 +156,23 @@ class LogWriter(Writer):
         else:
             self._start_mill(options, space_warn_bytes, space_critical_bytes)
         lifetime.join(self)
+        self._be_told_of(None, on_error)
+
+    def _be_told_of(
+        self,
+        before: Callable[[Exception], object] | None,
+        after: Callable[[Exception], object] | None,
+    ) -> None:
+        """Have `on_error` told of trouble with the file, if there is one now."""
+        if (before is None) == (after is None):
+            return
+        # Imported late: most programs have none.
+        from . import messenger
+
+        if after is not None:
+            messenger.join(self)
+        else:
+            messenger.leave(self)
 
     # The mill.
 
@@ -312,7 +331,8 @@ class LogWriter(Writer):
                 self._share(checked)
             self._adjust(checked)
             self._given = given
-            self._on_error = given["on_error"]
+            before, self._on_error = self._on_error, given["on_error"]
+            self._be_told_of(before, self._on_error)
 
     def _share(self, checked: dict[str, Any]) -> None:
         """Let the log have what all its writers share: the newest opener's counts."""
@@ -364,6 +384,7 @@ class LogWriter(Writer):
             error = self._close(left_s)
         finally:
             lifetime.leave(self)
+            self._be_told_of(self._on_error, None)
         if error == errno.EBUSY and is_gone:
             text = f"{GONE}; records that were in no file are lost"
             raise OSError(errno.ENOENT, text, str(self.path))
