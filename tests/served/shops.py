@@ -9,17 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from auditring import follow
 
-__all__ = ["LIMIT_S", "SHOPS", "Shop", "open_shop"]
+__all__ = ["LIMIT_S", "SHOPS", "Shop", "open_shop", "served"]
 
 LIMIT_S: Final = 60.0
 _FOLDER = Path(__file__).parent
+_NO_VARIABLES: Final[Mapping[str, str]] = {}
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:([1-9]\d*)")
 
 _GUNICORN = ("gunicorn", "--bind=127.0.0.1:0", "--workers=2", "--keep-alive=60")
@@ -59,22 +60,34 @@ class Shop:
 @contextlib.contextmanager
 def open_shop(name: str, folder: Path) -> Iterator[Shop]:
     """Serve a shop; at the end the server gets SIGTERM and has to end by itself."""
-    log, output = folder / "audit.log", folder / "output"
+    log = folder / "audit.log"
+    variables = {
+        "PYTHONPATH": f"{_FOLDER}:{os.environ.get('PYTHONPATH', '')}",
+        "SHOP_LOG": str(log),
+    }
+    with served(SHOPS[name], folder / "output", _FOLDER, variables) as port:
+        yield Shop(name, port, log)
+
+
+@contextlib.contextmanager
+def served(
+    command: Sequence[str],
+    output: Path,
+    folder: Path,
+    variables: Mapping[str, str] = _NO_VARIABLES,
+) -> Iterator[int]:
+    """Run a server in a folder, and return its port; it ends as `open_shop`'s does."""
     with output.open("wb") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", *SHOPS[name]],
-            cwd=_FOLDER,
-            env={
-                **os.environ,
-                "PYTHONPATH": f"{_FOLDER}:{os.environ.get('PYTHONPATH', '')}",
-                "SHOP_LOG": str(log),
-            },
+            [sys.executable, "-m", *command],
+            cwd=folder,
+            env={**os.environ, **variables},
             stdout=file,
             stderr=file,
             start_new_session=True,
         )
     try:
-        yield Shop(name, _wait_for_port(process, output), log)
+        yield _wait_for_port(process, output)
         process.terminate()
         assert process.wait(LIMIT_S) in (0, -signal.SIGTERM)
     except BaseException as error:
