@@ -90,6 +90,7 @@ def test_check_tells_every_error_with_file_and_line(folder: Path) -> None:
         ' "None", "Metadata", "Request", "RequestResponse"',
         "bad.yaml: Kubernetes refuses it; 3 errors",
         SUM.rstrip(),
+        "2 files, 1 of them refused",
     ]
 
 

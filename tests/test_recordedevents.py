@@ -216,3 +216,23 @@ def test_hostile_lines_are_told_and_take_no_time(hostile: bytes) -> None:
 
     assert found == []
     assert told
+
+
+def test_what_is_in_a_broken_event_is_no_event() -> None:
+    body = f'"requestObject":{{"items":[{OTHER}]}}'
+    broken = EVENT.replace('"auditID":"1"', body)
+
+    found, told, _ = read(broken)
+
+    assert (found, list(told)) == ([], [1])
+
+
+def test_events_behind_a_line_that_was_cut_off_needn_t_wait_for_the_end() -> None:
+    reader = RecordedEvents()
+
+    came = [
+        [event.audit_id for _, event in reader.take(line.encode())]
+        for line in ("{", OTHER, EVENT)
+    ]
+
+    assert came == [[], [], ["2", "1"]] or came == [[], ["2"], ["1"]]

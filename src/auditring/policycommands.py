@@ -121,6 +121,9 @@ def check(
             for each in inspection.findings:
                 click.echo(problem_line(file, *each))
             click.echo(f"{file}: {inspection.summary}")
+        if len(files) > 1:
+            refused = sum(inspection.is_refused for _, inspection in inspections)
+            click.echo(f"{len(files)} files, {refused or 'none'} of them refused")
     sys.exit(any(inspection.is_refused for _, inspection in inspections))
 
 
