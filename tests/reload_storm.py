@@ -43,6 +43,7 @@ policy:
 """,
     "all stages, bodies, in batches": COMMON
     + """\
+masks: off
 mode: batch
 batch: {{bufferSize: 1000000, maxSize: 10}}
 truncate: {{enabled: true}}

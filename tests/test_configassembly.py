@@ -124,14 +124,17 @@ SECRET = Event(
 @pytest.mark.parametrize(
     ("masks", "is_masked"),
     [
-        (None, False),
+        (None, True),
+        (False, False),
+        ("off", False),
+        (True, True),
         ({"enabled": True}, True),
         ({"envValues": False}, True),
         ({"enabled": False, "envValues": False}, False),
         ({"builtIn": False}, False),
     ],
 )
-def test_secrets_are_masked_if_anybody_says_so(
+def test_secrets_are_masked_unless_somebody_says_no(
     tmp_path: Path, masks: object, is_masked: bool
 ) -> None:
     redactor = make_redactor(load(enabled(tmp_path, masks=masks)))

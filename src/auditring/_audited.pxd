@@ -32,7 +32,7 @@ cdef class AuditedRequest:
     cdef bint _write(self, Way way) except -1
     cdef bint _commit(self, Writer log) except -1
     cdef bytes _as_line(self)
-    cdef bint _has_plain_line(self) noexcept
+    cdef bint _has_plain_line(self) except -1
     cdef int _put_plain_line(self, line *text) except -1
     cdef bint keeps_request_object(self) noexcept
     cdef int _set_status(self, status) except -1

@@ -178,9 +178,15 @@ cdef class AuditedRequest:
             self._line = json_line(self.event)
         return self._line
 
-    cdef bint _has_plain_line(self) noexcept:
+    cdef bint _has_plain_line(self) except -1:
         """Tell whether attributes, code and annotations say all there is to say."""
-        return self._is_plain and self._outlet.redact is None
+        if not self._is_plain:
+            return False
+        if self._outlet.redact is None:
+            return True
+        if self._outlet.leaves is None:
+            return False
+        return self._outlet.leaves(self.attributes, self.annotations)
 
     cdef int _put_plain_line(self, line *text) except -1:
         return put_stage_line(

@@ -26,7 +26,8 @@ cdef class Outlet:
     cdef public DecisionTable decisions
     cdef object __weakref__  # who goes this way still, an auditor has to know
     cdef tuple ways  # of each backend, a Way
-    cdef object redact, clock_ns, losses
+    cdef public object redact, leaves
+    cdef object clock_ns, losses
     cdef bint adds_latency
     cdef Tally tally
 

@@ -2,6 +2,7 @@ from collections.abc import Callable
 from typing import Self, final
 
 from ._decide import DecisionTable
+from .attributes import Attributes
 from .backend import Backend
 from .event import Event, Level
 from .losses import Losses
@@ -21,6 +22,8 @@ class Way: ...
 @final
 class Outlet:
     decisions: DecisionTable | None
+    redact: Callable[[Event], Event] | None
+    leaves: Callable[[Attributes, dict[str, str]], bool] | None
     __weakref__: object
     def __new__(
         cls,

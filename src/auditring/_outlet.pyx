@@ -38,6 +38,8 @@ cdef class Outlet:
 
     Attributes:
         decisions: What decides which they are; None for none at all.
+        redact: Makes of an event what may be seen of it; None for all.
+        leaves: Tells of a request whether that changes nothing, without an event.
     """
 
     def __cinit__(

@@ -4,6 +4,7 @@ import logging
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import NamedTuple, cast
 
 from ._audited import AuditedRequest
@@ -24,7 +25,20 @@ from .reloads import ReloadCounts
 from .status import Status
 from .writer import LogWriter
 
-__all__ = ["AuditCounts", "AuditedRequest", "Auditor"]
+__all__ = ["UNSET", "AuditCounts", "AuditedRequest", "Auditor", "Unset"]
+
+
+class Unset(Enum):
+    """What stands where nothing was given, as None has a meaning."""
+
+    UNSET = auto()
+
+    def __repr__(self) -> str:
+        """Look like it isn't there."""
+        return "..."
+
+
+UNSET = Unset.UNSET
 
 _logger = logging.getLogger("auditring")
 
@@ -65,7 +79,7 @@ class Auditor:
         policy: Policy | None,
         backends: "Place | Iterable[Place]" = (),
         *,
-        redactor: Redactor | None = None,
+        redactor: Redactor | Unset | None = UNSET,
         latencies: bool = False,
         on_loss: OnLoss | None = None,
         clock_ns: Callable[[], int] | None = None,
@@ -77,7 +91,9 @@ class Auditor:
             backends: Each is called in turn with every event, in the caller's thread;
                 a log before all others. A `LogWriter` stands for a `LogBackend`, a
                 `logging.Handler` for a `HandlerBackend`, both of mode ``blocking``.
-            redactor: Masks the secrets in every event; None leaves all as it is.
+            redactor: Masks the secrets in every event; None leaves all as it is. If it
+                isn't given, nothing is masked until a middleware takes the auditor,
+                which masks by the built-in rules.
             latencies: Whether requests that took longer than half a second get
                 annotations on where the time went.
             on_loss: Called when a backend raises, which it shouldn't; see `Losses`.
@@ -87,6 +103,7 @@ class Auditor:
         self._tally = Tally()
         self._raised = Losses("auditor", on_loss)
         self._clock_ns = clock_ns
+        self._masks_by_default = False
         self._course = self._lay(policy, backends, redactor, latencies)
         self._gate = Gate(self._course.outlet)
         # Guards what follows; no request comes by it.
@@ -112,18 +129,32 @@ class Auditor:
         self,
         policy: Policy | None,
         backends: "Place | Iterable[Place]",
-        redactor: Redactor | None,
+        redactor: Redactor | Unset | None,
         latencies: bool,
     ) -> "_Course":
         made = [_as_backend(place) for place in _listed(backends)]
         # sorted() keeps the order of all the others.
         ordered = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
-        redact = None if redactor is None else redactor.redact
+        is_told = not isinstance(redactor, Unset)
+        if isinstance(redactor, Unset):
+            redactor = Redactor() if self._masks_by_default else None
         outlet = Outlet(
-            ordered, self._tally, self._raised, redact, self._clock_ns, latencies
+            ordered, self._tally, self._raised, None, self._clock_ns, latencies
         )
+        _let_mask(outlet, redactor)
         outlet.decisions = self._decisions_of(policy, ordered)
-        return _Course(policy, ordered, outlet)
+        return _Course(policy, ordered, outlet, is_told)
+
+    def mask_by_default(self) -> None:
+        """Mask by the built-in rules from now on, if no redactor was given, nor None.
+
+        Called by what takes requests from an application: theirs hold passwords.
+        """
+        with self._lock:
+            self._masks_by_default = True
+            outlet = self._course.outlet
+            if not self._course.is_told and outlet.redact is None:
+                _let_mask(outlet, Redactor())
 
     @property
     def policy(self) -> Policy | None:
@@ -160,7 +191,7 @@ class Auditor:
         policy: Policy | None,
         backends: "Place | Iterable[Place]",
         *,
-        redactor: Redactor | None = None,
+        redactor: Redactor | Unset | None = UNSET,
         latencies: bool = False,
     ) -> None:
         """Decide by another policy and go to other backends, all of it at once.
@@ -284,6 +315,7 @@ class _Course(NamedTuple):
     policy: Policy | None
     backends: tuple[Backend, ...]
     outlet: Outlet
+    is_told: bool  # whether somebody said what is masked, or that nothing is
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -302,6 +334,15 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
     if isinstance(backends, Iterable):
         return list(backends)
     return [backends]
+
+
+def _let_mask(outlet: Outlet, redactor: Redactor | None) -> None:
+    if redactor is None:
+        return
+    # Another's may change what this package's leaves alone.
+    if type(redactor) is Redactor:
+        outlet.leaves = redactor.leaves
+    outlet.redact = redactor.redact
 
 
 def _is_log(backend: Backend) -> bool:

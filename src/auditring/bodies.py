@@ -12,12 +12,13 @@ class BodyRules:
     Attributes:
         max_bytes: What is kept of a body, and how large it may be once decoded.
         resources_only: Whether only bodies of resource requests are, as in Kubernetes.
+            What others send, as a login form, is nobody's object.
     """
 
     __slots__ = ("max_bytes", "resources_only")
 
     def __init__(
-        self, *, max_bytes: int = PAYLOAD_MAX_BYTES, resources_only: bool = False
+        self, *, max_bytes: int = PAYLOAD_MAX_BYTES, resources_only: bool = True
     ) -> None:
         """Take the rules.
 

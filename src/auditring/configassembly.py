@@ -70,12 +70,9 @@ def _batch_settings(config: Config) -> BatchSettings:
 
 
 def make_redactor(config: Config) -> Redactor | None:
-    """Return what masks secrets; None if nobody wants that."""
+    """Return what masks secrets; None if it is turned off."""
     masks = config.settings.masks
-    is_wanted = masks.enabled
-    if is_wanted is None:
-        is_wanted = any(key.startswith("masks.") for key in config.origins)
-    if not is_wanted:
+    if not masks.enabled:
         return None
     built_in = DEFAULT_RULES if masks.built_in else ()
     return Redactor(

@@ -135,10 +135,10 @@ class TruncateKeys:
 class MaskKeys:
     """What is masked in events."""
 
-    enabled: bool | None = _key(
+    enabled: bool = _key(
         BOOLEAN,
-        None,
-        "Whether secrets are masked; by default if any other key of `masks` is set.",
+        True,
+        "Whether secrets are masked. `masks: off` is short for it.",
     )
     built_in: bool = _key(
         BOOLEAN, True, "Whether the rules for Kubernetes and Loft hold as well."

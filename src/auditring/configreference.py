@@ -68,7 +68,7 @@ defaults. `auditring config check FILE` tells every mistake with its line,
 | `dataStoreTTL: 0` | an error; `null` is for ever |
 | `path: -` with keys of rotation | they are ignored, with a warning |
 | `ha: true` | an error without a database on the network |
-| `masks` with any key but `enabled` | secrets are masked, unless `enabled: false` |
+| no `masks` | the built-in rules mask secrets; `masks: off` leaves all as it is |
 
 ## Keys
 

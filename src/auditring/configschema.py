@@ -3,6 +3,7 @@
 from typing import Any
 
 from .configkeys import KEYS
+from .configtext import SWITCHES
 from .event import Level, Stage
 from .targets import RequestTarget
 
@@ -44,12 +45,20 @@ def _audit() -> dict[str, Any]:
         *blocks, name = key.path.split(".")
         place = root
         for block in blocks:
-            place = place["properties"].setdefault(block, _object())
+            place = place["properties"].setdefault(block, _block(block))
         place["properties"][name] = _or_null(
             {"description": key.text.replace("`", ""), **key.kind.schema()},
             key.kind.dump(key.default),
         )
     return root
+
+
+def _block(name: str) -> dict[str, Any]:
+    block = _object()
+    if name in SWITCHES:
+        block["type"].append("boolean")
+        block["default"] = True
+    return block
 
 
 def _object() -> dict[str, Any]:

@@ -18,7 +18,14 @@ from .policyfile import read_text
 from .pythonnode import node_of
 from .suggestion import unknown
 
-__all__ = ["Origin", "Reading", "Setting", "read_config_text", "read_mapping"]
+__all__ = [
+    "SWITCHES",
+    "Origin",
+    "Reading",
+    "Setting",
+    "read_config_text",
+    "read_mapping",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +91,9 @@ class Reading:
         problem = ConfigProblem(origin.place, line or origin.line, key, error.message)
         self.problems.append(problem)
 
+
+SWITCHES = ("masks",)
+"""Blocks that may be a truth value, which is that of their key `enabled`."""
 
 _Tree = dict[str, "Key | _Tree"]
 
@@ -185,11 +195,24 @@ def _read_block(
             continue  # the same as if it weren't there
         elif isinstance(branch, Key):
             reading.take(branch, value, where)
+        elif (switch := _switch_of(name, value)) is not None:
+            enabled = branch["enabled"]
+            assert isinstance(enabled, Key)
+            reading.take(enabled, switch, where)
         elif isinstance(value, NodeMapping):
             _read_block(value, branch, f"{at}.", origin, reading)
         else:
             what = f"expected an object of keys, got {told(value)}"
             reading.blame(where, Mismatch(what, value.line), reading.prefix + at)
+
+
+def _switch_of(name: str, node: Node) -> Scalar | None:
+    """Return the truth value that stands for a block, as in ``masks: off``."""
+    if name not in SWITCHES or not isinstance(node, Scalar):
+        return None
+    # JSON and quotes make a text of it.
+    value = {"on": True, "off": False}.get(str(node.value), node.value)
+    return Scalar(node.line, value) if isinstance(value, bool) else None
 
 
 def _unknown_key(name: str, value: Node, tree: _Tree) -> str:

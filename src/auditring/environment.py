@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from .configkeys import KEYS, Key
 from .configkinds import Mismatch
-from .configtext import Origin, Reading
+from .configtext import SWITCHES, Origin, Reading
 from .errors import ConfigProblem
 from .nodes import Node, Scalar, TextError
 from .suggestion import unknown
@@ -24,6 +24,8 @@ CONFIG_VARIABLE = "AUDITRING_CONFIG"
 # What building and testing this package looks at.
 _OTHERS = {CONFIG_VARIABLE, *(PREFIX + name for name in ("CI", "DEBUG", "SANITIZE"))}
 _VARIABLES = {key.variable: key for key in KEYS.values()}
+# A block with but a truth value, as in a file: AUDITRING_MASKS=off.
+_SWITCHES = {PREFIX + name.upper(): KEYS[f"{name}.enabled"] for name in SWITCHES}
 
 
 def read_environment(environ: Mapping[str, str]) -> Reading:
@@ -33,7 +35,7 @@ def read_environment(environ: Mapping[str, str]) -> Reading:
         text = environ[name]
         if not name.startswith(PREFIX) or name in _OTHERS or not text:
             continue
-        key = _VARIABLES.get(name)
+        key = _VARIABLES.get(name) or _SWITCHES.get(name)
         if key is None:
             message = unknown(name, _VARIABLES, "setting", repr(text))
             problem = ConfigProblem(name, None, "", message, "warning")

@@ -11,12 +11,13 @@ from dataclasses import replace
 from urllib.parse import quote, unquote_plus
 
 from . import rawjson
+from .attributes import Attributes
 from .echoes import Echoes
 from .event import Event, ObjectReference, UserInfo
 from .masks import Mask
 from .redactedbody import BodyRedaction
 from .redactionrules import DEFAULT_RULES, RedactionRule, Scope, scope_of
-from .scrubbedquery import scrub_uri
+from .scrubbedquery import is_harmless_query, scrub_uri
 from .secrettext import has_sign, is_secret_name, scrub_text
 from .status import Status
 
@@ -31,6 +32,9 @@ _SAFE_ANNOTATIONS = (
     *("log.auditring.io/level", "log.auditring.io/logger"),
     *("log.auditring.io/trace-id", "log.auditring.io/span-id"),
 )
+
+# So many user agents without a secret are remembered.
+_AGENTS_MAX = 1024
 
 Change = Callable[[str], str]
 
@@ -61,6 +65,7 @@ class Redactor:
         self._rules = tuple(rules)
         self._mask = Mask(key)
         self._env_values = env_values
+        self._agents: set[str] = set()
         self._scopes: dict[str, Scope] = {}
         kinds = {kind.encode() for rule in self._rules for kind in rule.kinds}
         self._kinds = tuple(kind for kind in kinds if not has_sign(kind))
@@ -92,6 +97,29 @@ class Redactor:
             redacted = _without_echoes(redacted, echoes)
         return event if redacted == event else redacted
 
+    def leaves(self, attributes: Attributes, annotations: Mapping[str, str]) -> bool:
+        """Tell whether `redact` leaves an event alone that has no bodies nor status.
+
+        Without making one: most requests hold no secret. False where it can't tell.
+        """
+        users = (attributes.user, attributes.impersonated_user)
+        return (
+            is_harmless_query(attributes.request_uri)
+            and not any(user and user.extra and _has_secret(user) for user in users)
+            and self._is_known_agent(attributes.user_agent)
+            and (not annotations or not any(map(_is_odd, annotations.items())))
+        )
+
+    def _is_known_agent(self, user_agent: str) -> bool:
+        # They are long, and most requests come from a few.
+        if user_agent in self._agents:
+            return True
+        if has_sign(user_agent):
+            return False
+        if len(self._agents) < _AGENTS_MAX:
+            self._agents.add(user_agent)
+        return True
+
     def _redact_body(self, body: bytes | None, bodies: BodyRedaction) -> bytes | None:
         if body is None:
             return None
@@ -117,6 +145,18 @@ class Redactor:
             if rules:
                 self._scopes[kind] = scope
         return scope
+
+
+def _has_secret(user: UserInfo) -> bool:
+    return any(
+        is_secret_name(name) or any(map(has_sign, values or ()))
+        for name, values in (user.extra or {}).items()
+    )
+
+
+def _is_odd(item: tuple[str, str]) -> bool:
+    name, value = item
+    return not name.startswith(_SAFE_ANNOTATIONS) or has_sign(value)
 
 
 def _is_compact_json(body: bytes) -> bool:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from . import rawjson
 from .masks import decoded_base64
 from .redactionrules import Scope
+from .scrubbedquery import is_form, scrub_form
 from .secretarguments import Arguments
-from .secrettext import is_secret_name, scrub_text
+from .secrettext import Looks, is_secret_name, scrub_text
 
 __all__ = ["BodyRedaction"]
 
@@ -114,7 +115,7 @@ class BodyRedaction:
         try:
             text = rawjson.compact(body)
         except ValueError:
-            return self._whole(body)
+            return self._text(body)
         try:
             return self._root(text, self._outermost())
         except RecursionError:  # The caller stands deep in the stack already.
@@ -141,6 +142,19 @@ class BodyRedaction:
         if not message or _SAFE_MESSAGE.fullmatch(message):
             return message
         return self.masked(message)
+
+    def _text(self, body: bytes) -> bytes:
+        """Redact what isn't JSON: nobody knows how names and values stand in it."""
+        if self.scope.is_sensitive or self.scope.has_paths:
+            return self._whole(body)
+        if is_form(body):
+            form = body.decode(errors="surrogateescape")
+            return scrub_form(form, self.masked, Looks()).encode(
+                errors="surrogateescape"
+            )
+        if self.is_suspect(body) or not _is_text(body):
+            return self._whole(body)
+        return body
 
     def _whole(self, text: bytes) -> bytes:
         return rawjson.quote(self.masked(text.decode(errors="surrogateescape")))
@@ -430,6 +444,14 @@ def _has_secret_name(members: Sequence[_Member]) -> bool:
         and is_secret_name(rawjson.unquote(value))
         for _, name, value in members
     )
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body
 
 
 def _is_json_patch(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote_plus
 from .secretarguments import Arguments
 from .secrettext import Looks, MaskText, has_sign, is_secret_name, scrub_text
 
-__all__ = ["QUERY_LOOKS_MAX", "is_form", "scrub_form", "scrub_uri"]
+__all__ = ["QUERY_LOOKS_MAX", "is_form", "is_harmless_query", "scrub_form", "scrub_uri"]
 
 # A query with more is masked from there on.
 QUERY_LOOKS_MAX = 1500
@@ -26,6 +26,10 @@ _NAMES = frozenset(
 _CODE, _STATE = "code", "state="
 # Parameters that are words of a command, each in turn.
 _COMMANDS = frozenset(("command", "cmd", "arg", "args", "argv"))
+_NAMED = re.compile(
+    rf"[?&](?:{'|'.join(_NAMES | _COMMANDS)}|{_CODE}|[^=&?]*signature)(?:=|&|\Z)",
+    re.IGNORECASE,
+)
 _FORM = re.compile(rb"[\w.~%+\[\]*-]{1,200}=[^\s&<>{}\"]*(?:&|\Z)")
 
 
@@ -35,6 +39,15 @@ def scrub_uri(uri: str, mask: MaskText) -> str:
     if not question_mark or not query:
         return uri
     return f"{path}?{scrub_form(query, mask, Looks(QUERY_LOOKS_MAX))}"
+
+
+def is_harmless_query(uri: str) -> bool:
+    """Tell at once that `scrub_uri` leaves *uri* as it is; False if it can't tell."""
+    if "?" not in uri:
+        return True
+    if "%" in uri or "=-" in uri or has_sign(uri):
+        return False
+    return _NAMED.search(uri) is None
 
 
 def is_form(body: bytes) -> bool:

@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 
 from auditring.auditor import Auditor
+from auditring.bodies import BodyRules
 from auditring.middleware.django import audited
 
 auditor = Auditor(None)
@@ -24,6 +25,7 @@ def settings_of(middleware: str) -> dict[str, Any]:
                 "/orders": "/apis/shop.example/v1/orders",
                 "/orders/{order}": "/apis/shop.example/v1/orders/{order}",
             },
+            "bodies": BodyRules(resources_only=False),
         },
         "LOGGING_CONFIG": None,
         "MIDDLEWARE": [middleware],

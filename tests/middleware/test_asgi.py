@@ -257,7 +257,9 @@ def test_a_client_that_leaves_is_no_panic(log: EventLog) -> None:
         finally:
             is_over.set()
 
-    with asgi_server(wrapped(stream, log, policy_of("RequestResponse"))) as client:
+    rules = BodyRules(resources_only=False)
+    app = wrapped(stream, log, policy_of("RequestResponse"), bodies=rules)
+    with asgi_server(app) as client:
         connection = socket.create_connection(("127.0.0.1", client.port), LIMIT_S)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         connection.recv(65536)

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from websockets.sync.client import connect
 
 from auditring.auditor import AuditedRequest, Auditor
+from auditring.bodies import BodyRules
 from auditring.middleware.fastapi import AuditMiddleware, audited, identify
 from auditring.policy import Policy
 from auditring.routes import Routes
@@ -98,7 +99,12 @@ def shop(auditor: Auditor) -> FastAPI:
         return PlainTextResponse(request.url.path)
 
     app.mount("/sub", Starlette(routes=[Mount("/a", routes=[Route("/b", inside)])]))
-    app.add_middleware(AuditMiddleware, auditor=auditor, routes=ROUTES)  # type: ignore[arg-type]
+    app.add_middleware(
+        AuditMiddleware,  # type: ignore[arg-type]
+        auditor=auditor,
+        routes=ROUTES,
+        bodies=BodyRules(resources_only=False),
+    )
     app.add_middleware(AuthenticationMiddleware, backend=ByHeader())
     return app
 

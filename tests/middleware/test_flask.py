@@ -8,6 +8,7 @@ from loopback import wsgi_server
 
 from auditring.auditor import Auditor
 from auditring.backends.log import LogBackend
+from auditring.bodies import BodyRules
 from auditring.middleware.flask import audited, init_app
 from auditring.policy import Policy
 from auditring.routes import Routes
@@ -61,6 +62,7 @@ def shop(auditor: Auditor) -> Flask:
         auditor,
         user=lambda: request.headers.get("X-User"),
         routes=ROUTES,
+        bodies=BodyRules(resources_only=False),
     )
     return app
 

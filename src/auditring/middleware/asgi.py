@@ -82,6 +82,7 @@ class AuditMiddleware:
         """
         self._app = app
         self._auditor = auditor
+        self._auditor.mask_by_default()
         self._user = user
         self._reader = RequestReader(routes, role)
         self._check = StartCheck(auditor, self._reader, has_role=role is not None)

@@ -93,6 +93,7 @@ class AuditMiddleware:
             markcoroutinefunction(self)
         given = _settings()
         self._auditor: Auditor = given["auditor"]
+        self._auditor.mask_by_default()
         self._user: Callable[[HttpRequest], Identity] = given["user"]
         self._reader = RequestReader(given["routes"], given["role"])
         self._check = StartCheck(

@@ -89,6 +89,7 @@ class AuditMiddleware:
         """
         self._app = app
         self._auditor = auditor
+        self._auditor.mask_by_default()
         self._user = user
         self._reader = RequestReader(routes, role)
         self.start_check = StartCheck(auditor, self._reader, has_role=role is not None)
