@@ -159,6 +159,7 @@ def test_a_piece_whose_end_is_missing_is_told(form: Callable[[str], str]) -> Non
         (json.dumps({"AuditId": "1", "Level": "a", "Stage": "b"}), "AKSAudit"),
         ('2026-01-01T00:00:00Z AUDIT: id="1" stage="a"', "legacy format"),
         ('{"kind":"Policy","rules":[]}', "it is a Policy"),
+        (json.dumps({"awslogs": {"data": "H4sI"}}), "base64 -d"),
     ],
 )
 def test_what_holds_no_event_is_told_with_why(line: str, reason: str) -> None:
@@ -236,3 +237,9 @@ def test_events_behind_a_line_that_was_cut_off_needn_t_wait_for_the_end() -> Non
     ]
 
     assert came == [[], [], ["2", "1"]] or came == [[], ["2"], ["1"]]
+
+
+def test_a_file_of_powershell_is_told() -> None:
+    _, told, _ = read(f"{EVENT}\n{OTHER}".encode("utf-16"))
+
+    assert all("UTF-16" in reason for reason in told.values())

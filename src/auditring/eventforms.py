@@ -51,6 +51,11 @@ def _form(document: object) -> str:
 def reason_of(text: bytes) -> str:
     """Say what *text* is that can't be unwrapped; nothing if nobody knows."""
     stripped = text.strip()
+    if b"\0" in stripped[:4] or stripped.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return (
+            "no JSON: UTF-16, as PowerShell writes files; iconv -f UTF-16 -t UTF-8"
+            " makes lines of it"
+        )
     if _LEGACY.match(stripped):
         return (
             "no event: a line of kube-apiserver's legacy format, which can't be read"
@@ -66,6 +71,11 @@ def reason_of(text: bytes) -> str:
         return (
             "no event: Google's audit log (GKE) keeps who did what in a form of its"
             " own, not Kubernetes' events"
+        )
+    if isinstance(document.get("awslogs"), Mapping):
+        return (
+            "no event: a subscription of CloudWatch, packed; unwrap it with jq -r"
+            " .awslogs.data | base64 -d | gunzip"
         )
     if {"AuditId", "Stage", "Level"} <= document.keys():
         return (
