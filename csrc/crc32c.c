@@ -16,13 +16,13 @@
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
 #define HARDWARE_TARGET __attribute__((target("+crc")))
-#define CRC_U64(crc, value) __crc32cd((crc), (value))
+#define CRC_U64(crc, value) __crc32cd((uint32_t)(crc), (value))
 #define CRC_U8(crc, value) __crc32cb((crc), (value))
 #elif defined(__x86_64__)
 #include <immintrin.h>
 #define FOLD_TARGET __attribute__((target("avx2,vpclmulqdq,pclmul,sse4.2")))
 #define HARDWARE_TARGET __attribute__((target("sse4.2")))
-#define CRC_U64(crc, value) ((uint32_t)_mm_crc32_u64((crc), (value)))
+#define CRC_U64(crc, value) _mm_crc32_u64((crc), (value))
 #define CRC_U8(crc, value) _mm_crc32_u8((crc), (value))
 #endif
 
@@ -180,24 +180,28 @@ shift(const uint32_t table[4][256], uint32_t crc)
 HARDWARE_TARGET static inline uint32_t
 three_stripes(uint32_t crc, const uint8_t *at, int stripe, const uint32_t table[4][256])
 {
-    uint32_t second = 0, third = 0;
+    uint64_t first = crc, second = 0, third = 0;
 
-#pragma GCC unroll 4
+#pragma GCC unroll 6
     for (int i = 0; i < stripe; i += 8) {
-        crc = CRC_U64(crc, load_u64(at + i));
+        first = CRC_U64(first, load_u64(at + i));
         second = CRC_U64(second, load_u64(at + stripe + i));
         third = CRC_U64(third, load_u64(at + 2 * stripe + i));
     }
-    return shift(table, shift(table, crc) ^ second) ^ third;
+    return shift(table, shift(table, (uint32_t)first) ^ (uint32_t)second) ^
+           (uint32_t)third;
 }
 
 /* By words, each of which waits for the one before. */
 HARDWARE_TARGET static inline uint32_t
 word_by_word(uint32_t crc, const uint8_t *at, size_t size)
 {
+    uint64_t word_crc = crc;
+
     for (; size >= 8; size -= 8, at += 8) {
-        crc = CRC_U64(crc, load_u64(at));
+        word_crc = CRC_U64(word_crc, load_u64(at));
     }
+    crc = (uint32_t)word_crc;
     for (; size > 0; size--, at++) {
         crc = CRC_U8(crc, *at);
     }
@@ -250,8 +254,8 @@ fold_blocks(uint32_t crc, const uint8_t *at, size_t blocks)
     high = _mm256_extracti128_si256(d, 1);
     high = _mm_xor_si128(high, _mm_xor_si128(_mm_clmulepi64_si128(low, last, 0x00),
                                              _mm_clmulepi64_si128(low, last, 0x11)));
-    crc = CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(high));
-    return CRC_U64(crc, (uint64_t)_mm_extract_epi64(high, 1));
+    return (uint32_t)CRC_U64(CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(high)),
+                             (uint64_t)_mm_extract_epi64(high, 1));
 }
 
 /* What follows the blocks is begun before them: its chain of words is through when the
@@ -271,7 +275,7 @@ fold(uint32_t crc, const uint8_t *at, size_t size)
     crc = fold_blocks(crc, at, size / FOLD_BLOCK);
     product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc),
                                    _mm_cvtsi32_si128((int)moved_over[rest]), 0x00);
-    return CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(product)) ^ last;
+    return (uint32_t)CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(product)) ^ last;
 }
 #endif
 
