@@ -46,8 +46,6 @@ batch_begin(struct batch *batch)
     batch->intent->block = 0;
     intent_begin(batch->intent, batch->control, batch->file,
                  batch->settings.dialect == DIALECT_STDLIB);
-    batch->staged = 0;
-    batch->part_count = 0;
     batch->size = 0;
     batch->written = 0;
     gapfile_begin(&batch->gaps);
@@ -81,50 +79,21 @@ exceeds_file(const struct batch *batch, uint64_t size)
            (after == limit && batch->file->is_adopted && batch->size == 0);
 }
 
-static void
-add_part(struct batch *batch, const uint8_t *data, uint64_t size)
-{
-    struct iovec *part = &batch->parts[batch->part_count++];
-
-    part->iov_base = (void *)(uintptr_t)data;
-    part->iov_len = size;
-}
-
-/* Does it stand right behind what was staged last? */
-static bool
-continues_part(const struct batch *batch, const uint8_t *data)
-{
-    const struct iovec *last;
-
-    if (batch->part_count == 0) {
-        return false;
-    }
-    last = &batch->parts[batch->part_count - 1];
-    return (const uint8_t *)last->iov_base + last->iov_len == data;
-}
-
 static bool
 has_room(const struct batch *batch, uint64_t size)
 {
-    return batch->size == 0 ||
-           (batch->part_count < BATCH_PARTS && batch->size + size <= BATCH_SIZE_LIMIT);
+    return batch->size == 0 || batch->size + size <= BATCH_SIZE_LIMIT;
 }
 
-/* `data` stands in the staging buffer, at its end or a gap's mark behind it. */
+/* The line stands behind what is staged. */
 static enum batch_taken
-stage(struct batch *batch, const uint8_t *data, uint64_t size)
+stage(struct batch *batch, uint64_t size)
 {
     if (exceeds_file(batch, size)) {
         return BATCH_FILE_FULL;
     }
     if (!has_room(batch, size)) {
         return BATCH_FULL;
-    }
-    batch->staged = (uint64_t)(data - batch->staging) + size;
-    if (continues_part(batch, data)) {
-        batch->parts[batch->part_count - 1].iov_len += size;
-    } else {
-        add_part(batch, data, size);
     }
     if (batch->settings.max_bytes > 0 && size > batch->settings.max_bytes) {
         control_add(batch->control, COUNTER_oversize_records, 1);
@@ -146,7 +115,8 @@ stage_gap(struct batch *batch, const struct ring_record *record,
         return BATCH_TOOK_ALL;
     }
     if (!intent->gaps_aside) {
-        taken = stage(batch, line, mark.line_size);
+        memmove(batch->staging + batch->size, line, mark.line_size);
+        taken = stage(batch, mark.line_size);
     } else if (!gapfile_add(&batch->gaps, line, mark.line_size)) {
         taken = BATCH_FULL;
     }
@@ -171,7 +141,7 @@ grow(struct batch *batch, uint64_t size)
     return true;
 }
 
-/* The next record, its bytes at the end of what is staged: they are written from there,
+/* The next record, its bytes behind what is staged: they are written from there,
  * because those in the ring may change, or be gone, at any moment. */
 static int
 next_record(struct batch *batch, const struct batch_source *source, uint64_t from,
@@ -181,9 +151,9 @@ next_record(struct batch *batch, const struct batch_source *source, uint64_t fro
 
     do {
         found = ring_next_into(source->ring, from, source->end, source->owner_gone,
-                               batch->staging + batch->staged,
-                               batch->staging_size - batch->staged, record);
-    } while (found && !record->is_copied && batch->staged == 0 &&
+                               batch->staging + batch->size,
+                               batch->staging_size - batch->size, record);
+    } while (found && !record->is_copied && batch->size == 0 &&
              grow(batch, record->size));
     return found;
 }
@@ -196,7 +166,7 @@ stage_record(struct batch *batch, const struct ring_record *record,
         return exceeds_file(batch, record->size) ? BATCH_FILE_FULL : BATCH_FULL;
     }
     return record->type == RING_GAP ? stage_gap(batch, record, range)
-                                    : stage(batch, record->data, record->size);
+                                    : stage(batch, record->size);
 }
 
 static enum batch_taken
@@ -257,8 +227,8 @@ say_intent(struct batch *batch)
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
     intentblock_say(batch->control, intent);
-    batch->missing =
-        (struct logfile_parts){.next = batch->parts, .count = batch->part_count};
+    batch->rest = (struct iovec){.iov_base = batch->staging, .iov_len = batch->size};
+    batch->missing = (struct logfile_parts){.next = &batch->rest, .count = 1};
     batch->is_outstanding = true;
     return 0;
 }

@@ -25,7 +25,6 @@
 
 enum {
     BATCH_SIZE_LIMIT = 1024 * 1024, /* but always one record */
-    BATCH_PARTS = 1024,             /* IOV_MAX */
     BATCH_STAGING_SIZE = BATCH_SIZE_LIMIT + 64 * 1024 /* it grows for a larger record */
 };
 
@@ -34,13 +33,11 @@ struct batch {
     struct control *control;
     struct logfile *file;
     struct control_settings settings; /* as of batch_begin */
-    uint8_t *staging;
+    uint8_t *staging; /* what is written, back to back */
     uint64_t staging_size;
-    uint64_t staged; /* bytes used of it */
-    struct iovec parts[BATCH_PARTS];
-    uint32_t part_count;
-    struct logfile_parts missing; /* of an outstanding batch */
-    uint64_t size;
+    uint64_t size; /* bytes used of it */
+    struct iovec rest; /* of an outstanding batch: what is missing in the file */
+    struct logfile_parts missing; /* that, as it is appended */
     uint64_t written; /* how much of it is in the file */
     struct gapfile gaps; /* gap events for the file beside the log */
     bool must_sync; /* a slot of durability sync takes part */

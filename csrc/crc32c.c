@@ -225,29 +225,35 @@ fold_onto(__m256i moved, __m256i step, __m256i there)
                                 _mm256_clmulepi64_epi128(moved, step, 0x11)));
 }
 
+/* A register of the message, stored as it was read unless `to` is NULL. */
 FOLD_TARGET static inline __m256i
-load_lanes(const uint8_t *at)
+take_lanes(const uint8_t *at, uint8_t *to, size_t offset)
 {
-    return _mm256_loadu_si256((const void *)at);
+    __m256i lanes = _mm256_loadu_si256((const void *)(at + offset));
+
+    if (to != NULL) {
+        _mm256_storeu_si256((void *)(to + offset), lanes);
+    }
+    return lanes;
 }
 
 /* Goes through whole blocks, one at least, and returns the CRC so far; neither it nor
  * `crc` is inverted. */
-FOLD_TARGET static uint32_t
-fold_blocks(uint32_t crc, const uint8_t *at, size_t blocks)
+FOLD_TARGET static inline uint32_t
+fold_blocks(uint32_t crc, const uint8_t *at, uint8_t *to, size_t size)
 {
     const __m256i far = load_fold_step(fold_1024), near = load_fold_step(fold_256);
     const __m128i last = _mm_set_epi64x((int64_t)fold_128.high, (int64_t)fold_128.low);
-    __m256i a = load_lanes(at), b = load_lanes(at + 32), c = load_lanes(at + 64),
-            d = load_lanes(at + 96);
+    __m256i a = take_lanes(at, to, 0), b = take_lanes(at, to, 32),
+            c = take_lanes(at, to, 64), d = take_lanes(at, to, 96);
     __m128i low, high;
 
     a = _mm256_xor_si256(a, _mm256_set_epi64x(0, 0, 0, crc));
-    for (at += FOLD_BLOCK; --blocks > 0; at += FOLD_BLOCK) {
-        a = fold_onto(a, far, load_lanes(at));
-        b = fold_onto(b, far, load_lanes(at + 32));
-        c = fold_onto(c, far, load_lanes(at + 64));
-        d = fold_onto(d, far, load_lanes(at + 96));
+    for (size_t i = FOLD_BLOCK; i < size; i += FOLD_BLOCK) {
+        a = fold_onto(a, far, take_lanes(at, to, i));
+        b = fold_onto(b, far, take_lanes(at, to, i + 32));
+        c = fold_onto(c, far, take_lanes(at, to, i + 64));
+        d = fold_onto(d, far, take_lanes(at, to, i + 96));
     }
     d = fold_onto(fold_onto(fold_onto(a, near, b), near, c), near, d);
     low = _mm256_castsi256_si128(d);
@@ -260,22 +266,37 @@ fold_blocks(uint32_t crc, const uint8_t *at, size_t blocks)
 
 /* What follows the blocks is begun before them: its chain of words is through when the
  * blocks are, and the CRC of these is moved over it. */
-FOLD_TARGET static uint32_t
-fold(uint32_t crc, const uint8_t *at, size_t size)
+FOLD_TARGET static inline uint32_t
+fold_all(uint32_t crc, const uint8_t *at, uint8_t *to, size_t size)
 {
-    const size_t rest = size % FOLD_BLOCK;
-    const uint8_t *behind = at + size - rest;
+    const size_t rest = size % FOLD_BLOCK, blocks = size - rest;
+    const uint8_t *behind = at + blocks;
     uint32_t last;
     __m128i product;
 
+    if (to != NULL) {
+        behind = memcpy(to + blocks, behind, rest);
+    }
     if (rest < MOVED_MIN) {
-        return word_by_word(fold_blocks(crc, at, size / FOLD_BLOCK), behind, rest);
+        return word_by_word(fold_blocks(crc, at, to, blocks), behind, rest);
     }
     last = word_by_word(0, behind, rest);
-    crc = fold_blocks(crc, at, size / FOLD_BLOCK);
+    crc = fold_blocks(crc, at, to, blocks);
     product = _mm_clmulepi64_si128(_mm_cvtsi32_si128((int)crc),
                                    _mm_cvtsi32_si128((int)moved_over[rest]), 0x00);
     return (uint32_t)CRC_U64(0, (uint64_t)_mm_cvtsi128_si64(product)) ^ last;
+}
+
+FOLD_TARGET static uint32_t
+fold(uint32_t crc, const uint8_t *at, size_t size)
+{
+    return fold_all(crc, at, NULL, size);
+}
+
+FOLD_TARGET static uint32_t
+fold_copying(uint32_t crc, const uint8_t *at, uint8_t *to, size_t size)
+{
+    return fold_all(crc, at, to, size);
 }
 #endif
 
@@ -313,4 +334,16 @@ crc32c(uint32_t crc, const void *data, size_t size)
     }
 #endif
     return portable(crc, data, size);
+}
+
+uint32_t
+crc32c_copy(uint32_t crc, void *to, const void *from, size_t size)
+{
+#ifdef FOLD_TARGET
+    if (has_fold && size >= FOLD_BLOCK) {
+        return ~fold_copying(~crc, from, to, size);
+    }
+#endif
+    memcpy(to, from, size);
+    return crc32c(crc, to, size);
 }

@@ -216,11 +216,17 @@ ring_payload_at(const struct ring *ring, uint64_t position)
 /* Place, size and type go into what the payload's CRC is continued from: a 64-bit hash
  * of them costs less than their CRC. */
 static inline uint32_t
-ring_record_crc(uint64_t position, uint32_t size, uint16_t type, const uint8_t *payload)
+ring_place_crc(uint64_t position, uint32_t size, uint16_t type)
 {
     uint64_t place = position ^ (uint64_t)size << 32 ^ (uint64_t)type << 61;
 
-    return crc32c((uint32_t)(place * 0x9e3779b97f4a7c15 >> 32), payload, size);
+    return (uint32_t)(place * 0x9e3779b97f4a7c15 >> 32);
+}
+
+static inline uint32_t
+ring_record_crc(uint64_t position, uint32_t size, uint16_t type, const uint8_t *payload)
+{
+    return crc32c(ring_place_crc(position, size, type), payload, size);
 }
 
 #endif

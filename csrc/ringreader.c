@@ -28,6 +28,21 @@ struct copy_target {
     uint64_t room;
 };
 
+/* The CRC of the payload, if it goes somewhere that of the copy. */
+static inline uint32_t
+take_payload(struct ring_record *record, const struct copy_target *copy)
+{
+    uint32_t place = ring_place_crc(record->position, record->size, record->type);
+    const uint8_t *payload = record->data;
+
+    if (copy == NULL) {
+        return crc32c(place, payload, record->size);
+    }
+    record->data = copy->to;
+    record->is_copied = true;
+    return crc32c_copy(place, copy->to, payload, record->size);
+}
+
 enum verdict { IS_RECORD, IS_HOLE, IS_DAMAGED };
 
 /* Checks the record at `position` against everything that must hold before `end`. */
@@ -57,21 +72,11 @@ examine(const struct ring *ring, uint64_t position, uint64_t end,
         (record->type == RING_PAD && record->size != 0)) {
         return IS_DAMAGED;
     }
-    if (copy != NULL) {
-        if (record->size > copy->room) {
-            record->next = position + span;
-            return IS_RECORD;
-        }
-        memcpy(copy->to, record->data, record->size);
-        record->data = copy->to;
-        record->is_copied = true;
-    }
-    if (record->crc !=
-        ring_record_crc(position, record->size, record->type, record->data)) {
-        return IS_DAMAGED;
-    }
     record->next = position + span;
-    return IS_RECORD;
+    if (copy != NULL && record->size > copy->room) {
+        return IS_RECORD;
+    }
+    return record->crc == take_payload(record, copy) ? IS_RECORD : IS_DAMAGED;
 }
 
 bool
