@@ -390,6 +390,34 @@ def test_virtual_clusters_are_those_of_projects_too(compat: str, level: str) -> 
     assert config.policy.evaluate(request).level == level
 
 
+def test_what_a_policy_says_in_vain_is_told_by_a_check_alone(tmp_path: Path) -> None:
+    rules = "rules: [{level: None}, {level: Metadata, verbs: ['*'], verb: []}]"
+    (tmp_path / "policy.yaml").write_text(rules)
+    file = tmp_path / "audit.yaml"
+    file.write_text("enabled: true\npath: a.log\npolicyFile: policy.yaml\n")
+
+    opened = load_config(file, environ={})
+    checked = load_config(file, environ={}, is_check=True)
+
+    assert [each.key for each in opened.warnings] == ["rules[1].verb"]
+    assert {each.key for each in checked.warnings} == {
+        "rules[1]",
+        "rules[1].verb",
+        "rules[1].verbs[0]",
+    }
+
+
+def test_what_a_block_says_in_vain_is_told_by_a_check_alone() -> None:
+    rules = [{"level": "None"}, {"level": "Metadata"}]
+    given = {"enabled": True, "path": "a.log", "policy": {"rules": rules}}
+
+    (warning,) = load_config(given, environ={}, is_check=True).warnings
+
+    assert (warning.key, warning.severity) == ("policy.rules[1]", "warning")
+    assert "never reached" in warning.message
+    assert load_config(given, environ={}).warnings == ()
+
+
 # Files that it names.
 
 

@@ -13,7 +13,7 @@ from .event import Stage
 from .namedfile import read_named
 from .nodes import Mapping
 from .policy import Policy
-from .policyfile import problems_of, read_policy, read_rules
+from .policyfile import problems_of, read_all, read_policy, read_rules
 from .rules import RuleSet
 from .targetreading import with_targets_of
 
@@ -50,12 +50,13 @@ def read_policy_of(
         settings: All of them.
         origins: Where those come from that aren't defaults.
         file: The policy's file, found.
-        is_check: Whether a level beside rules is an error.
+        is_check: Whether a level beside rules is an error, and what the policy says in
+            vain is told.
     """
     reading = PolicyReading()
-    block = _read_block(settings.policy, origins, reading)
+    block = _read_block(settings.policy, origins, is_check, reading)
     if file is not None:
-        _use_file(settings, file, block, origins, reading)
+        _use_file(settings, file, block, origins, is_check, reading)
     elif block.rules:
         _use_rules(settings, block, origins, is_check, reading)
     elif (
@@ -86,7 +87,10 @@ def _warning(origins: dict[str, Origin], key: str, text: str) -> ConfigProblem:
 
 
 def _read_block(
-    node: Mapping | None, origins: dict[str, Origin], reading: PolicyReading
+    node: Mapping | None,
+    origins: dict[str, Origin],
+    is_check: bool,
+    reading: PolicyReading,
 ) -> RuleSet:
     """Read the block ``policy``, in which unknown and repeated keys are errors."""
     if node is None or not node.entries:
@@ -94,7 +98,16 @@ def _read_block(
     origin = origins["policy"]
     problems = problems_of(node)
     reading.problems += [_config_problem(problem, origin) for problem in problems]
-    return _NOTHING if problems else read_rules(node)[0]
+    if problems:
+        return _NOTHING
+    if is_check:
+        from .policyinspection import doubts_of  # Here, as who only opens needs none.
+
+        reading.problems += [
+            replace(_config_problem(problem, origin), severity="warning")
+            for problem in doubts_of(read_all(node))
+        ]
+    return read_rules(node)[0]
 
 
 def _config_problem(problem: PolicyProblem, origin: Origin) -> ConfigProblem:
@@ -108,6 +121,7 @@ def _use_file(
     file: Path,
     block: RuleSet,
     origins: dict[str, Origin],
+    is_check: bool,
     reading: PolicyReading,
 ) -> None:
     if block.rules or settings.level is not None:
@@ -120,18 +134,29 @@ def _use_file(
         told = f"can't read {str(file)!r}: {error.strerror}"
         reading.problems.append(_problem(origins, "policyFile", told))
         return
+    if is_check:
+        from .policyinspection import inspect_policy
+
+        findings = inspect_policy(data, dialect="any").findings
+        reading.problems += [
+            ConfigProblem(str(file), each.line, each.field, each.message, severity)
+            for severity, each in findings
+        ]
     try:
         rules, warnings = read_policy(data)
     except PolicyError as error:
+        if is_check:
+            return
         reading.problems += [
             ConfigProblem(str(file), each.line, each.field, each.message)
             for each in error.problems
         ]
         return
-    reading.problems += [
-        ConfigProblem(str(file), each.line, each.field, each.message, "warning")
-        for each in warnings
-    ]
+    if not is_check:
+        reading.problems += [
+            ConfigProblem(str(file), each.line, each.field, each.message, "warning")
+            for each in warnings
+        ]
     reading.policy = Policy(_with_omissions(rules, block), warnings)
     reading.origin = f"policyFile {file}"
 

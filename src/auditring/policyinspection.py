@@ -20,7 +20,7 @@ from .reachability import unreachable_rules
 from .rules import Rule
 from .rulewords import listed, reach_of
 
-__all__ = ["Finding", "Inspection", "Severity", "inspect_policy"]
+__all__ = ["Finding", "Inspection", "Severity", "doubts_of", "inspect_policy"]
 
 Severity = Literal["error", "warning"]
 Finding = tuple[Severity, PolicyProblem]
@@ -86,6 +86,13 @@ def _inspection(findings: list[Finding], told: str) -> Inspection:
     return Inspection(tuple(findings), told)
 
 
+def doubts_of(reading: PolicyReading) -> Iterator[PolicyProblem]:
+    """Yield what the rules of a policy that was read say in vain."""
+    rules = reading.rules()
+    yield from lint(rules, reading.lines, reading.document["omitStages"] or ())
+    yield from unreachable_rules(rules, reading.lines)
+
+
 class _View:
     """One document, as a dialect reads it."""
 
@@ -110,12 +117,7 @@ class _View:
             findings.append(("error", PolicyProblem("rules", "Empty", told, line)))
         ignored: Severity = "error" if self._strict else "warning"
         findings += [(ignored, self._with_effect(each)) for each in reading.warnings]
-        omitted = reading.document["omitStages"] or ()
-        for problem in (
-            *lint(self._rules, reading.lines, omitted),
-            *unreachable_rules(self._rules, reading.lines),
-        ):
-            findings.append(("warning", problem))
+        findings += [("warning", each) for each in doubts_of(reading)]
         return findings
 
     def _with_loft_hint(self, problem: PolicyProblem) -> PolicyProblem:
