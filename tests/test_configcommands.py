@@ -38,10 +38,16 @@ def run(
     )
 
 
-def test_check_says_nothing_of_a_good_configuration(folder: Path) -> None:
+GOOD_SUM = (
+    "events by 5 rules (level 2), to audit.log, rotated at 5 MiB,"
+    " kept: every backup, secrets masked\n"
+)
+
+
+def test_check_says_what_a_good_configuration_comes_to(folder: Path) -> None:
     done = run(folder, "check", "good.yaml")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, GOOD_SUM, "")
     assert not (folder / "audit.log").exists()
 
 
@@ -50,7 +56,9 @@ def test_check_tells_every_error_with_file_and_line(folder: Path) -> None:
 
     assert done.returncode == 1
     assert done.stdout.splitlines() == [
-        "bad.yaml:2: audit.path: is needed, as enabled is true; - is standard output",
+        "bad.yaml:2: audit.path: is needed, as enabled is true; - is standard output,"
+        " and preset: loft (/var/log/loft/audit.log) or loft-strict"
+        " (/var/log/loft/audit.log) or vcluster-platform (/var/lib/loft/audit.log)",
         "bad.yaml:3: audit.level: expected an integer from 1 to 4, got the number 7",
         "bad.yaml:4: audit.pth: no such key, got the string 'audit.log'; did you mean"
         " path?",
@@ -60,7 +68,7 @@ def test_check_tells_every_error_with_file_and_line(folder: Path) -> None:
 def test_check_marks_warnings_and_lets_them_pass(folder: Path) -> None:
     done = run(folder, "check", "warned.yaml")
 
-    assert (done.returncode, done.stdout) == (0, f"{WARNING}\n")
+    assert (done.returncode, done.stdout) == (0, f"{WARNING}\n{GOOD_SUM}")
 
 
 def test_check_prints_json(folder: Path) -> None:
@@ -92,7 +100,7 @@ def test_check_looks_at_variables_unless_told_not_to(folder: Path) -> None:
 
     told = "AUDITRING_LEVEL: level: expected an integer from 1 to 4, got the number 8\n"
     assert (done.returncode, done.stdout) == (1, told)
-    assert (alone.returncode, alone.stdout) == (0, "")
+    assert (alone.returncode, alone.stdout) == (0, GOOD_SUM)
 
 
 def test_check_takes_flags_with_a_file_and_without(folder: Path) -> None:

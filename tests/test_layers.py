@@ -56,7 +56,7 @@ PYTHON_SHELVES = [
     # 3: what a policy says
     {"nodes"},
     {"jsontext", "notapolicy", "yamlevents", "yamlscalar", "yamlwords", "schema"},
-    {"policytypes", "yamltext"},
+    {"policytypes", "commandlines", "yamltext"},
     {"kubernetesresources", "rules"},
     {"rulewords", "targetreading", "validation", "_decide"},
     {"policylint", "reachability"},
@@ -127,7 +127,7 @@ PYTHON_SHELVES = [
     {"auditor"},
     {"metrics"},
     {"suggestion"},
-    {"configkinds"},
+    {"configkinds", "hiddenvalues"},
     {"confignames", "configsizes", "configtimes"},
     {"configmasks", "pythonnode"},
     {"configkeys"},

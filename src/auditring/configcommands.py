@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .commandlines import PROGRAM
 from .complaints import refusing
 from .errors import ConfigError, ConfigProblem
 from .namedfile import read_argument
@@ -48,6 +49,9 @@ def config() -> None:
 def check(arguments: tuple[str, ...], is_alone: bool, form: Form) -> None:
     """Tell everything that is wrong with a configuration, with its line.
 
+    FILE may be the values of Loft's chart, a kube-apiserver's command line, or a
+    document that has one, such as its Pod manifest. A last line says what it comes to.
+
     Nothing is opened or written. Exit status: 1 if it can't be used as it is. What has
     no effect is marked as a warning.
     """
@@ -59,6 +63,10 @@ def check(arguments: tuple[str, ...], is_alone: bool, form: Form) -> None:
     else:
         for problem in problems:
             click.echo(str(problem))
+        if loaded is not None:
+            from .configshown import summary
+
+            click.echo(summary(loaded))
     sys.exit(any(problem.severity == "error" for problem in problems))
 
 
@@ -108,7 +116,8 @@ def _load(
     from .configloading import load_config, parse_config
     from .flags import read_flags
 
-    files = read_flags(arguments).rest
+    found = read_flags(arguments)
+    files = _without_others(found.rest) if found.is_used else found.rest
     _refuse_others(files)
     environ: dict[str, str] | None = {} if is_alone else None
     with refusing(files[0] if files else "the configuration"):
@@ -129,6 +138,26 @@ def _load(
         except ConfigError as error:
             return error.problems, None
     return loaded.warnings, loaded
+
+
+def _without_others(rest: list[str]) -> list[str]:
+    """Leave out what is of kube-apiserver's command line beside its audit flags."""
+    if rest and Path(rest[0]).name == PROGRAM:
+        return []
+    files = []
+    is_value = False
+    for word in rest:
+        is_option = word.startswith("--") and not _is_nearly_ours(word)
+        if not is_option and not is_value:
+            files.append(word)
+        is_value = is_option and "=" not in word
+    return files
+
+
+def _is_nearly_ours(word: str) -> bool:
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(word, ("--no-env", "--format", "--help"), 1))
 
 
 def _refuse_others(arguments: Iterable[str]) -> None:

@@ -13,6 +13,7 @@ from .configtext import Origin, Reading, Setting, read_config_text, read_mapping
 from .environment import CONFIG_VARIABLE, read_environment
 from .errors import ConfigError, ConfigProblem
 from .flags import read_flags
+from .hiddenvalues import hidden_problem
 from .masks import KEY_MIN_BYTES
 from .namedfile import read_named
 from .policy import Policy
@@ -157,6 +158,8 @@ class _Loading:
             file=self._beside(settings.policy_file, origins.get("policyFile")),
             is_check=is_check,
         )
+        if is_check and self._reading.arguments:
+            policy = _as_elsewhere(policy)
         if policy.policy is not None and settings.policy_file:
             self._watch(settings.policy_file, origins["policyFile"])
         mask_key = self._read_mask_key(settings, origins)
@@ -187,9 +190,9 @@ class _Loading:
         """Return every setting by its key, the strongest source of each."""
         variables = read_environment(environ)
         known = self._reading.settings | variables.settings
-        found = read_flags(flags, known)
+        found = read_flags((*self._reading.arguments, *flags), known)
         given = known | found.reading.settings
-        if found.is_used and not self._has_source:
+        if found.is_used and (not self._has_source or self._reading.arguments):
             given = _as_kubernetes(given)
         preset = given.get("preset")
         path = None if preset is None else PRESET_PATHS.get(preset.value)
@@ -255,7 +258,8 @@ class _Loading:
         Raises:
             ConfigError: There are errors, too.
         """
-        problems = sorted(dict.fromkeys(self._problems), key=self._rank)
+        every = dict.fromkeys(map(hidden_problem, self._problems))
+        problems = sorted(every, key=self._rank)
         if "enabled" in origins and not settings.enabled and self._is_readable:
             # What isn't used does no harm.
             problems = [replace(each, severity="warning") for each in problems]
@@ -277,19 +281,38 @@ def _as_kubernetes(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return added | dict(given)
 
 
+def _as_elsewhere(policy: PolicyReading) -> PolicyReading:
+    """Warn of a policy's file that isn't here: a manifest is of another machine."""
+    problems = [
+        replace(
+            each,
+            severity="warning",
+            message=f"{each.message}; where kube-apiserver runs, it has to be there",
+        )
+        if each.key == "policyFile" and each.message.startswith("can't read")
+        else each
+        for each in policy.problems
+    ]
+    return replace(policy, problems=problems)
+
+
 def _silence(
     settings: Settings, origins: Mapping[str, Origin], policy: PolicyReading
 ) -> list[ConfigProblem]:
     """Return a warning if nothing at all is recorded, and it isn't said."""
     if settings.enabled:
         has_errors = any(each.severity == "error" for each in policy.problems)
-        if policy.policy is not None or has_errors:
+        if policy.policy is not None or has_errors or policy.problems:
             return []
         origin = origins["enabled"]
         told = "true, but NOTHING IS RECORDED: there is no level and there are no rules"
+        if origin.kind == "flag":
+            told = "NOTHING IS RECORDED: --audit-policy-file isn't given"
         return [ConfigProblem(origin.place, origin.line, "enabled", told, "warning")]
     if "enabled" in origins or not origins:
         return []
     origin = next(iter(origins.values()))
     told = "nothing is recorded, as it isn't set; true records"
+    if all(each.kind in ("flag", "default") for each in origins.values()):
+        told = "nothing is recorded: --audit-log-path isn't given"
     return [ConfigProblem(origin.place, None, "enabled", told, "warning")]

@@ -55,6 +55,10 @@ _WRITER_OPTIONS = {
 }
 
 
+def _presets_with_paths() -> str:
+    return " or ".join(f"{name} ({path})" for name, path in PRESET_PATHS.items())
+
+
 def writer_options(settings: Settings) -> dict[str, Any]:
     """Return the arguments of `LogWriter` beside the path."""
     options = {
@@ -110,7 +114,10 @@ class _Rules:
         settings = self.settings
         if settings.path is None:
             if settings.enabled:
-                told = "is needed, as enabled is true; - is standard output"
+                told = (
+                    "is needed, as enabled is true; - is standard output, and "
+                    f"preset: {_presets_with_paths()}"
+                )
                 yield self._error("path", told, "enabled")
         elif settings.path.endswith("/"):
             yield self._error("path", f"expected a file, got {settings.path!r}")

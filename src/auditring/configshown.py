@@ -3,10 +3,11 @@
 import json
 from typing import Any
 
-from .configkeys import KEYS, value_at
+from .configkeys import KEYS, Settings, value_at
 from .configloading import Config
+from .configsizes import MIB
 
-__all__ = ["shown_document", "shown_text"]
+__all__ = ["shown_document", "shown_text", "summary"]
 
 
 def shown_document(config: Config) -> dict[str, Any]:
@@ -41,6 +42,38 @@ def shown_text(config: Config) -> str:
         return "\n".join([*lines, "# nothing is recorded"])
     rules = len(config.policy.rule_set.rules)
     return "\n".join([*lines, f"# {rules} rules by {_printable(config.policy_origin)}"])
+
+
+def summary(config: Config) -> str:
+    """Say in one sentence what is recorded, where to, and how much of it is kept."""
+    settings = config.settings
+    if not settings.enabled or (config.policy is None and not settings.policy_file):
+        return "nothing is recorded"
+    parts = [
+        f"events by {_rules_of(config)}",
+        f"to {'standard output' if settings.path == '-' else settings.path}",
+    ]
+    if settings.path != "-":
+        parts.append(_kept(settings))
+    masks = "secrets masked" if settings.masks.enabled else "secrets not masked"
+    return ", ".join((*parts, masks))
+
+
+def _rules_of(config: Config) -> str:
+    if config.policy is None:
+        return f"{_printable(str(config.settings.policy_file))}, which isn't here"
+    count = len(config.policy.rule_set.rules)
+    return f"{count} rule{'s' * (count != 1)} ({_printable(config.policy_origin)})"
+
+
+def _kept(settings: Settings) -> str:
+    if not settings.max_size:
+        return "never rotated"
+    limits = [f"{settings.max_backups} backups"] * bool(settings.max_backups)
+    if settings.max_age is not None:
+        limits.append(f"{settings.max_age.days} days")
+    size = f"rotated at {settings.max_size / MIB:g} MiB"
+    return f"{size}, kept: {' and '.join(limits) or 'every backup'}"
 
 
 def _text(value: object) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .commandlines import arguments_in, command_line_of
 from .configkeys import KEYS, Key
 from .configkinds import Mismatch, told
 from .errors import ConfigProblem
@@ -66,12 +67,15 @@ class Reading:
         problems: In no order.
         failed: Paths of keys whose values are wrong.
         prefix: What the paths of the text begin with, such as ``audit.``.
+        arguments: Those of a kube-apiserver, if the text is its command line or a
+            document that has it.
     """
 
     settings: dict[str, Setting] = field(default_factory=dict)
     problems: list[ConfigProblem] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     prefix: str = ""
+    arguments: tuple[str, ...] = ()
 
     def take(self, key: Key, node: Node, origin: Origin) -> None:
         """Read a key's value."""
@@ -92,6 +96,11 @@ class Reading:
         self.problems.append(problem)
 
 
+# Beside the configuration, which is below config, Loft's chart has a block audit.
+_OF_SIDECAR = {
+    *("enableSideCar", "image", "imageRef", "persistence", "securityContext"),
+    *("resources", "extraArgs", "env"),
+}
 SWITCHES = ("masks",)
 """Blocks that may be a truth value, which is that of their key `enabled`."""
 
@@ -116,6 +125,10 @@ _TREE = _tree_of(KEYS.values())
 
 def read_config_text(text: str | bytes, place: str) -> Reading:
     """Read YAML or JSON; *place* is the name of its file."""
+    plain = text if isinstance(text, str) else text.decode(errors="replace")
+    arguments = command_line_of(plain)
+    if arguments is not None:
+        return Reading(arguments=arguments)
     try:
         node = read_text(text)
     except TextError as error:
@@ -146,7 +159,9 @@ def _read_document(node: Node, origin: Origin) -> Reading:
         block = _find(node, above)
         if block is None:
             continue
-        _note_misplaced(node, above[0], origin, reading)
+        if _is_of_sidecar(block):
+            return reading
+        _note_misplaced(node, above, origin, reading)
         reading.prefix = ".".join(above) + "."
         if isinstance(block, NodeMapping):
             _read_block(block, _TREE, "", origin, reading)
@@ -154,8 +169,17 @@ def _read_document(node: Node, origin: Origin) -> Reading:
             what = f"expected an object of keys, got {told(block)}"
             reading.blame(origin, Mismatch(what, block.line), ".".join(above))
         return reading
-    _read_block(node, _TREE, "", origin, reading)
+    if not any(name in _TREE for name, _, _ in node.entries):
+        reading.arguments = arguments_in(node)
+    if not reading.arguments:
+        _read_block(node, _TREE, "", origin, reading)
     return reading
+
+
+def _is_of_sidecar(node: Node) -> bool:
+    """Tell whether this is the chart's own block: a container, and no configuration."""
+    names = {name for name, _, _ in getattr(node, "entries", ())}
+    return bool(names) and names <= _OF_SIDECAR
 
 
 def _find(node: Node, path: tuple[str, ...]) -> Node | None:
@@ -170,12 +194,16 @@ def _find(node: Node, path: tuple[str, ...]) -> Node | None:
 
 
 def _note_misplaced(
-    node: NodeMapping, block: str, origin: Origin, reading: Reading
+    node: NodeMapping, above: tuple[str, ...], origin: Origin, reading: Reading
 ) -> None:
     """Refuse keys beside the block that belong into it, having lost indentation."""
     _note_repeated(node, "", origin, reading)
+    # The chart has keys of its own there: its webhook isn't the one of audit events.
+    is_chart = len(above) > 1
     for name, line, value in node.entries:
-        if name in _TREE and name != block:
+        key = _TREE.get(name)
+        is_known = key is not None and name != above[0]
+        if is_known and (not is_chart or (isinstance(key, Key) and key.is_loft)):
             what = f"belongs below audit, got {told(value)} beside it"
             reading.blame(origin, Mismatch(what, line), name)
 

@@ -16,6 +16,7 @@ from .configloading import Config, load_config
 from .configrules import writer_options
 from .configwatch import ConfigWatch
 from .errors import ConfigError, ConfigProblem
+from .hiddenvalues import hidden_text
 from .metrics import Family, families
 from .policy import Policy
 from .reloads import Outcome, ReloadCounts
@@ -297,7 +298,7 @@ def _held_back(key: Key, before: Config, after: Config) -> ConfigProblem:
     new = key.kind.dump(value_at(after.settings, key))
     old = key.kind.dump(value_at(before.settings, key))
     origin = after.origins.get(key.path)
-    told = f"{new!r} takes a restart; until then it stays {old!r}"
+    told = hidden_text(f"{new!r} takes a restart; until then it stays {old!r}")
     if origin is None:
         return ConfigProblem("", None, key.path, told, "warning")
     path = after.prefix * (origin.kind == "file") + key.path
