@@ -182,6 +182,8 @@ def test_check_tells_warnings_beside_errors(folder: Path) -> None:
     ("text", "status", "told"),
     [
         ("audit:\n  level: 1\n", 0, "whose audit.level is 1: 6 rules"),
+        ("enabled: true\nlevel: 2\n", 0, "whose level is 2: 5 rules"),
+        ("policy: {rules: [{level: None}]}", 0, "whose policy is meant; Loft takes it"),
         (
             "config: {audit: {enabled: true, policy: {rules: [{level: None, a: 1}]}}}",
             0,

@@ -203,9 +203,9 @@ def _loft_block(node: Node) -> _Block | None:
     members = _members(node)
     if {"apiVersion", "kind", "rules"} & set(members):
         return None
-    for path in ("config.audit", "audit"):
+    for path in ("config.audit", "audit", ""):
         block: Node | None = node
-        for name in path.split("."):
+        for name in filter(None, path.split(".")):
             block = _members(block).get(name)
         found = _members(block)
         if block is not None and {"enabled", "level", "policy", "path"} & set(found):
@@ -227,20 +227,21 @@ def _level(members: Mapping[str, Node]) -> int | None:
 
 
 def _inspect_block(block: _Block, strict: bool) -> Inspection:
-    told = f"a configuration of Loft, whose {block.path}"
+    prefix = f"{block.path}." if block.path else ""
+    told = "a configuration of Loft"
     has_rules = bool(_members(block.policy).get("rules"))
     if has_rules:
         assert block.policy is not None
         view = _View(block.policy, "loft", strict)
         findings = [
-            (severity, _beneath(problem, f"{block.path}.policy"))
+            (severity, _beneath(problem, f"{prefix}policy"))
             for severity, problem in view.findings()
         ]
-        told += f".policy is meant; {view.summary(findings)}"
+        told += f", whose {prefix}policy is meant; {view.summary(findings)}"
         return _inspection(findings, told)
     if block.level is not None:
         rules = Policy.preset(block.level).rule_set.rules
-        told += f".level is {block.level}: {summary_of(rules)}"
+        told += f", whose {prefix}level is {block.level}: {summary_of(rules)}"
         return _inspection([], told)
     problem = PolicyProblem(
         block.path,
@@ -248,7 +249,7 @@ def _inspect_block(block: _Block, strict: bool) -> Inspection:
         "has neither rules nor a level, so nothing is recorded",
         block.line,
     )
-    return _inspection([("warning", problem)], f"{told} has no policy")
+    return _inspection([("warning", problem)], f"{told} without a policy")
 
 
 def _beneath(problem: PolicyProblem, path: str) -> PolicyProblem:
