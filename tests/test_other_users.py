@@ -260,3 +260,56 @@ def test_a_child_that_gave_up_root_before_it_wrote_goes_on_in_the_same_file(
         """,
         root_log,
     )
+
+
+@needs_root
+@pytest.mark.parametrize("kind", ["RotatingFileHandler", "TimedRotatingFileHandler"])
+def test_a_child_of_a_handler_that_wrote_nothing_goes_on_in_what_it_inherited(
+    root_log: Path, kind: str
+) -> None:
+    said = run(
+        f"""\
+        if {kind!r}.startswith("Timed"):
+            handler = TimedRotatingFileHandler(log, "S", on_error=print)
+        else:
+            handler = RotatingFileHandler(log, "a", 1000, 3, on_error=print)
+        logger = logging.Logger("app")
+        logger.addHandler(handler)
+        def work(member):
+            import time
+            for number in range(120):
+                logger.info("line %d of many", number)
+                time.sleep(0.01)
+        assert Member(work, SERVICE).end() == 0
+        assert lines() == [f"line {{number}} of many" for number in range(120)]
+        """,
+        root_log,
+    )
+    assert said.count("only others roll the file over") == 1
+    assert [file.name for file in root_log.parent.iterdir()] == ["app.log"]
+
+
+@needs_root
+def test_members_of_a_group_find_the_log_made_by_a_handler_that_wrote_nothing(
+    root_log: Path,
+) -> None:
+    run(
+        """\
+        handler = RotatingFileHandler(log, "a", 2000, 100, group=SERVICE)
+        assert log.stat().st_gid == SERVICE
+        assert log.stat().st_mode & 0o060 == 0o060
+        logger = logging.Logger("app")
+        logger.addHandler(handler)
+        def work(member):
+            for number in range(200):
+                logger.info("line %d of many", number)
+            handler.close()
+        assert Member(work, SERVICE).end() == 0
+        handler.close()
+        found = [file for file in log.parent.glob("app.log*")]
+        assert len(found) > 1
+        text = "".join(file.read_text() for file in found)
+        assert text.count("of many") == 200
+        """,
+        root_log,
+    )

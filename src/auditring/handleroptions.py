@@ -101,12 +101,17 @@ _NEWLINES = (None, "", "\n", "\r", "\r\n")
 
 
 class FileRights(NamedTuple):
-    """Whose a file is that a handler makes, and who may do what; None: as usual."""
+    """Whose a file is that a handler makes, and who may do what; None: as usual.
+
+    Attributes:
+        shared_with: Number of a group whose members may read and write it, too.
+    """
 
     uid: int = -1
     gid: int = -1
     chmod: int | None = None
     umask: int | None = None
+    shared_with: int = -1
 
     def apply(self, fd: int) -> None:
         """Give them to a file that was just made.
@@ -120,6 +125,9 @@ class FileRights(NamedTuple):
             os.fchmod(fd, self.chmod)
         if (self.uid, self.gid) != (-1, -1):
             os.fchown(fd, self.uid, self.gid)
+        if self.shared_with != -1:
+            os.fchown(fd, -1, self.shared_with)
+            os.fchmod(fd, os.fstat(fd).st_mode & 0o777 | 0o060)
 
 
 class HandlerSettings(NamedTuple):
@@ -157,13 +165,14 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
     writer = {**DROP_IN_DEFAULTS, **asked}
     defaults = LogWriter.__init__.__kwdefaults__ or {}
     # Checking a state_dir makes it; the writer will do that.
-    check_options({**defaults, **writer, "state_dir": None})
+    checked = check_options({**defaults, **writer, "state_dir": None})
+    group = -1 if writer.get("group") is None else checked["gid"]
     if any(writer.get(name) for name in _OF_MILL):
         # It takes tens of milliseconds; the first record is not to wait for that.
         importlib.import_module(f"{__package__}.mills")
     return HandlerSettings(
         writer=writer,
-        rights=_rights(options),
+        rights=_rights(options, group),
         newline=_newline(options.get("newline")),
         terminator=_text("terminator", options.get("terminator")),
         errors=_text("unicode_error_policy", options.get("unicode_error_policy")),
@@ -185,7 +194,7 @@ def _translate(options: dict[str, Any]) -> None:
         raise ValueError(f"lock_file_directory: {directory!r}, but state_dir={other!r}")
 
 
-def _rights(options: Mapping[str, Any]) -> FileRights:
+def _rights(options: Mapping[str, Any], group: int) -> FileRights:
     uid = gid = -1
     owner = options.get("owner")
     if owner is not None:
@@ -193,7 +202,7 @@ def _rights(options: Mapping[str, Any]) -> FileRights:
             raise TypeError(f"owner: expected a user and a group, got {owner!r}")
         uid, gid = _uid(owner[0]), _gid(owner[1])
     chmod, umask = options.get("chmod"), options.get("umask")
-    return FileRights(uid, gid, _bits("chmod", chmod), _bits("umask", umask))
+    return FileRights(uid, gid, _bits("chmod", chmod), _bits("umask", umask), group)
 
 
 def _uid(user: object) -> int:

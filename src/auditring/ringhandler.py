@@ -35,7 +35,7 @@ from .ownership import give_to_owner
 from .pastring import append_to_file, append_to_open_file
 from .patience import flush_while_healthy
 from .reaper import hand_over
-from .ringless import has_others, names_held, tell_once
+from .ringless import has_others, may_rename, names_held, tell_once
 from .ringstate import RingState, Target, is_own_file
 from .writer import LogWriter
 
@@ -83,7 +83,11 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _recover(self) -> None:
         """Finish at once what a killed process may have left in rings of this log."""
-        if not self.delay and os.path.isdir(self._state_dir()):
+        # Who names a group makes the log for its members, who may not be able to.
+        if not self.delay and (
+            os.path.isdir(self._state_dir())
+            or self._ring_options.writer.get("group") is not None
+        ):
             with self._locked(), contextlib.suppress(OSError):
                 self._choose_way()
 
@@ -178,12 +182,13 @@ class RingHandler(FastHandler, logging.FileHandler):
     def _emit_past_ring(self, record: logging.LogRecord) -> None:
         """Append a record where a ring should be, and was refused."""
         try:
-            if self._is_beside_others():
-                on_error = self._ring_options.writer.get("on_error")
-                tell_once(self.baseFilename, self._ring.refusal, on_error)
-                self._skip_rollover()
+            if self._is_beside_others() or not may_rename(self.baseFilename):
+                self._leave_rollovers()
             else:
                 self._roll_over_alone(record)
+        except Exception as error:
+            self._report_error(record, error)
+        try:
             self._append_past_ring(self._line_of(record))
         except Exception as error:
             self._report_error(record, error)
@@ -210,6 +215,17 @@ class RingHandler(FastHandler, logging.FileHandler):
                 state.is_continued = True
                 state.stream = self._open_file()
                 before.close()
+
+    def _leave_rollovers(self) -> None:
+        """Make none, beside others or without the right to rename, and say so."""
+        if self._rolls_over() or self._is_beside_others():
+            on_error = self._ring_options.writer.get("on_error")
+            tell_once(self.baseFilename, self._ring.refusal, on_error)
+        self._skip_rollover()
+
+    def _rolls_over(self) -> bool:
+        """Tell whether a rollover will ever be due."""
+        return False
 
     def _skip_rollover(self) -> None:
         """Leave to others a rollover that is due."""
@@ -414,6 +430,8 @@ class RingHandler(FastHandler, logging.FileHandler):
         writer._spare_event_loops()
         before, state.writer = state.writer, writer
         state.target = target
+        # Not before: who gave up his rights couldn't open it again.
+        state.let_go_of_file()
         state.stream = None
         if before is not None:
             before.close()
@@ -424,7 +442,7 @@ class RingHandler(FastHandler, logging.FileHandler):
         state = self._ring
         if state.writer is None and state.stream is None:
             state.stream = self._open_file()
-        return state.take_over_file(self.baseFilename)
+        return state.file_mode(self.baseFilename)
 
     def _leave_ring(self) -> None:
         """Close the ring, if there is one; every line is in the file then."""

@@ -12,7 +12,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 
-__all__ = ["has_others", "names_held", "tell_once"]
+__all__ = ["has_others", "may_rename", "names_held", "tell_once"]
 
 # struct flock, with off_t of 64 bits
 _FLOCK = struct.Struct("hhqqi4x")
@@ -44,6 +44,11 @@ def has_others(state_dir: str) -> bool:
         # This drops locks of ours on the file; the thread takes them again.
         os.close(fd)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+
+def may_rename(path: str) -> bool:
+    """Tell whether this process may rename a file of the directory of *path*."""
+    return os.access(os.path.dirname(path), os.W_OK | os.X_OK, effective_ids=True)
 
 
 @contextlib.contextmanager

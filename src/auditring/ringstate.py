@@ -86,18 +86,21 @@ class RingState:
         finally:
             self.busy_pid = before
 
-    def take_over_file(self, path: str) -> int:
-        """Close the log at *path*, if `_open` made it; return its permissions.
+    def file_mode(self, path: str) -> int:
+        """Return the permissions of the log at *path*, which goes on from here.
 
         Raises:
             OSError: It can't be looked at.
         """
         self.is_continued = True
-        if self.opened is None or self.stream is not self.opened:
-            with contextlib.suppress(FileNotFoundError):
-                return stat.S_IMODE(os.stat(path).st_mode)
-            return 0o644
-        mode = stat.S_IMODE(os.fstat(self.opened.fileno()).st_mode)
-        self.opened.close()
-        self.opened = self.stream = None
-        return mode
+        if self.opened is not None and self.stream is self.opened:
+            return stat.S_IMODE(os.fstat(self.opened.fileno()).st_mode)
+        with contextlib.suppress(FileNotFoundError):
+            return stat.S_IMODE(os.stat(path).st_mode)
+        return 0o644
+
+    def let_go_of_file(self) -> None:
+        """Close the log, if `_open` made it."""
+        if self.opened is not None and self.stream is self.opened:
+            self.opened.close()
+            self.opened = self.stream = None

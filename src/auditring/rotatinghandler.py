@@ -72,6 +72,9 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
         )
         self._recover()
 
+    def _rolls_over(self) -> bool:
+        return self.maxBytes > 0 and self.backupCount > 0
+
     def _roll_over_if_due(self, record: logging.LogRecord) -> None:
         if self.shouldRollover(record):
             self.doRollover()

@@ -117,6 +117,9 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         self._follow_clock()
         self._recover()
 
+    def _rolls_over(self) -> bool:
+        return True
+
     def _roll_over_if_due(self, record: logging.LogRecord) -> None:
         if self.shouldRollover(record):
             self.doRollover()
