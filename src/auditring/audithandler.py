@@ -20,7 +20,7 @@ from .encode import json_line
 from .errors import ClosedError, EventError
 from .event import Event, Level
 from .eventsize import MIN_EVENT_BYTES, sized_line
-from .everything import EVERYTHING, tell_of_everything
+from .everything import DECIDED, tell_of_everything
 from .handlerpickle import reduce_handler
 from .losses import Losses, OnLoss
 from .pastring import append_to_file, write_whole
@@ -206,8 +206,8 @@ class AuditHandler(logging.Handler):
     def _event_of(self, record: logging.LogRecord) -> Event | None:
         """Return the event that a record is, None if the policy wants none."""
         reading = RecordReading(record)
-        policy = EVERYTHING if self._policy is None else self._policy
-        decision = policy.evaluate(reading.attributes)
+        policy = self._policy
+        decision = DECIDED if policy is None else policy.evaluate(reading.attributes)
         if decision.level == Level.NONE or STAGE in decision.omit_stages:
             return None
         if self.formatter is not None:

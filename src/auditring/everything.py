@@ -7,16 +7,20 @@ mended by a policy, and one that holds nothing can't.
 import contextlib
 import sys
 
+from .decisions import Decision
 from .event import Level
 from .policy import Policy
 from .rules import Rule, RuleSet
 
-__all__ = ["EVERYTHING", "NO_POLICY", "tell_of_everything"]
+__all__ = ["DECIDED", "EVERYTHING", "NO_POLICY", "tell_of_everything"]
 
 _told: set[str] = set()
 
 EVERYTHING = Policy(RuleSet(rules=(Rule(level=Level.REQUEST_RESPONSE),)))
-"""Decides as nothing is left out."""
+"""Decides that nothing is left out."""
+
+DECIDED = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
+"""What it decides of everything, without being asked."""
 
 NO_POLICY = (
     "no policy is given, so everything is recorded, with bodies; a policy says what is,"
