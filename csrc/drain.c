@@ -4,6 +4,7 @@
 #include "durability.h"
 #include "generation.h"
 #include "livefile.h"
+#include "ringhead.h"
 #include "rotate.h"
 #include "settling.h"
 #include "sources.h"
@@ -30,7 +31,7 @@ fill(struct writer *writer, bool *complete)
         uint32_t index = (writer->next_source + i) % count;
         struct batch_source *source = &writer->sources[index];
 
-        if (ring_head(source->ring) >= source->end) {
+        if (ringhead_at(source->ring) >= source->end) {
             continue;
         }
         *complete = false;
@@ -187,7 +188,7 @@ bool
 drain_has_anything(const struct writer *writer)
 {
     for (uint32_t i = 0; i < writer->source_count; i++) {
-        if (ring_head(writer->sources[i].ring) < writer->sources[i].end) {
+        if (ringhead_at(writer->sources[i].ring) < writer->sources[i].end) {
             return true;
         }
     }

@@ -68,6 +68,7 @@ try_to_lead(struct writer *writer, uint64_t now)
     writer->next_retry_ns = 0;
     writer->next_orphans_ns = 0;
     writer->next_adopt_ns = 0;
+    ownring_forget_heads(writer);
     memset(writer->is_gone, 0, sizeof(writer->is_gone));
     memset(writer->hole_since_ns, 0, sizeof(writer->hole_since_ns));
 }

@@ -1,7 +1,7 @@
 #include "intent.h"
 
 #include "intentblock.h"
-#include "ring.h"
+#include "ringhead.h"
 #include "ringwait.h"
 #include "testpoint.h"
 
@@ -38,7 +38,7 @@ intent_begin(struct control_intent *intent, const struct control *control,
 struct control_range
 intent_range(uint32_t slot, bool owner_gone, const struct ring *ring)
 {
-    uint64_t head = ring_head(ring);
+    uint64_t head = ringhead_at(ring);
 
     return (struct control_range){
         .slot = slot,
@@ -209,9 +209,7 @@ publish_range(struct ring *ring, const struct control_range *range, bool is_dura
                           range->dropped_count_reported, memory_order_relaxed);
     atomic_store_explicit(&shared->dropped_bytes_reported,
                           range->dropped_bytes_reported, memory_order_relaxed);
-    if (ring_head(ring) < range->to) {
-        ring_publish(ring, range->to);
-    }
+    ringhead_publish(ring, range->to);
     if (is_durable) {
         ring_publish_durable(ring, range->to);
     }

@@ -4,6 +4,7 @@
 #include "growth.h"
 #include "ownership.h"
 #include "resting.h"
+#include "ringhead.h"
 #include "testpoint.h"
 #include "yielding.h"
 
@@ -344,6 +345,18 @@ ownring_has_left(struct writer *writer)
     }
     pthread_mutex_unlock(&writer->mutex);
     return has_left;
+}
+
+void
+ownring_forget_heads(struct writer *writer)
+{
+    struct own_ring *own;
+
+    pthread_mutex_lock(&writer->mutex);
+    for (own = writer->own_rings; own != NULL; own = own->next) {
+        ringhead_forget(&own->ring);
+    }
+    pthread_mutex_unlock(&writer->mutex);
 }
 
 void

@@ -36,6 +36,9 @@ int ownring_enter_again(struct writer *writer);
  * table, and was when the leader answered. */
 bool ownring_trusts_flush(struct writer *writer, uint64_t ticket);
 
+/* As it begins to lead: others led, and drained its rings. */
+void ownring_forget_heads(struct writer *writer);
+
 /* Looks whether head and tail contradict each other, as only damage does: then the ring
  * is not written to any more. */
 void ownring_check(struct own_ring *own);

@@ -279,7 +279,8 @@ static bool
 is_being_published(const struct control_intent *intent, struct ring *const *rings)
 {
     for (uint32_t i = 0; i < intent->range_count; i++) {
-        if (ring_head(rings[i]) > intent->ranges[i].from) {
+        if (ring_head(rings[i]) == intent->ranges[i].to &&
+            intent->ranges[i].to > intent->ranges[i].from) {
             return true;
         }
     }

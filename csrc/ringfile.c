@@ -44,6 +44,7 @@ adopt(struct ring *ring, const struct sys *sys, struct mapping *mapping,
     ring->nonce = nonce;
     ring->populated = 0;
     ring->predecessor = 0;
+    ring->knows_drained = false;
     /* A child must not write to its parent's ring. */
     mapping_keep_from_children(mapping);
 }

@@ -122,6 +122,8 @@ struct ring {
     uint64_t nonce;
     uint64_t populated; /* the bytes of the data that ring_populate has been through */
     uint64_t predecessor; /* of the leader: still to be drained before; 0: none */
+    uint64_t drained; /* of the leader: its own head (ringhead.h) */
+    bool knows_drained;
 };
 
 struct ring_options {

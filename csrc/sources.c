@@ -1,6 +1,7 @@
 #include "sources.h"
 
 #include "generation.h"
+#include "ringhead.h"
 #include "ringlabel.h"
 #include "testpoint.h"
 #include "yielding.h"
@@ -242,6 +243,34 @@ is_kept_here(const struct writer *writer, const struct ring *ring)
     return keeper == writer->control.shared->identity || keeper == 0;
 }
 
+/* Where the leader goes on in it; false: it can't be read, which is told. */
+static bool
+find_place(struct writer *writer, const struct batch_source *source)
+{
+    struct ring *ring = source->ring;
+
+    switch (ringhead_find(ring, source->end)) {
+    case RINGHEAD_GOOD:
+        return true;
+    case RINGHEAD_WRITTEN_OVER:
+        control_note_error(&writer->control, -EUCLEAN);
+        return true;
+    case RINGHEAD_MOVED:
+        control_note_error(&writer->control, -EUCLEAN);
+        control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
+        return true;
+    case RINGHEAD_BAD:
+        break;
+    }
+    if (source->owner_gone) {
+        ringhead_publish(ring, source->end); /* nobody waits for it any more */
+        lose_damaged(writer, source->slot, ring->nonce);
+    } else {
+        note_unread(writer, source->slot, -EUCLEAN);
+    }
+    return false;
+}
+
 static void
 add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *mappings)
 {
@@ -290,12 +319,7 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
         lose_cut(writer, slot, ring->nonce);
         return;
     }
-    if (!ring_is_consistent(ring, ring_head(ring), source->end)) {
-        if (owner_gone) {
-            lose_damaged(writer, slot, ring->nonce);
-        } else {
-            note_unread(writer, slot, -EUCLEAN);
-        }
+    if (!find_place(writer, source)) {
         return;
     }
     writer->unread_error[slot] = 0;
@@ -433,7 +457,7 @@ sources_retire(struct writer *writer)
     for (uint32_t i = 0; i < writer->source_count; i++) {
         struct batch_source *source = &writer->sources[i];
 
-        if (source->is_final && ring_head(source->ring) >= source->end) {
+        if (source->is_final && ringhead_at(source->ring) >= source->end) {
             retire(writer, source);
             continue;
         }
@@ -460,7 +484,7 @@ void
 sources_watch_hole(struct writer *writer, const struct batch_source *source)
 {
     uint32_t slot = source->slot;
-    uint64_t head = ring_head(source->ring), now = writer->sys->now_mono();
+    uint64_t head = ringhead_at(source->ring), now = writer->sys->now_mono();
     struct control_slot *entry = &writer->control.shared->slots[slot];
 
     if (writer->hole_position[slot] != head || writer->hole_since_ns[slot] == 0) {

@@ -188,6 +188,7 @@ C_SHELVES = [
     {"ringfile", "control"},
     {"ring", "ringlabel", "ringmap", "ringreader", "logfile", "syncer"},
     {"appending", "ringwait", "intentblock"},
+    {"ringhead"},
     {"gapfile", "intent", "packsearch", "rotate"},
     {"leader"},
     {"batch"},

@@ -603,7 +603,24 @@ a_ring_whose_cursors_contradict_is_left_for_another(void)
     log_put(writer, "after");
     log_step(writer, 1 * s);
 
-    /* What was in it can't be known, and is told. */
+    /* The leader knows what it drained. */
+    CHECK_TEXT(file_text("audit.log"), "line before\nline after\n");
+    log_close(writer);
+}
+
+static void
+a_ring_whose_tail_is_rubbish_is_told_as_damaged(void)
+{
+    struct writer *writer = log_open_stepped(NULL);
+
+    log_put(writer, "before");
+    log_flush(writer);
+    atomic_store_explicit(&writer->current->ring.shared->tail, UINT64_MAX / 4,
+                          memory_order_release);
+    log_put(writer, "after");
+    log_step(writer, 1 * s);
+
+    /* What was in it can't be known. */
     CHECK(strstr(file_text("audit.log"), "line before\nline after\n{") != NULL);
     CHECK(strstr(file_text("audit.log"), "damaged-record") != NULL);
     CHECK_EQUAL(writer_close(writer, 0), 0);
@@ -631,4 +648,5 @@ RUN(TEST(a_hole_of_the_living_is_never_passed_over),
     TEST(a_lock_file_that_was_removed_is_made_again),
     TEST(a_slot_that_somebody_took_is_left_for_another),
     TEST(a_ring_that_was_sealed_is_left_for_another),
-    TEST(a_ring_whose_cursors_contradict_is_left_for_another))
+    TEST(a_ring_whose_cursors_contradict_is_left_for_another),
+    TEST(a_ring_whose_tail_is_rubbish_is_told_as_damaged))
