@@ -26,6 +26,7 @@ ALONE = [
     "_attributeslots",
     "_audited",
     "_begin",
+    "_bodywalk",
     "_cooperativelock",
     "_decide",
     "_echotable",

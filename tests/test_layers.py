@@ -44,6 +44,7 @@ PYTHON_SHELVES = [
     {"_writer"},
     # 2: events
     {"_echotable", "_rawjson", "_secretsigns", "microtime"},
+    {"_bodywalk"},
     {"rawjson"},
     {"typedjson"},
     {"status"},

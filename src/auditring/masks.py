@@ -37,6 +37,11 @@ class Mask:
             )
         self._key = key
 
+    @property
+    def has_key(self) -> bool:
+        """Whether equal secrets are replaced by equal texts."""
+        return self._key is not None
+
     def __call__(self, secret: str) -> str:
         """Return what stands for *secret*; a text that does so already stays."""
         if _MASKED.fullmatch(secret):

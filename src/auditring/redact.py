@@ -14,14 +14,15 @@ from . import rawjson
 from .attributes import Attributes
 from .echoes import Echoes
 from .event import Event, ObjectReference, UserInfo
-from .masks import Mask
+from .masks import REDACTED, Mask
 from .redactedbody import BodyRedaction
 from .redactionrules import DEFAULT_RULES, RedactionRule, Scope, scope_of
 from .scrubbedquery import is_harmless_query, scrub_uri
+from .secretarguments import OPTION_SIGNS
 from .secrettext import has_sign, is_secret_name, scrub_text
 from .status import Status
 
-__all__ = ["DEFAULT_RULES", "RedactionRule", "Redactor"]
+__all__ = ["DEFAULT_RULES", "MASKED_WHOLE", "RedactionRule", "Redactor"]
 
 # Annotations whose values don't come from an object.
 _SAFE_ANNOTATIONS = (
@@ -35,6 +36,9 @@ _SAFE_ANNOTATIONS = (
 
 # So many user agents without a secret are remembered.
 _AGENTS_MAX = 1024
+
+MASKED_WHOLE = "auditring.io/masked-whole"
+"""The annotation of an event with more secrets than there is time to look at."""
 
 Change = Callable[[str], str]
 
@@ -68,6 +72,7 @@ class Redactor:
         self._agents: set[str] = set()
         self._scopes: dict[str, Scope] = {}
         kinds = {kind.encode() for rule in self._rules for kind in rule.kinds}
+        self._kinds_as_json = {rawjson.quote(kind.decode()) for kind in kinds}
         self._kinds = tuple(kind for kind in kinds if not has_sign(kind))
 
     def redact(self, event: Event) -> Event:
@@ -79,7 +84,17 @@ class Redactor:
             mask=self._mask,
             is_suspect=self._is_suspect,
             masks_env_values=self._env_values,
+            kinds=self._kinds_as_json,
+            has_key=self._mask.has_key,
         )
+        request = self._redact_body(event.request_object, bodies)
+        is_flooded = bodies.has_too_many
+        response = self._redact_body(event.response_object, bodies)
+        # What one body has too many of to look for, the other may repeat.
+        if is_flooded and response is not None:
+            response = rawjson.quote(REDACTED)
+        elif bodies.has_too_many and request is not None:
+            request = rawjson.quote(REDACTED)
         redacted = replace(
             event,
             request_uri=scrub_uri(event.request_uri, bodies.masked),
@@ -88,10 +103,13 @@ class Redactor:
             and _redact_user(event.impersonated_user, bodies.masked),
             user_agent=scrub_text(event.user_agent, bodies.masked),
             response_status=_redact_status(event.response_status, bodies),
-            request_object=self._redact_body(event.request_object, bodies),
-            response_object=self._redact_body(event.response_object, bodies),
+            request_object=request,
+            response_object=response,
             annotations=_redact_annotations(event.annotations, bodies),
         )
+        if bodies.is_cut or bodies.has_too_many:
+            notes = {**redacted.annotations, MASKED_WHOLE: "true"}
+            redacted = replace(redacted, annotations=notes)
         echoes = Echoes(bodies.secrets, self._mask)
         if echoes:
             redacted = _without_echoes(redacted, echoes)
@@ -129,7 +147,11 @@ class Redactor:
         return bodies.redact(body)
 
     def _is_suspect(self, body: bytes) -> bool:
-        return has_sign(body) or any(kind in body for kind in self._kinds)
+        return (
+            has_sign(body)
+            or any(kind in body for kind in self._kinds)
+            or any(option in body for option in OPTION_SIGNS)
+        )
 
     def _scope_of(self, reference: ObjectReference | None) -> Scope:
         if reference is None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from . import rawjson
-from .masks import decoded_base64
+from ._bodywalk import SECRETS_MAX, BodyWalk
+from .masks import REDACTED, decoded_base64
 from .redactionrules import Scope
 from .scrubbedquery import is_form, scrub_form
 from .secretarguments import Arguments
@@ -19,6 +20,11 @@ DEPTH_MAX = 64
 # byte once more.
 GLANCE_BYTES = 10_000
 
+# How many closer looks a body may take, of some microseconds each; one with more is
+# masked whole. A long text is as many as its pieces of this size.
+BODY_LOOKS_MAX = 3000
+_LOOK_BYTES = 2000
+_LONG_BYTES = 50_000
 _TABLE = "Table"
 _LAST_APPLIED = "last-applied-configuration"
 _PAIR_NAMES = ("name", "key", "header")
@@ -87,6 +93,10 @@ class _Place:
         return _Place(frames, self.pointer, self.depth)
 
 
+class _TooManyLooksError(Exception):
+    """A body would take more time than it may."""
+
+
 @dataclass(slots=True)
 class BodyRedaction:
     """One body, or several of one event, on their way through the masks.
@@ -97,7 +107,11 @@ class BodyRedaction:
         mask: Replaces a secret.
         is_suspect: Tells whether a body may hold a secret that isn't one by its place.
         masks_env_values: Whether values by secret-like names are secret.
+        kinds: The kinds that a rule is for, as JSON.
+        has_key: Whether equal secrets look alike.
         secrets: What was masked so far.
+        has_too_many: Whether there are more than `SECRETS_MAX`.
+        is_cut: Whether a body was masked whole, as it would have taken too long.
     """
 
     scope: Scope
@@ -105,7 +119,14 @@ class BodyRedaction:
     mask: Callable[[str], str]
     is_suspect: Callable[[bytes], bool]
     masks_env_values: bool
+    kinds: set[bytes] = field(default_factory=set)
+    has_key: bool = False
     secrets: set[str] = field(default_factory=set)
+    has_too_many: bool = False
+    is_cut: bool = False
+    _looks: Looks = field(default_factory=Looks)
+    _names: dict[bytes, bool] = field(default_factory=dict)
+    _root_depth: int = 0
 
     def redact(self, body: bytes) -> bytes:
         """Return the JSON text *body* with what is secret in it masked.
@@ -116,17 +137,25 @@ class BodyRedaction:
             text = rawjson.compact(body)
         except ValueError:
             return self._text(body)
+        self._looks = Looks(BODY_LOOKS_MAX)
         try:
             return self._root(text, self._outermost())
         except RecursionError:  # The caller stands deep in the stack already.
             return self._whole(text)
+        except _TooManyLooksError:
+            self.is_cut = True
+            return rawjson.quote(REDACTED)
 
     def redact_text(self, text: str) -> str:
         """Return *text* with what looks like a secret masked, in JSON as well."""
+        self._looks = Looks(BODY_LOOKS_MAX)
         try:
             return self._string(text, self._outermost(), has_own_scope=True)
         except RecursionError:  # as above
             return self.masked(text)
+        except _TooManyLooksError:
+            self.is_cut = True
+            return REDACTED
 
     def masked(self, secret: str) -> str:
         """Mask *secret*, and remember it."""
@@ -134,8 +163,89 @@ class BodyRedaction:
             return secret
         replacement = self.mask(secret)
         if replacement != secret:
-            self.secrets.add(secret)
+            self._remember(secret)
         return replacement
+
+    def _remember(self, secret: str) -> None:
+        if len(self.secrets) < SECRETS_MAX:
+            self.secrets.add(secret)
+        elif secret not in self.secrets:
+            self.has_too_many = True
+
+    def _spend(self, text: bytes) -> None:
+        """Take the looks at a container.
+
+        Raises:
+            _TooManyLooksError: There are none left.
+        """
+        count = 1 + len(text) // _LOOK_BYTES
+        if len(text) > _LONG_BYTES:  # as many as its members, before there are lists
+            count = max(count, text.count(b",") // 8)
+        if not self._looks.spend(count):
+            raise _TooManyLooksError
+
+    # What `BodyWalk` asks.
+
+    def is_secret_key(self, key: bytes) -> bool:
+        """Tell whether the name *key* of a member is secret-like."""
+        self._spend(key)
+        return is_secret_name(rawjson.unquote(key))
+
+    def changed_key(self, key: bytes) -> bytes | None:
+        """Return the name of a member without what is a secret by its look."""
+        self._spend(key)
+        changed = self._key(key, rawjson.unquote(key))
+        return None if changed is key else changed
+
+    def changed_string(
+        self, text: bytes, key: bytes | None, depth: int
+    ) -> bytes | None:
+        """Return the string of the member *key* redacted; None if it stays."""
+        self._spend(text)
+        string = rawjson.unquote(text)
+        keeps_scope = key is not None and key[:-1].endswith(_LAST_APPLIED.encode())
+        changed = self._string(string, self._inside(depth), has_own_scope=keeps_scope)
+        return None if changed == string else rawjson.quote(changed)
+
+    def changed_container(self, text: bytes, key: bytes | None, depth: int) -> bytes:
+        """Return an object or an array redacted, of a kind that has rules, say."""
+        if text.startswith(b"{"):
+            is_root = depth == self._root_depth
+            return self._object(text, self._inside(depth), is_root=is_root)
+        name = "" if key is None else rawjson.unquote(key)
+        return self._array(text, name, self._inside(depth))
+
+    def mask_text(self, text: bytes) -> bytes:
+        """Mask a string or a number."""
+        self._spend(text)
+        if not text.startswith(b'"'):
+            return self.whole(text)
+        return rawjson.quote(self.masked(rawjson.unquote(text)))
+
+    def whole(self, text: bytes) -> bytes:
+        """Mask any text as one."""
+        return self._whole(text)
+
+    def _inside(self, depth: int) -> _Place:
+        return _Place(((0, self.scope),), "", depth)
+
+    def _walk(self, text: bytes, depth: int) -> bytes:
+        """Redact what has no rules by its place."""
+        walk = BodyWalk(
+            self, self._names, self.kinds, self.has_key, self.masks_env_values
+        )
+        before, self._root_depth = self._root_depth, depth
+        try:
+            changed = walk.walk(text, depth)
+        finally:
+            self._root_depth = before
+        for secret in walk.secrets:
+            if len(self.secrets) >= SECRETS_MAX:
+                self.has_too_many = True
+                break
+            is_string = secret.startswith(b'"')
+            self.secrets.add(rawjson.unquote(secret) if is_string else secret.decode())
+        return changed
 
     def safe_message(self, message: str) -> str:
         """Mask a message about a sensitive object, unless it's one of the harmless."""
@@ -157,6 +267,8 @@ class BodyRedaction:
         return body
 
     def _whole(self, text: bytes) -> bytes:
+        if len(text) > _LONG_BYTES:  # which nobody repeats
+            return rawjson.quote(REDACTED)
         return rawjson.quote(self.masked(text.decode(errors="surrogateescape")))
 
     def _outermost(self) -> _Place:
@@ -165,6 +277,8 @@ class BodyRedaction:
     def _root(self, text: bytes, place: _Place) -> bytes:
         """Redact a value that stands for itself: an object, a list, a patch."""
         place = _Place(place.frames[:1], "", place.depth)
+        if not place.is_ruled:
+            return self._walk(text, place.depth)
         if text.startswith(b"{"):
             return self._object(text, place, is_root=True)
         if text.startswith(b"[") and _is_json_patch(text):
@@ -184,6 +298,8 @@ class BodyRedaction:
             return self._all(text, place)
         if self._is_harmless(text, name, place):
             return text
+        if not self._looks.spend(1):
+            raise _TooManyLooksError
         if text.startswith(b"{"):
             return self._object(text, place, is_root=False)
         if text.startswith(b"["):
@@ -208,6 +324,7 @@ class BodyRedaction:
 
     def _all(self, text: bytes, place: _Place) -> bytes:
         """Mask every string and number in *text*."""
+        self._spend(text)
         if place.depth > DEPTH_MAX and text.startswith((b"{", b"[")):
             return self._whole(text)
         if text.startswith(b"{"):
@@ -233,6 +350,7 @@ class BodyRedaction:
         return rawjson.quote(self.masked(secret))
 
     def _object(self, text: bytes, place: _Place, *, is_root: bool) -> bytes:
+        self._spend(text)
         members = _members_of(text)
         kinds = _strings_of(members, "kind")
         for kind in kinds:
@@ -257,7 +375,8 @@ class BodyRedaction:
         self, name: str, value: bytes, place: _Place, change: "_Members"
     ) -> bytes:
         below = place.below(name)
-        if name == "items" and value.startswith(b"[") and change.is_root:
+        is_list = name == "items" and value.startswith(b"[")
+        if is_list and change.is_root and below.is_ruled:
             return self._each(value, lambda item: self._item(item, below))
         if name == "object" and change.is_watch_event:
             return self._item(value, below)
@@ -322,6 +441,7 @@ class BodyRedaction:
         return value if name in _SAFE_DETAILS else self._all(value, place)
 
     def _array(self, text: bytes, name: str, place: _Place) -> bytes:
+        self._spend(text)
         if _is_json_patch(text):
             return self._json_patch(text, _Place(place.frames[:1], "", place.depth))
         is_secret = is_secret_name(name)
@@ -351,6 +471,7 @@ class BodyRedaction:
         return self._each(text, lambda operation: self._operation(operation, place))
 
     def _operation(self, text: bytes, place: _Place) -> bytes:
+        self._spend(text)
         members = _members_of(text)
         pointers = _strings_of(members, "path")
         return rawjson.object_of(
@@ -383,7 +504,7 @@ class BodyRedaction:
         return rawjson.array_of(map(change, rawjson.elements(text)))
 
     def _key(self, key: bytes, name: str) -> bytes:
-        changed = scrub_text(name, self.masked)
+        changed = scrub_text(name, self.masked, self._looks)
         return key if changed == name else rawjson.quote(changed)
 
     def _string(self, string: str, place: _Place, *, has_own_scope: bool) -> str:
@@ -400,11 +521,13 @@ class BodyRedaction:
                 return changed.decode(errors="surrogateescape")
         if has_own_scope and place.is_sensitive:
             return self.masked(string)
-        return scrub_text(string, self.masked)
+        return scrub_text(string, self.masked, self._looks)
 
     def _embedded(self, text: bytes, place: _Place, has_own_scope: bool) -> bytes:
         if has_own_scope:
             return self._root(text, _Place(place.frames[:1], "", place.depth + 1))
+        if not place.is_ruled and place.depth <= DEPTH_MAX:
+            return self._walk(text, place.depth + 1)
         return self._value(text, "", place.below(""))
 
 

@@ -15,6 +15,9 @@ __all__ = ["QUERY_LOOKS_MAX", "is_form", "is_harmless_query", "scrub_form", "scr
 # A query with more is masked from there on.
 QUERY_LOOKS_MAX = 1500
 
+# One with more is masked as a whole: nobody sends such a form.
+PARTS_MAX = 20_000
+
 # What nobody calls so outside of a query or a form, in lower case.
 _NAMES = frozenset(
     (
@@ -60,6 +63,8 @@ def scrub_form(query: str, mask: MaskText, looks: Looks) -> str:
 
     Where *looks* end, the rest is masked as one.
     """
+    if query.count("&") > PARTS_MAX:
+        return quote(mask(unquote_plus(query, errors="surrogateescape")), safe="")
     form = _Form(mask, looks, has_state=_STATE in query)
     parts = query.split("&")
     for index, part in enumerate(parts):

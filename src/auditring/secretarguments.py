@@ -4,7 +4,7 @@ import re
 
 from .secrettext import is_secret_option
 
-__all__ = ["Arguments"]
+__all__ = ["OPTION_SIGNS", "Arguments"]
 
 # -p is a port or a path to most programs, and a password to some.
 _NO_PASSWORD = re.compile(r"[\d:,.-]{0,20}(?:/(?:tcp|udp))?|[./~-].*", re.DOTALL)
@@ -15,6 +15,9 @@ _JOINED = ("mysql", "mariadb", "sshpass")
 _OTHERS = frozenset(("mkdir", "kubectl", "tar", "cp", "ps", "rsync", "git", "grep"))
 _PASSWORD_OPTION = "-p"
 _USER_OPTIONS = ("-u", "--user", "--proxy-user", "-U")
+
+OPTION_SIGNS = (b'"-p', b'"-u"', b'"-U"', b'"--user"', b'"--proxy-user"')
+"""What a list of arguments as JSON holds, where one of them may be secret."""
 
 
 class Arguments:

@@ -146,10 +146,10 @@ _Found = tuple[int, int, str]
 
 def scrub_text(text: str, mask: MaskText, looks: Looks | None = None) -> str:
     """Return *text* with each secret in it replaced by what *mask* makes of it."""
-    if not has_sign(text):
-        return text
     looks = looks or Looks()
     places = sign_places(text, looks.left)
+    if not places:
+        return text
     if not looks.spend(len(places)):
         return mask(text)
     parts: list[str] = []
