@@ -64,11 +64,13 @@ ringhead_find(struct ring *ring, uint64_t end)
     if (!ring_is_consistent(ring, ring->drained, end)) {
         return RINGHEAD_BAD;
     }
-    if (ring_head(ring) != ring->drained) {
-        ring_publish(ring, ring->drained);
-        return RINGHEAD_WRITTEN_OVER;
-    }
-    return RINGHEAD_GOOD;
+    return ring_head(ring) == ring->drained ? RINGHEAD_GOOD : RINGHEAD_WRITTEN_OVER;
+}
+
+void
+ringhead_put_back(struct ring *ring)
+{
+    ring_publish(ring, ring->drained);
 }
 
 uint64_t

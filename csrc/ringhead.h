@@ -22,7 +22,7 @@
 /* What was found as the leader looked for its place. */
 enum ringhead {
     RINGHEAD_GOOD,
-    RINGHEAD_WRITTEN_OVER, /* and put back: nothing is lost */
+    RINGHEAD_WRITTEN_OVER, /* the file has another: nothing is lost */
     RINGHEAD_MOVED, /* it stood within a record, which may be lost */
     RINGHEAD_BAD /* it can be none before `end` */
 };
@@ -35,7 +35,10 @@ uint64_t ringhead_at(const struct ring *ring);
 
 void ringhead_publish(struct ring *ring, uint64_t head);
 
-/* Somebody else leads, or did meanwhile. */
+/* Writes over what somebody wrote over it. Only for who leads at this moment. */
+void ringhead_put_back(struct ring *ring);
+
+/* Somebody else drains it, or did meanwhile. */
 void ringhead_forget(struct ring *ring);
 
 #endif

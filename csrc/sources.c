@@ -243,6 +243,19 @@ is_kept_here(const struct writer *writer, const struct ring *ring)
     return keeper == writer->control.shared->identity || keeper == 0;
 }
 
+/* False: it was another leader who wrote there. */
+static bool
+put_back(struct writer *writer, struct ring *ring)
+{
+    if (!writer->is_private && leader_assert(&writer->leader) < 0) {
+        ringhead_forget(ring);
+        return false;
+    }
+    ringhead_put_back(ring);
+    control_note_error(&writer->control, -EUCLEAN);
+    return true;
+}
+
 /* Where the leader goes on in it; false: it can't be read, which is told. */
 static bool
 find_place(struct writer *writer, const struct batch_source *source)
@@ -253,8 +266,7 @@ find_place(struct writer *writer, const struct batch_source *source)
     case RINGHEAD_GOOD:
         return true;
     case RINGHEAD_WRITTEN_OVER:
-        control_note_error(&writer->control, -EUCLEAN);
-        return true;
+        return put_back(writer, ring);
     case RINGHEAD_MOVED:
         control_note_error(&writer->control, -EUCLEAN);
         control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
@@ -296,6 +308,7 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
     }
     if (!writer->is_private && !is_kept_here(writer, ring)) {
         /* It was adopted by another log in this place. */
+        ringhead_forget(ring);
         control_set_slot(&writer->control, slot, SLOT_FREE);
         return;
     }

@@ -57,6 +57,25 @@ a_head_that_is_put_forward_has_nothing_skipped(void)
 }
 
 static void
+what_another_leader_drained_is_not_written_again(void)
+{
+    struct writer *writer = log_open_stepped(NULL);
+
+    log_put(writer, "one");
+    log_flush(writer);
+    log_put(writer, "two, written by the other");
+    scribble(&writer->current->ring, ring_tail(&writer->current->ring));
+    atomic_store_explicit(&writer->control.shared->leader, CONTROL_SLOTS,
+                          memory_order_release);
+    log_step(writer, 1 * s);
+    log_put(writer, "three");
+    log_flush(writer);
+
+    CHECK_TEXT(file_text("audit.log"), "line one\nline three\n");
+    log_close(writer);
+}
+
+static void
 the_first_look_takes_what_the_file_says(void)
 {
     struct ring ring = open_ring(0);
@@ -84,6 +103,7 @@ a_head_that_is_written_over_is_put_back(void)
     scribble(&ring, UINT64_MAX / 3);
 
     CHECK_EQUAL(ringhead_find(&ring, ring_tail(&ring)), RINGHEAD_WRITTEN_OVER);
+    ringhead_put_back(&ring);
     CHECK_EQUAL(ring_head(&ring), 0);
     CHECK_EQUAL(ringhead_find(&ring, ring_tail(&ring)), RINGHEAD_GOOD);
     ring_close(&ring);
@@ -144,6 +164,7 @@ a_head_that_can_be_none_is_refused(void)
 
 RUN(TEST(a_head_that_is_put_back_has_nothing_written_twice),
     TEST(a_head_that_is_put_forward_has_nothing_skipped),
+    TEST(what_another_leader_drained_is_not_written_again),
     TEST(the_first_look_takes_what_the_file_says),
     TEST(a_head_that_is_written_over_is_put_back),
     TEST(a_head_within_a_record_is_moved_behind_it),
