@@ -1,6 +1,7 @@
 #include "losses.h"
 
 #include "departed.h"
+#include "losscount.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -20,6 +21,25 @@ commit_gap(struct writer *writer, struct ring *ring, struct gap *gap)
     }
     size = gap_format(gap, record);
     return ring_write(ring, RING_GAP, record, size, false, &reservation);
+}
+
+/* Our own count, in a file where others can write. */
+static void
+mend_drops(struct ring_shared *shared, const struct own_ring *own, struct gap *gap)
+{
+    if (losscount_is_possible(gap->total_count, own->dropped_told) &&
+        losscount_has_bytes(gap->total_bytes, own->dropped_bytes_told)) {
+        return;
+    }
+    gap->count = 1;
+    gap->bytes = 0;
+    gap->total_count = own->dropped_told + 1;
+    gap->total_bytes = own->dropped_bytes_told;
+    gap->detail = LOSSCOUNT_DETAIL;
+    atomic_store_explicit(&shared->dropped_bytes, gap->total_bytes,
+                          memory_order_relaxed);
+    atomic_store_explicit(&shared->dropped_count, gap->total_count,
+                          memory_order_release);
 }
 
 static int
@@ -43,11 +63,12 @@ tell_drops(struct writer *writer, struct own_ring *own)
         HEALTH_DISK_FULL) {
         gap.detail = "disk full";
     }
+    mend_drops(shared, own, &gap);
     error = commit_gap(writer, &own->ring, &gap);
     TEST_POINT(gap_written);
     if (error == 0) {
-        own->dropped_told = count;
-        own->dropped_bytes_told = bytes;
+        own->dropped_told = gap.total_count;
+        own->dropped_bytes_told = gap.total_bytes;
     }
     return error;
 }
@@ -122,14 +143,41 @@ losses_are_told(const struct writer *writer)
         const struct control_loss *loss = &writer->control.shared->losses[reason];
 
         if (writer->leader.leads && writer->is_settled &&
-            (atomic_load_explicit(&loss->count, memory_order_acquire) >
+            (atomic_load_explicit(&loss->count, memory_order_acquire) !=
                  writer->told[reason] ||
-             atomic_load_explicit(&loss->bytes, memory_order_relaxed) >
+             atomic_load_explicit(&loss->bytes, memory_order_relaxed) !=
                  writer->told_bytes[reason])) {
             return false;
         }
     }
     return (atomic_load_explicit(&writer->due, memory_order_relaxed) & DUE_GAP) == 0;
+}
+
+/* The log's count, that every process adds to. */
+static void
+mend_loss(struct control *control, uint64_t told, uint64_t told_bytes, struct gap *gap)
+{
+    struct control_loss *loss = &control->shared->losses[gap->reason];
+
+    if (losscount_is_possible(gap->total_count, told) &&
+        losscount_has_bytes(gap->total_bytes, told_bytes)) {
+        return;
+    }
+    gap->count = 1;
+    gap->bytes = 0;
+    gap->total_count = losscount_base(told) + 1;
+    gap->total_bytes = losscount_base(told_bytes);
+    gap->detail = LOSSCOUNT_DETAIL;
+    atomic_store_explicit(&loss->bytes, gap->total_bytes, memory_order_relaxed);
+    atomic_store_explicit(&loss->count, gap->total_count, memory_order_release);
+    if (gap->reason == GAP_ABANDONED || gap->reason == GAP_DAMAGED) {
+        /* Each batch makes the loss the same as its counter. */
+        atomic_store_explicit(
+            &control->shared->counters[gap->reason == GAP_ABANDONED
+                                           ? COUNTER_abandoned_reservations
+                                           : COUNTER_damaged_records],
+            gap->total_count, memory_order_relaxed);
+    }
 }
 
 bool
@@ -144,14 +192,15 @@ losses_tell(struct writer *writer)
         uint64_t bytes = atomic_load_explicit(&loss->bytes, memory_order_relaxed);
         uint64_t told = writer->told[reason], told_bytes = writer->told_bytes[reason];
         struct gap gap = {.reason = (enum gap_reason)reason,
-                          .count = count > told ? count - told : 0,
-                          .bytes = bytes > told_bytes ? bytes - told_bytes : 0,
+                          .count = count - told,
+                          .bytes = bytes - told_bytes,
                           .total_count = count,
                           .total_bytes = bytes};
 
         if (gap.count == 0 && gap.bytes == 0) {
             continue;
         }
+        mend_loss(&writer->control, told, told_bytes, &gap);
         if (reason == GAP_UNLINKED && !departed_is_decided(writer)) {
             continue; /* it may be taken back */
         }
@@ -162,8 +211,8 @@ losses_tell(struct writer *writer)
             break;
         }
         TEST_POINT(gap_written);
-        writer->told[reason] = count;
-        writer->told_bytes[reason] = bytes;
+        writer->told[reason] = gap.total_count;
+        writer->told_bytes[reason] = gap.total_bytes;
         has_told = true;
     }
     return has_told;

@@ -1,6 +1,7 @@
 #include "sources.h"
 
 #include "generation.h"
+#include "losscount.h"
 #include "ringhead.h"
 #include "ringlabel.h"
 #include "testpoint.h"
@@ -269,6 +270,7 @@ find_place(struct writer *writer, const struct batch_source *source)
         return put_back(writer, ring);
     case RINGHEAD_MOVED:
         control_note_error(&writer->control, -EUCLEAN);
+        control_add(&writer->control, COUNTER_damaged_records, 1);
         control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
         return true;
     case RINGHEAD_BAD:
@@ -419,7 +421,13 @@ inherit_drops(struct writer *writer, const struct batch_source *source)
     said->dropped_bytes =
         atomic_load_explicit(&ring->dropped_bytes, memory_order_relaxed);
     if (said->dropped_count <= told) {
-        return;
+        return; /* less: its counters were taken by a leader that was killed then */
+    }
+    if (!losscount_is_possible(said->dropped_count, told) ||
+        !losscount_has_bytes(said->dropped_bytes, told_bytes)) {
+        said->dropped_count = losscount_base(told) + 1;
+        said->dropped_bytes = told_bytes;
+        told = losscount_base(told);
     }
     said->loss_count_after = atomic_load_explicit(&loss->count, memory_order_relaxed) +
                              said->dropped_count - told;

@@ -1,6 +1,7 @@
 #include "speaker.h"
 
 #include "drainer.h"
+#include "losscount.h"
 #include "ownring.h"
 #include "wait.h"
 
@@ -186,7 +187,8 @@ put_numbers(struct writer *writer, uint64_t now, char *out, size_t size)
             out + used, size - (size_t)used, "; %llu bytes of this process wait",
             (unsigned long long)(ring_tail(&own->ring) - ring_head(&own->ring)));
     }
-    if (dropped > speaker->dropped_before) {
+    if (dropped > speaker->dropped_before &&
+        losscount_is_possible(dropped, speaker->dropped_before)) {
         snprintf(out + used, size - (size_t)used, "; lines dropped: %llu",
                  (unsigned long long)(dropped - speaker->dropped_before));
     }

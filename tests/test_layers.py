@@ -183,7 +183,7 @@ C_SHELVES = [
     {"testpoint"},
     {"sys"},
     {"mapping"},
-    {"checksum", "clock", "crc32c", "wait"},
+    {"checksum", "clock", "crc32c", "losscount", "wait"},
     {"gap", "packed"},
     {"ownership"},
     {"ringfile", "control"},

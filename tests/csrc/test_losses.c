@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -254,6 +255,70 @@ a_loss_is_told_once(void)
     CHECK_EQUAL(log_gap_sum(file_text("audit.log"), "live-file-cut", "bytes"), 50);
 }
 
+/* Whoever may write the log may write over the counts. */
+static void
+check_written_over(enum gap_reason reason, uint64_t count, uint64_t bytes)
+{
+    struct writer *writer = log_open_stepped(NULL);
+    struct control_loss *loss = &writer->control.shared->losses[reason];
+    const char *name = gap_reason_name(reason), *text;
+
+    if (reason == GAP_DAMAGED) {
+        control_add(&writer->control, COUNTER_damaged_records, 3);
+    }
+    control_add_loss(&writer->control, reason, 3, 30);
+    log_step(writer, 1 * s);
+    atomic_store_explicit(&loss->bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&loss->count, count, memory_order_release);
+    log_step(writer, 1 * s);
+
+    text = file_text("audit.log");
+    CHECK_EQUAL(log_gap_sum(text, name, "count"), 3 + 1);
+    CHECK_EQUAL(log_gap_sum(text, name, "bytes"), 30);
+    CHECK(strstr(text, "at least: the count was written over") != NULL);
+
+    if (reason == GAP_DAMAGED) {
+        control_add(&writer->control, COUNTER_damaged_records, 2);
+    }
+    control_add_loss(&writer->control, reason, 2, 20);
+    log_step(writer, 10 * s);
+    log_close(writer);
+    CHECK_EQUAL(log_gap_sum(file_text("audit.log"), name, "count"), 3 + 1 + 2);
+    CHECK_EQUAL(log_gaps(file_text("audit.log"), NULL), 3);
+    CHECK_EQUAL(system("rm -r audit.log .audit.log.ring"), 0);
+}
+
+static void
+a_count_that_was_written_over_is_told_as_at_least_one(void)
+{
+    check_written_over(GAP_CUT, UINT64_MAX, 30);
+    check_written_over(GAP_CUT, 3, UINT64_MAX / 2);
+    check_written_over(GAP_CUT, 0, 30);
+    check_written_over(GAP_CUT, 2, 2);
+    check_written_over(GAP_DAMAGED, UINT64_MAX / 3, UINT64_MAX / 3);
+}
+
+static void
+drops_whose_count_was_written_over_are_told_as_at_least_one(void)
+{
+    struct writer *writer = log_open_stepped(NULL);
+    const char *text;
+
+    writer_drop(writer, 10);
+    log_step(writer, 1 * s);
+    atomic_store_explicit(&writer->current->ring.shared->dropped_count, UINT64_MAX / 2,
+                          memory_order_release);
+    writer_drop(writer, 10);
+    log_step(writer, 1 * s);
+    writer_drop(writer, 10);
+    log_step(writer, 1 * s);
+
+    text = file_text("audit.log");
+    CHECK_EQUAL(log_gap_sum(text, "dropped", "count"), 3);
+    CHECK_EQUAL(log_gaps(text, "dropped"), 3);
+    log_close(writer);
+}
+
 static void
 a_loss_that_a_leader_did_not_tell_the_next_one_tells(void)
 {
@@ -394,6 +459,8 @@ RUN(TEST(drops_leave_one_event_where_they_happened),
     TEST(drops_that_are_not_told_at_the_end_are_told_then),
     TEST(drops_of_the_dead_are_told_once), TEST(threads_that_drop_are_all_counted),
     TEST(a_loss_is_told_once),
+    TEST(a_count_that_was_written_over_is_told_as_at_least_one),
+    TEST(drops_whose_count_was_written_over_are_told_as_at_least_one),
     TEST(a_loss_that_a_leader_did_not_tell_the_next_one_tells),
     TEST(a_loss_told_by_a_killed_leader_is_told_once),
     TEST(a_ring_too_full_for_an_event_is_waited_for),
