@@ -739,11 +739,17 @@ def test_recover_leaves_a_running_writer_alone(
 
 
 def test_recover_makes_nothing_where_nobody_wrote(tmp_path: Path) -> None:
-    done = run("recover", str(tmp_path / "audit.log"))
+    log = tmp_path / "audit.log"
 
+    missing = run("recover", str(log))
+    log.write_bytes(b"line\n")
+    done = run("recover", str(log))
+
+    assert missing.returncode == 2
+    assert b"audit.log: No such file or directory" in missing.stderr
     assert done.returncode == 0
     assert b"nothing to recover" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [log]
 
 
 def test_recover_finds_rings_in_another_directory(tmp_path: Path) -> None:

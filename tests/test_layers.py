@@ -168,8 +168,8 @@ PYTHON_SHELVES = [
     # 7: doors
     {"__init__"},
     {"complaints", "oneline"},
-    {"feed", "demo_worker", "recovery"},
-    {"logview", "problems", "output", "outputform"},
+    {"commandgroup", "feed", "demo_worker", "recovery"},
+    {"logview", "problems", "output", "outputform", "sizeoption"},
     {"policyreport", "sidecar", "speedtrial"},
     {"configcommands", "policycommands"},
     {"demo_account"},

@@ -132,6 +132,9 @@ class Auditor:
         redactor: Redactor | Unset | None,
         latencies: bool,
     ) -> "_Course":
+        if not isinstance(policy, Policy | None):
+            told = "; Policy.from_file reads one" if isinstance(policy, str) else ""
+            raise TypeError(f"policy: expected a Policy or None, got {policy!r}{told}")
         made = [_as_backend(place) for place in _listed(backends)]
         # sorted() keeps the order of all the others.
         ordered = tuple(sorted(made, key=lambda backend: not _is_log(backend)))
@@ -155,6 +158,11 @@ class Auditor:
             outlet = self._course.outlet
             if not self._course.is_told and outlet.redact is None:
                 _let_mask(outlet, Redactor())
+
+    def __repr__(self) -> str:
+        """Say what is recorded, and where it goes."""
+        places = ", ".join(backend.name for backend in self.backends) or "nowhere"
+        return f"<{type(self).__name__} {self.policy!r} to {places}>"
 
     @property
     def policy(self) -> Policy | None:
@@ -339,6 +347,8 @@ def _listed(backends: Place | Iterable[Place]) -> list[Place]:
 def _let_mask(outlet: Outlet, redactor: Redactor | None) -> None:
     if redactor is None:
         return
+    if not callable(getattr(redactor, "redact", None)):
+        raise TypeError(f"redactor: expected a Redactor or None, got {redactor!r}")
     # Another's may change what this package's leaves alone.
     if type(redactor) is Redactor:
         outlet.leaves = redactor.leaves

@@ -30,6 +30,13 @@ class BodyRules:
         self.max_bytes = max_bytes
         self.resources_only = resources_only
 
+    def __repr__(self) -> str:
+        """Spell the call that makes such rules."""
+        return (
+            f"BodyRules(max_bytes={self.max_bytes},"
+            f" resources_only={self.resources_only})"
+        )
+
     def allow(self, request: AuditedRequest) -> bool:
         """Tell whether bodies of *request* are recorded, if its level wants them.
 

@@ -7,6 +7,7 @@ Exit status: 0 all is well; 1 a problem was found, it is told on standard error;
 command was used wrongly or can't work in its environment.
 """
 
+import errno
 import inspect
 import os
 import signal
@@ -23,6 +24,7 @@ from ._version import __version__
 from .backups import list_backups
 from .cli_bench import bench
 from .cli_follow import sidecar, tail
+from .commandgroup import CommandGroup
 from .complaints import Refusal, complain, refusing
 from .configcommands import config
 from .errors import AuditringError
@@ -30,7 +32,9 @@ from .feed import STUCK_LIMIT_S, Feed, Signals
 from .messenger import SaidError
 from .policycommands import policy
 from .problems import Problems
+from .sizeoption import Size, shown_size
 from .writer import CLOSE_LIMIT_S, LogWriter
+from .writeroptions import RING_BYTES_MAX, RING_BYTES_MIN
 
 if TYPE_CHECKING:
     from .backups import Dialect
@@ -47,7 +51,7 @@ _DEFAULTS = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="auditring")
 def main() -> None:
     """Write and read audit logs that survive kill -9 and any number of processes.
@@ -83,12 +87,6 @@ class _Mode(click.ParamType[int]):
             self.fail(f"{value!r} is no octal number, such as 0640", param, ctx)
 
 
-def _to_bytes(
-    context: click.Context, parameter: click.Parameter, value: int | None
-) -> int | None:
-    return None if value is None else value * MIB
-
-
 class _WriterOptions(TypedDict):
     """The arguments of LogWriter that are options of `write`."""
 
@@ -114,10 +112,9 @@ class _WriterOptions(TypedDict):
     "--max-size",
     "max_bytes",
     metavar="MB",
-    type=click.IntRange(min=0),
-    default=_DEFAULTS["max_bytes"] // MIB,
-    show_default=True,
-    callback=_to_bytes,
+    type=Size(),
+    default=_DEFAULTS["max_bytes"],
+    show_default=shown_size(_DEFAULTS["max_bytes"]),
     help="Rotate before the live file grows beyond this; 0: never.",
 )
 @click.option(
@@ -140,9 +137,8 @@ class _WriterOptions(TypedDict):
     "--max-total-size",
     "max_total_bytes",
     metavar="MB",
-    type=click.IntRange(min=1),
+    type=Size(1),
     show_default="keep all",
-    callback=_to_bytes,
     help="Remove the oldest backups while all together are larger.",
 )
 @click.option(
@@ -165,10 +161,9 @@ class _WriterOptions(TypedDict):
     "--ring-size",
     "ring_bytes",
     metavar="MB",
-    type=click.IntRange(1, 1024),
-    default=_DEFAULTS["ring_bytes"] // MIB,
-    show_default=True,
-    callback=_to_bytes,
+    type=Size(RING_BYTES_MIN, RING_BYTES_MAX),
+    default=_DEFAULTS["ring_bytes"],
+    show_default=shown_size(_DEFAULTS["ring_bytes"]),
     help="Size of the ring in which lines wait to be written. A line may be nearly"
     " half as large; a larger one is refused and told.",
 )
@@ -244,7 +239,8 @@ def write(path: str, linger_s: float, **options: Unpack[_WriterOptions]) -> None
     Bytes are written as they come, and a last line without a newline gets one. PATH
     "-" is standard output, which is never rotated.
 
-    MB are 1,048,576 bytes. The defaults are those of auditring.LogWriter.
+    MB are 1,048,576 bytes; a size may have a unit of its own: 512K, 100M, 2G. The
+    defaults are those of auditring.LogWriter.
 
     SIGTERM and SIGINT are sent to a whole pipeline: the command reads on until the
     program before it has ended, too, for --linger at most, and ends with status 0. The
@@ -254,7 +250,7 @@ def write(path: str, linger_s: float, **options: Unpack[_WriterOptions]) -> None
     """
     if sys.stdin is None:
         raise Refusal("standard input: it is closed")
-    with refusing(path):
+    with refusing(path, writes=True):
         log = LogWriter(path, on_error=_complain_of, **options)
     problems = Problems(path, complain)
     feed = Feed(
@@ -312,10 +308,16 @@ def recover(path: str, state_dir: str | None) -> None:
     from .recovery import recover as recover_log
 
     log = Path(os.path.realpath(path))
+    if log.is_dir():
+        raise Refusal(f"{path}: {os.strerror(errno.EISDIR)}")
+    if state_dir is not None and not os.path.isdir(state_dir):
+        raise Refusal(f"{state_dir}: {os.strerror(errno.ENOENT)}")
     if not is_log(log):
+        if not log.exists():
+            raise Refusal(f"{path}: {os.strerror(errno.ENOENT)}")
         click.echo(f"{path}: nothing to recover, no writer ever opened it")
         return
-    with refusing(path):
+    with refusing(path, writes=True):
         if has_writers(log):
             complain(f"{path}: a writer is running, it recovers what others left")
             sys.exit(1)
@@ -340,11 +342,11 @@ def recover(path: str, state_dir: str | None) -> None:
     "--size",
     "target_bytes",
     metavar="MB",
-    type=click.IntRange(min=1),
-    default=300,
-    show_default=True,
-    callback=_to_bytes,
-    help="How much to write, all processes together; 1 MB is 1,048,576 bytes.",
+    type=Size(MIB),
+    default=300 * MIB,
+    show_default="300M",
+    help="How much to write, all processes together; 1 MB is 1,048,576 bytes, and a"
+    " unit may be given, as in 1G.",
 )
 @click.option(
     "--writers",

@@ -22,6 +22,8 @@ from .errors import PolicyError
 from .namedfile import read_argument
 from .outputform import Form, form_option
 from .policyreport import problem_line
+from .sizeoption import Size
+from .writeroptions import RING_BYTES_MAX, RING_BYTES_MIN
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -80,12 +82,12 @@ LIMITS = {
 )
 @click.option(
     "--ring-size",
-    "ring_mib",
+    "ring_bytes",
     metavar="MB",
-    type=click.IntRange(1, 1024),
-    default=8,
-    show_default=True,
-    help="Size of the ring; 1 MB is 1,048,576 bytes.",
+    type=Size(RING_BYTES_MIN, RING_BYTES_MAX),
+    default=8 * MIB,
+    show_default="8M",
+    help="Size of the ring: MB of 1,048,576 bytes, or with a unit, as 512K.",
 )
 @form_option("text")
 def bench(
@@ -94,7 +96,7 @@ def bench(
     seconds: float,
     durability: Literal["process", "interval", "sync"],
     compress: "Compression | None",
-    ring_mib: int,
+    ring_bytes: int,
     form: Form,
 ) -> None:
     """Measure what the disk of DIRECTORY and a policy are good for.
@@ -113,13 +115,15 @@ def bench(
             policy,
             durability=durability,
             compress=compress,
-            ring_bytes=ring_mib * MIB,
+            ring_bytes=ring_bytes,
         )
     except ValueError as error:
         raise Refusal(f"{policy_file}: {error}") from error
-    with refusing(directory):
+    with refusing(directory, writes=True):
         _check_space(directory, DISK_BYTES_MAX)
         with _ended_by_signals(), _own_directory(directory) as folder:
+            if sys.stderr is not None and sys.stderr.isatty():
+                click.echo(f"measuring for {seconds:g} seconds ...", err=True)
             report = trial.run(folder, seconds)
     if form == "json":
         click.echo(json.dumps(asdict(report), indent=1))

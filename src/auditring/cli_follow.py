@@ -3,6 +3,8 @@
 What they need is imported when they run, as all commands are known to ``--help``.
 """
 
+import errno
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .complaints import Refusal, complain, refusing, shown_name
+from .sizeoption import Size
 
 if TYPE_CHECKING:
     from .cursor import Cursor, CursorFile
@@ -72,10 +75,9 @@ __all__ = ["sidecar", "tail"]
     "--max-line",
     "max_line_bytes",
     metavar="MB",
-    type=click.IntRange(min=1),
-    default=64,
-    show_default=True,
-    callback=lambda context, parameter, value: value * 2**20,
+    type=Size(1024),
+    default=64 * 2**20,
+    show_default="64M",
     help="Leave out longer lines, and say so on standard error. It takes so much memory"
     " to print one, and twice that of a compressed backup.",
 )
@@ -107,6 +109,8 @@ def sidecar(
         return
     if sys.stdout is None:
         raise Refusal("standard output: it is closed")
+    if stop_at_end:
+        _refuse_nothing(path)
     with refusing(path):
         files = _cursor_files(path, cursor_path, name)
         saved = _saved_cursor(files)
@@ -121,6 +125,15 @@ def sidecar(
             max_line_bytes=max_line_bytes,
         )
     sys.exit(status)
+
+
+def _refuse_nothing(path: str) -> None:
+    """Refuse a log that isn't there, and won't be waited for."""
+    log = Path(path)
+    with refusing(path):
+        backups = log.parent.glob(f"{glob.escape(log.stem)}*")
+        if not log.exists() and not any(backups):
+            raise Refusal(f"{path}: {os.strerror(errno.ENOENT)}")
 
 
 def _print_log(

@@ -1,5 +1,7 @@
 """What a command says when it can't do what it was asked for."""
 
+import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -9,6 +11,7 @@ import click
 __all__ = ["Blame", "Refusal", "complain", "refusing", "shown_name"]
 
 _LINES_MAX = 10
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Refusal(click.ClickException):
@@ -27,16 +30,37 @@ def complain(message: str) -> None:
 
 
 @contextmanager
-def refusing(subject: str) -> Iterator[None]:
-    """Turn what *subject* can't do into a refusal."""
+def refusing(subject: str, *, writes: bool = False) -> Iterator[None]:
+    """Turn what *subject* can't do into a refusal.
+
+    Args:
+        subject: What is read, or written if *writes*. A full disk is that of standard
+            output, where nothing else is written.
+        writes: Whether it is written.
+    """
     try:
         yield
     except BrokenPipeError:
         raise  # Nobody reads any more, which click ends quietly.
     except OSError as error:
-        raise Refusal(f"{subject}: {error.strerror or error}") from error
+        if error.errno in _OF_WRITING and error.filename is None and not writes:
+            raise  # `CommandGroup` says whose it is.
+        told = error.strerror or str(error)
+        if _is_another(error.filename, subject):
+            told = f"{error.filename}: {told}"
+        raise Refusal(f"{subject}: {told}") from error
     except ValueError as error:
         raise Refusal(str(error)) from error
+
+
+def _is_another(name: object, subject: str) -> bool:
+    """Tell whether an error is of another file than *subject*, such as a cursor's.
+
+    Neither a directory that it is in, nor what is made beside it.
+    """
+    if not isinstance(name, str) or os.path.basename(subject) in name:
+        return False
+    return not os.path.realpath(subject).startswith(os.path.realpath(name))
 
 
 def shown_name(file: str) -> str:

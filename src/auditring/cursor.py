@@ -184,7 +184,9 @@ class CursorFile:
             os.fsync(fd)
             base = _base_of(text, os.fstat(fd))
             os.rename(self._temp, self.path)
-        except OSError:
+        except OSError as error:
+            # write() and fsync() don't say which file.
+            error.filename = error.filename or self.path
             with contextlib.suppress(OSError):
                 os.unlink(self._temp)
             raise

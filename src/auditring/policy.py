@@ -56,6 +56,11 @@ class Policy:
         self.warnings = warnings
         self.index = DecisionIndex(rule_set)
 
+    def __repr__(self) -> str:
+        """Say how many rules there are."""
+        count = len(self.rule_set.rules)
+        return f"<Policy of {count} rule{'s' * (count != 1)}>"
+
     def __reduce__(self) -> "tuple[type[Policy], tuple[object, ...]]":
         # The index is made anew: what it has learnt of requests is no part of a policy.
         return Policy, (self.rule_set, self.warnings)

@@ -75,6 +75,11 @@ class Redactor:
         self._kinds_as_json = {rawjson.quote(kind.decode()) for kind in kinds}
         self._kinds = tuple(kind for kind in kinds if not has_sign(kind))
 
+    def __repr__(self) -> str:
+        """Say how many rules there are; never the key."""
+        key = " with a key" if self._mask.has_key else ""
+        return f"<Redactor of {len(self._rules)} rules{key}>"
+
     def redact(self, event: Event) -> Event:
         """Return *event* without secrets; the same one if it has none."""
         scope = self._scope_of(event.object_ref)
