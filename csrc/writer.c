@@ -441,6 +441,12 @@ writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
     return ring_wait_durable(ticket->ring, ticket->end, limit_ns);
 }
 
+bool
+writer_is_cut_off(const struct writer_ticket *ticket)
+{
+    return ring_is_cut(ticket->ring);
+}
+
 int
 writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
 {

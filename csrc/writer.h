@@ -104,6 +104,10 @@ void writer_count_timeout(struct writer *writer);
 bool writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
                          uint64_t limit_ns);
 
+/* Whether it will never be: the file of its ring was cut, and nobody can tell what was
+ * on the pages that are gone. */
+bool writer_is_cut_off(const struct writer_ticket *ticket);
+
 /* Asks the leader, whoever it is. */
 int writer_ask(struct writer *writer, enum request request, uint64_t *ticket);
 

@@ -191,3 +191,52 @@ def test_a_live_file_that_is_cut_is_told(tmp_path: Path) -> None:
 
     assert count(lines, b"after") == 200
     assert gaps(lines) == {"live-file-cut": 200}
+
+
+def test_a_write_that_waits_for_the_disk_ends_when_its_ring_is_cut(
+    tmp_path: Path,
+) -> None:
+    lines = run(
+        """
+        import signal, threading
+        from auditring import LogWriter
+        leader = os.fork()
+        if leader == 0:
+            log = open_log()
+            log.write(b'{"who":"leader"}')
+            log.flush()
+            open(sys.argv[1] + ".led", "w").close()
+            while True:
+                time.sleep(1)
+        until(lambda: os.path.exists(sys.argv[1] + ".led"))
+        old = set(glob.glob(rings + "ring.*"))
+        log = LogWriter(sys.argv[1], ring_bytes=65536, durability="sync")
+        os.kill(leader, signal.SIGSTOP)
+        os.waitpid(leader, os.WUNTRACED)
+        ends = []
+
+        def wait():
+            try:
+                log.write(b'{"who":"sync"}')
+            except OSError as error:
+                ends.append(error)
+
+        thread = threading.Thread(target=wait, daemon=True)
+        thread.start()
+
+        def new():
+            return set(glob.glob(rings + "ring.*")) - old
+
+        until(lambda: any(b'"sync"' in open(name, "rb").read() for name in new()))
+        for name in new():
+            os.truncate(name, 0)
+        until(lambda: ends)
+        assert ends[0].errno == 5 and "cut" in str(ends[0]), ends
+        os.kill(leader, signal.SIGKILL)
+        os.waitpid(leader, 0)
+        log.flush()
+        log.close()
+        """,
+        tmp_path,
+    )
+    assert count(lines, b"leader") == 1

@@ -122,6 +122,7 @@ cdef extern from "writer.h" nogil:
     bint writer_wait_durable(
         writer *writer, const writer_ticket *ticket, uint64_t limit_ns
     )
+    bint writer_is_cut_off(const writer_ticket *ticket)
     int writer_ask(writer *writer, request request, uint64_t *ticket)
     int writer_wait_answer(
         writer *writer, request request, uint64_t ticket, uint64_t limit_ns, int *error

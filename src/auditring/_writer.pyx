@@ -76,6 +76,9 @@ _EXPLANATIONS = {
 }
 
 
+# What a write that waits for the disk says of a ring that somebody cut.
+_CUT_OFF = "a file of the log was cut; the record may not be on the disk"
+
 # How long a write may hold up an event loop, once until the ring has room again.
 cdef int64_t LOOP_LIMIT_NS = 50 * 1000 * 1000
 LOOP_LIMIT_S = LOOP_LIMIT_NS / 1e9
@@ -622,6 +625,8 @@ cdef class Writer:
                         is_durable = writer_wait_durable(log, ticket, limit)
                 finally:
                     self._calls -= 1
+                if not is_durable and writer_is_cut_off(ticket):
+                    raise OSError(errno.EIO, _CUT_OFF, str(self.path))
                 if not is_durable:
                     self._look_around()
         finally:
