@@ -31,6 +31,8 @@ a_head_that_is_put_back_has_nothing_written_twice(void)
     log_put(writer, "one");
     log_flush(writer);
     scribble(&writer->current->ring, 0);
+    log_step(writer, 1 * s);
+    CHECK_EQUAL(ring_head(&writer->current->ring), ring_tail(&writer->current->ring));
     log_put(writer, "two");
     log_flush(writer);
 

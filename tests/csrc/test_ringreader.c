@@ -3,7 +3,10 @@
 #include "ringreader.h"
 #include "support.h"
 #include "support_ring.h"
+#include "support_sys.h"
 
+#include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 
 static void
@@ -155,9 +158,85 @@ a_committed_size_can_not_reach_beyond_the_ring(void)
     ring_close(&ring);
 }
 
+/* Made by somebody who knows how a CRC is made. */
+static void
+a_record_that_reaches_beyond_what_was_reserved_is_none(void)
+{
+    struct ring ring = open_ring(0);
+    struct ring_entry *entry = ring_entry_at(&ring, 0);
+    struct ring_record record;
+    uint8_t copy[4096];
+
+    CHECK_EQUAL(put_text(&ring, "small"), 0);
+    entry->size = 1000;
+    entry->crc = ring_record_crc(0, 1000, RING_DATA, ring.data);
+
+    CHECK_EQUAL(
+        ring_next_into(&ring, 0, ring_tail(&ring), false, copy, sizeof(copy), &record),
+        0);
+    CHECK_EQUAL(record.damaged, 1);
+    CHECK_EQUAL(record.next, ring_tail(&ring));
+    ring_close(&ring);
+}
+
+enum { MEDDLED_SIZE = 1000, MEDDLED_ROUNDS = 300000 };
+static _Atomic uint32_t *rounds;
+
+static void
+meddle_with_payload(void)
+{
+    struct ring ring;
+
+    CHECK_EQUAL(ring_open(&ring, &sys_test, AT_FDCWD, 0, nonce), 0);
+    while (atomic_load_explicit(rounds, memory_order_acquire) < MEDDLED_ROUNDS) {
+        /* As it was, and not, in turn. */
+        ring.data[500] ^= 1;
+        atomic_fetch_add_explicit(rounds, 1, memory_order_acq_rel);
+    }
+    ring_close(&ring);
+}
+
+static struct ring
+make_meddled_ring(void)
+{
+    struct ring_options options = {.capacity = capacity, .nonce = nonce};
+    struct ring_reservation at;
+    char text[MEDDLED_SIZE];
+    struct ring ring;
+
+    sys_test_reset();
+    memset(text, 'x', sizeof(text));
+    CHECK_EQUAL(ring_create(&ring, &sys_test, AT_FDCWD, &options, 0600, (gid_t)-1), 0);
+    CHECK_EQUAL(ring_write(&ring, RING_DATA, text, sizeof(text), false, &at), 0);
+    return ring;
+}
+
+/* Another process may write to the ring between any two instructions. */
+static void
+what_is_handed_on_is_what_was_checked(void)
+{
+    struct ring ring = make_meddled_ring();
+    uint8_t copy[MEDDLED_SIZE];
+    struct ring_record record;
+    pid_t child;
+
+    rounds = shared_memory(sizeof(*rounds));
+    child = child_start(meddle_with_payload);
+    while (atomic_load_explicit(rounds, memory_order_acquire) < MEDDLED_ROUNDS) {
+        if (ring_next_into(&ring, 0, ring_tail(&ring), false, copy, sizeof(copy),
+                           &record)) {
+            CHECK_EQUAL(copy[500], 'x');
+        }
+    }
+    CHECK_EQUAL(child_wait(child), 0);
+    ring_close(&ring);
+}
+
 RUN(TEST(a_hole_of_a_live_owner_holds_up_what_follows),
     TEST(a_hole_of_a_dead_owner_is_passed_over_and_counted),
     TEST(a_record_of_an_earlier_lap_is_no_record),
     TEST(a_payload_can_not_pass_for_a_record),
     TEST(a_damaged_record_is_passed_over_and_counted),
+    TEST(a_record_that_reaches_beyond_what_was_reserved_is_none),
+    TEST(what_is_handed_on_is_what_was_checked),
     TEST(a_committed_size_can_not_reach_beyond_the_ring))
