@@ -21,6 +21,8 @@ cdef class AuditedRequest:
     cdef object _code  # None until an answer is known
     # Whether a line of attributes, code and annotations says all there is to say.
     cdef bint _is_plain
+    # With so many annotations there was nothing to mask; -1 before it was asked.
+    cdef Py_ssize_t _left_with
     cdef object _status, _user, _impersonated, _authentication, _reference
     cdef bytes _request_object, _response_object
     cdef object _error, _latencies

@@ -186,7 +186,12 @@ cdef class AuditedRequest:
             return True
         if self._outlet.leaves is None:
             return False
-        return self._outlet.leaves(self.attributes, self.annotations)
+        # Of all that is asked for, only annotations change between the stages.
+        if self._left_with != len(self.annotations):
+            if not self._outlet.leaves(self.attributes, self.annotations):
+                return False
+            self._left_with = len(self.annotations)
+        return True
 
     cdef int _put_plain_line(self, line *text) except -1:
         return put_stage_line(

@@ -64,6 +64,7 @@ cpdef AuditedRequest begin_request(attributes, Outlet outlet, received_ns):
     request._outlet = outlet
     request._omit_stages = omit_stages
     request._is_plain = True
+    request._left_with = -1
     request.is_enabled = True
     request.long_running = member_of(attributes, LONG_RUNNING)
     if member_of(attributes, REQUEST_TARGET):

@@ -29,10 +29,9 @@ _NAMES = frozenset(
 _CODE, _STATE = "code", "state="
 # Parameters that are words of a command, each in turn.
 _COMMANDS = frozenset(("command", "cmd", "arg", "args", "argv"))
-_NAMED = re.compile(
-    rf"[?&](?:{'|'.join(_NAMES | _COMMANDS)}|{_CODE}|[^=&?]*signature)(?:=|&|\Z)",
-    re.IGNORECASE,
-)
+# Those of the names that have no sign of a secret in them, which is looked for anyway.
+_UNSIGNED = [name for name in (*_NAMES, *_COMMANDS, _CODE) if not has_sign(f"{name}=")]
+_NAMED = re.compile(rf"[?&](?:{'|'.join(_UNSIGNED)})(?:=|&|\Z)", re.IGNORECASE)
 _FORM = re.compile(rb"[\w.~%+\[\]*-]{1,200}=[^\s&<>{}\"]*(?:&|\Z)")
 
 

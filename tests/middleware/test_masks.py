@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from auditring.attributes import Attributes
 from auditring.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.bodies import BodyRules
@@ -17,6 +18,7 @@ from auditring.event import Event
 from auditring.middleware.asgi import AuditMiddleware, Receive, Scope, Send
 from auditring.policy import Policy
 from auditring.redact import DEFAULT_RULES, Redactor
+from auditring.scrubbedquery import is_harmless_query
 
 EVERYTHING = """\
 apiVersion: audit.k8s.io/v1
@@ -169,3 +171,34 @@ def test_a_body_that_is_for_no_resource_is_only_recorded_if_it_is_wanted() -> No
 
     assert event["level"] == "RequestResponse"
     assert not {"requestObject", "responseObject"} & event.keys()
+
+
+def test_an_annotation_that_comes_between_two_stages_is_masked() -> None:
+    log = Lines()
+    policy = Policy.from_yaml(EVERYTHING.replace("omitStages", "#"))
+    auditor = Auditor(policy, LogBackend(log))
+    auditor.mask_by_default()
+
+    request = auditor.begin(Attributes(verb="get", request_uri="/x"))
+    request.receive()
+    request.annotate("app/password", "Zqsecret")
+    request.start_response(200)
+    request.complete()
+
+    first, last = log.lines
+    assert b"annotations" not in first
+    assert b'"app/password":"[redacted]"' in last
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("auth", "sig", "Signature", "X-Goog-Signature", "otp", "PHPSESSID", "token"),
+        *("passcode", "SAMLResponse", "id_token_hint", "pwd", "X-Amz-Credential"),
+    ],
+)
+def test_no_secret_parameter_is_taken_for_a_harmless_one(name: str) -> None:
+    uri = f"/a?b=c&{name}=Zqsecret"
+
+    assert not is_harmless_query(uri)
+    assert "Zqsecret" not in json.dumps(event_of(uri, b""))
