@@ -1,6 +1,5 @@
 """What all commands end with, whatever goes wrong: one line, and the right status."""
 
-import os
 import sys
 from typing import Any
 
@@ -26,7 +25,6 @@ class CommandGroup(click.Group):
         except OSError as error:
             name = error.filename or STANDARD_OUTPUT
             complain(f"{name}: {error.strerror or error}")
-            _forget_output()
             sys.exit(2)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # as click has it
@@ -35,15 +33,3 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
-
-
-def _forget_output() -> None:
-    """Let what couldn't be written go, or the interpreter tries it again at its end."""
-    if sys.stdout is None:
-        return
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-    except (OSError, ValueError):
-        return
