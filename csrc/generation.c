@@ -151,6 +151,9 @@ generation_settle(struct writer *writer)
     if (atomic_load_explicit(&writer->users, memory_order_acquire) > 0) {
         return false;
     }
+    if (writer->leader.leads && !writer->has_looked_back) {
+        return false; /* it became past, and was left, since the last step */
+    }
     if (ownring_current(writer) != NULL) {
         if (ownring_has_left(writer) || !losses_are_told(writer)) {
             return false;

@@ -100,7 +100,27 @@ def test_lines_of_after_a_removal_stand_in_the_new_file(
 
     lines, told = split(tmp_path / "logs" / "audit.log")
     assert sorted(lines) == [b"after", b"later"]
-    assert {gap["auditring.io/reason"] for gap in told} <= {"live-file-unlinked"}
+    assert [gap["auditring.io/reason"] for gap in told] == ["live-file-unlinked"]
+    assert told[0]["auditring.io/count"] == "1"
+
+
+def test_each_of_many_removals_is_told_with_its_count(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    path = tmp_path / "logs" / "audit.log"
+    for round_ in range(1, 6):
+        for _ in range(round_):
+            log.write(b"lost\n")
+        assert log.flush(LIMIT_S)
+        replace(tmp_path / "logs")
+        assert log.flush(LIMIT_S)
+        wait_until(lambda: path.exists() and split(path)[1])
+
+        assert [
+            (gap["auditring.io/reason"], gap["auditring.io/count"])
+            for gap in split(path)[1]
+        ] == [("live-file-unlinked", str(round_))]
+        log.rotate()
+    log.close()
 
 
 def test_a_moved_directory_keeps_what_was_written_before(tmp_path: Path) -> None:

@@ -131,6 +131,31 @@ a_removed_directory_is_told_and_left(void)
     CHECK_EQUAL(log_gap_sum(text, "live-file-unlinked", "count"), 1);
 }
 
+/* It is noticed and left between two steps of the thread, with nothing to drain. */
+static void
+a_removal_is_told_if_others_notice_it(void)
+{
+    struct writer *past = open_in_logs(), *present;
+    char *text;
+
+    log_put(past, "one");
+    log_flush(past);
+    run("rm -r logs; mkdir logs");
+    present = go_on(past);
+    CHECK(!generation_settle(past));
+    for (int i = 0; i < 100 && !generation_settle(past); i++) {
+        log_step(past, 1 * s / 10);
+    }
+    CHECK(ownring_current(past) == NULL);
+    atomic_store_explicit(&past->is_over, true, memory_order_release);
+    log_flush(present);
+    log_close(present);
+
+    text = file_text("logs/audit.log");
+    CHECK_EQUAL(log_gaps(text, NULL), 1);
+    CHECK_EQUAL(log_gap_sum(text, "live-file-unlinked", "count"), 1);
+}
+
 static void
 check_loses_nothing(const char *command)
 {
@@ -484,6 +509,7 @@ nothing_of_the_past_stays(void)
 
 RUN(TEST(a_moved_directory_keeps_what_it_was_given),
     TEST(a_removed_directory_is_told_and_left),
+    TEST(a_removal_is_told_if_others_notice_it),
     TEST(a_removed_state_directory_costs_nothing),
     TEST(a_removed_control_file_costs_nothing), TEST(a_flush_covers_the_past),
     TEST(all_handles_of_a_process_meet_again),
