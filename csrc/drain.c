@@ -62,6 +62,11 @@ settle(struct writer *writer, bool keep)
                 ? rotate_away(&writer->file, &writer->control, writer->state_dir, true)
                 : rotate_discard(&writer->file, &writer->control, writer->state_dir);
     if (error < 0 && error != -ENOENT) {
+        if (error == -EBUSY) {
+            /* Something is mounted on it. That it is suspect is told: it is synced
+             * again where it is. */
+            writer->batch.sync_error = 0;
+        }
         return; /* stays outstanding and is tried again */
     }
     batch_settle(&writer->batch, keep);

@@ -226,16 +226,20 @@ leave_conflict(struct control *control, const struct control_intent *intent,
     bool is_cut = is_live && control->shared->live_inode == live->inode &&
                   live->size < control->shared->live_size;
     int error = is_live ? leave_live(control, live, state_dir, live->size) : 0;
+    bool is_fixed = error == -EBUSY;
 
-    if (error < 0) {
+    if (error < 0 && !is_fixed) {
         return error;
     }
     if (is_cut) {
         note_cut(control, live);
     }
     control_add_loss(control, GAP_CONFLICT, 1, intent->length);
+    if (is_fixed) {
+        control->shared->live_size = live->size;
+    }
     clear(control, intent, COUNTER_recovery_conflicts);
-    return is_live ? rotate_reopen(live, control) : 0;
+    return is_live && !is_fixed ? rotate_reopen(live, control) : 0;
 }
 
 /* The file can't be written on, or not be trusted to be on the disk. Its part of the
@@ -347,7 +351,12 @@ recover_in(struct control *control, const struct control_intent *intent,
     int error;
 
     if (atomic_load_explicit(&control->shared->syncing, memory_order_acquire)) {
-        return leave_unfinished(control, intent, target, live, state_dir);
+        error = leave_unfinished(control, intent, target, live, state_dir);
+        if (error != -EBUSY) {
+            return error;
+        }
+        control_add_loss(control, GAP_SUSPECT, 1, intent->length);
+        atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     }
     error = map_rings(map, intent, rings);
     if (error == 0 && give_up && !is_being_published(intent, rings)) {

@@ -12,6 +12,9 @@
  *   was being synced, or can't    the same, its part cut off       batches_redone
  *   be written (`give_up`)        the old file
  *
+ * A live file that something is mounted on can't be rotated away: the batch is written
+ * again, or finished, where it is, and told all the same.
+ *
  * A batch that a slot of durability sync takes part in is synced before its heads are
  * published. The live file never shrinks; only a file that is a backup by now may.
  *

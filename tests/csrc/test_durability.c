@@ -111,6 +111,44 @@ a_failed_sync_without_backups_is_no_endless_loop(void)
     log_close(writer);
 }
 
+static bool keeps_name;
+
+static void
+keep_its_name(enum test_point point)
+{
+    if (point == TEST_POINT_batch_synced && !keeps_name) {
+        keeps_name = true;
+        sys_test_fail(CALL_unlinkat, EBUSY, 1, UINT32_MAX);
+    }
+}
+
+/* Something is mounted on it: it is told as suspect, and nobody waits for ever. */
+static void
+a_failed_sync_of_a_file_that_stays_is_tried_again(void)
+{
+    struct writer_options options = log_options();
+    struct writer *writer;
+    char *text;
+
+    options.durability = DURABILITY_SYNC;
+    writer = log_open_stepped(&options);
+    sys_test_fail(CALL_fdatasync, EIO, 1, 1);
+    test_point_hook = keep_its_name;
+    log_put(writer, "one");
+    log_step(writer, 5 * s);
+    CHECK(sys_test_failed() > 0);
+    test_point_hook = NULL;
+    log_put(writer, "two");
+    log_flush(writer);
+
+    text = log_text("audit.log");
+    CHECK_EQUAL(log_count(text, "line one"), 1);
+    CHECK_EQUAL(log_count(text, "line two"), 1);
+    CHECK_EQUAL(log_gaps(text, "sync-failed"), 1);
+    sys_test_heal();
+    log_close(writer);
+}
+
 static void
 a_sync_that_can_not_be_started_is_tried_at_the_next_interval(void)
 {
@@ -387,6 +425,7 @@ RUN(TEST(what_was_written_is_synced_within_the_interval),
     TEST(nothing_new_is_nothing_to_sync), TEST(what_is_left_is_synced_at_the_end),
     TEST(a_failed_sync_is_told_with_its_window_and_the_file_is_left),
     TEST(a_failed_sync_without_backups_is_no_endless_loop),
+    TEST(a_failed_sync_of_a_file_that_stays_is_tried_again),
     TEST(a_sync_that_can_not_be_started_is_tried_at_the_next_interval),
     TEST(an_acknowledged_line_survives_a_failed_sync),
     TEST(an_acknowledged_line_survives_a_failed_sync_without_backups_too),

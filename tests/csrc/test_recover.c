@@ -574,6 +574,50 @@ a_rotation_that_fails_is_gone_on_with(void)
     scene_close();
 }
 
+/* Something is mounted on the live file: it stays, and nothing waits for ever. */
+static void
+recover_mounted(void)
+{
+    scene_change_leader();
+    sys_test_fail(CALL_rename_noreplace, EBUSY, 1, UINT32_MAX);
+    CHECK_EQUAL(recover_once(false), 0);
+    CHECK(!scene_has_intent());
+    CHECK_EQUAL(log_files("audit.log"), 1);
+}
+
+static void
+a_conflict_in_a_file_that_stays_is_told_there(void)
+{
+    open_torn(12);
+    CHECK_EQUAL(truncate("audit.log", 5), 0);
+    recover_mounted();
+
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 1);
+    CHECK_EQUAL(loss_of(GAP_CONFLICT), 1);
+    CHECK(!is_drained());
+    CHECK_EQUAL(recover_live_file(&scene.control, &scene.file), 0);
+    CHECK_EQUAL(scene_count(COUNTER_live_file_cut), 0); /* told as the conflict */
+    drain_rest();
+
+    check_log_is("line line one\nline two, a bit longer\nline three\n");
+    scene_close();
+}
+
+static void
+a_file_that_stays_is_finished_although_it_is_suspect(void)
+{
+    open_torn(12);
+    want_sync();
+    scene.control.shared->syncing = 1;
+    recover_mounted();
+
+    CHECK_EQUAL(scene.control.shared->syncing, 0);
+    CHECK_EQUAL(loss_of(GAP_SUSPECT), 1);
+    CHECK(is_drained());
+    check_log_is(whole);
+    scene_close();
+}
+
 static void
 a_cut_that_fails_is_gone_on_with(void)
 {
@@ -734,8 +778,10 @@ RUN(TEST(a_batch_that_is_all_in_the_file_is_published),
     TEST(a_batch_whose_sync_fails_goes_to_a_new_file),
     TEST(a_completion_that_fails_is_gone_on_with),
     TEST(a_search_that_fails_is_gone_on_with),
-    TEST(a_rotation_that_fails_is_gone_on_with), TEST(a_cut_that_fails_is_gone_on_with),
-    TEST(an_untouched_live_file_is_no_loss),
+    TEST(a_rotation_that_fails_is_gone_on_with),
+    TEST(a_conflict_in_a_file_that_stays_is_told_there),
+    TEST(a_file_that_stays_is_finished_although_it_is_suspect),
+    TEST(a_cut_that_fails_is_gone_on_with), TEST(an_untouched_live_file_is_no_loss),
     TEST(a_live_file_cut_to_nothing_lost_all_its_lines),
     TEST(a_live_file_that_was_removed_lost_all_its_lines),
     TEST(a_live_file_that_was_renamed_is_no_loss),
