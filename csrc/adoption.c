@@ -2,6 +2,7 @@
 
 #include "generation.h"
 #include "ringlabel.h"
+#include "stake.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -159,8 +160,8 @@ adoption_run(struct writer *writer)
     if (generation_is_past(writer) || generation_shares_state(writer)) {
         return; /* the past knows its rings, and settles them */
     }
-    if (leader_begin_adopting(&writer->leader) < 0) {
-        return;
+    if (stake_finish(writer) < 0 || leader_begin_adopting(&writer->leader) < 0) {
+        return; /* the rings keep what they have until the next look */
     }
     /* An error says that some were not seen; the next look may. */
     (void)writer->sys->list(writer->rings_dir, note_unnamed, &search);

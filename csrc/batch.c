@@ -3,6 +3,7 @@
 #include "intent.h"
 #include "intentblock.h"
 #include "ringreader.h"
+#include "ringstake.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -226,6 +227,10 @@ say_intent(struct batch *batch)
     intent->length = batch->size;
     intent->bytes_after += batch->size;
     TEST_POINT(batch_staged);
+    if (!batch->file->is_stream) {
+        ringstake_say(batch->control, intent, batch->rings, &batch->leader,
+                      batch->leader_slot, batch->must_sync);
+    }
     intentblock_say(batch->control, intent);
     batch->rest = (struct iovec){.iov_base = batch->staging, .iov_len = batch->size};
     batch->missing = (struct logfile_parts){.next = &batch->rest, .count = 1};

@@ -47,6 +47,8 @@ struct batch {
     struct control_intent *intent; /* ours alone; what is said is a copy */
     struct control_intent *part; /* of an outstanding one that is settled */
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
+    struct ring_owner leader; /* this process, and the slot that it leads under */
+    uint32_t leader_slot;
 };
 
 /* A ring to take from. */

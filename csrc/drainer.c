@@ -59,6 +59,8 @@ try_to_lead(struct writer *writer, uint64_t now)
         writer->next_try_ns = now + standby_ns;
         return;
     }
+    writer->batch.leader = leader_self(&writer->leader);
+    writer->batch.leader_slot = writer->leader.slot;
     writer->must_recover = true;
     writer->is_settled = false;
     writer->wants_to_yield = false;

@@ -8,12 +8,14 @@
 #include "drain.h"
 #include "durability.h"
 #include "generation.h"
+#include "heir.h"
 #include "intentblock.h"
 #include "livefile.h"
 #include "losses.h"
 #include "recover.h"
 #include "rotate.h"
 #include "sources.h"
+#include "stake.h"
 #include "testpoint.h"
 #include "trouble.h"
 #include "yielding.h"
@@ -140,8 +142,14 @@ recover(struct writer *writer)
     intentblock_clear_all(&writer->control);
 #else
     if (error == 0) {
+        if (generation_is_past(writer)) {
+            heir_relieve(writer);
+        }
         error = recover_intent(&writer->control, &writer->map, &writer->file,
                                writer->state_dir, writer->failures >= DRAIN_PATIENCE);
+    }
+    if (error == 0) {
+        error = stake_finish(writer);
     }
 #endif
     if (error == 0 && writer->file.fd >= 0) {

@@ -308,6 +308,19 @@ sync_target(struct control *control, struct logfile *target)
     return 0;
 }
 
+/* All of it was done but for the counters; or by somebody who knew the batch by what
+ * the rings say. Then what came behind it in the file says nothing. */
+static bool
+is_published(const struct control_intent *intent, struct ring *const *rings)
+{
+    for (uint32_t i = 0; i < intent->range_count; i++) {
+        if (ring_head(rings[i]) < intent->ranges[i].to) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static int
 finish(struct control *control, const struct control_intent *intent,
        struct ring **rings, struct logfile *target)
@@ -316,6 +329,11 @@ finish(struct control *control, const struct control_intent *intent,
     bool must_sync = has_sync_slot(control, intent);
     int error;
 
+    if (is_published(intent, rings)) {
+        intent_publish(control, intent, rings, must_sync);
+        control_add(control, counter, 1);
+        return 0;
+    }
     if (target->size == intent->start && intent->length > 0) {
         clear(control, intent, COUNTER_batches_redone);
         return 0;
@@ -409,6 +427,13 @@ recover_found(struct control *control, const struct control_intent *intent,
         return error;
     }
     return recover_in(control, intent, map, live, live, state_dir, give_up);
+}
+
+int
+recover_batch(struct control *control, const struct control_intent *intent,
+              struct ringmap *map, struct logfile *live, int state_dir)
+{
+    return recover_found(control, intent, map, live, state_dir, false);
 }
 
 int

@@ -33,6 +33,10 @@
 int recover_intent(struct control *control, struct ringmap *map, struct logfile *live,
                    int state_dir, bool give_up);
 
+/* The same for a batch that is said elsewhere. */
+int recover_batch(struct control *control, const struct control_intent *intent,
+                  struct ringmap *map, struct logfile *live, int state_dir);
+
 /* Compares the live file with what the last batch left, when the leader changes. */
 int recover_live_file(struct control *control, struct logfile *live);
 

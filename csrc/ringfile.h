@@ -56,6 +56,30 @@ struct ring_owner {
     uint32_t unused; /* 0 */
 };
 
+/* What the ring has in the batch that is being written, or was written last
+ * (ringstake.h). */
+struct ring_stake {
+    uint64_t identity; /* of the control file that the batch is said in */
+    uint64_t sequence;
+    uint64_t device;
+    uint64_t inode;
+    uint64_t start;
+    uint64_t length;
+    uint32_t digest;
+    uint32_t range_count;
+    uint32_t index; /* which of the ranges is this ring's */
+    uint32_t gaps_aside;
+    uint32_t owner_gone;
+    uint32_t must_sync;
+    uint64_t from;
+    uint64_t to;
+    uint64_t dropped_count_reported;
+    uint64_t dropped_bytes_reported;
+    struct ring_owner leader;
+    uint32_t leader_slot;
+    _Atomic uint32_t crc; /* CRC-32C of all before it */
+};
+
 /* The first page of the file; the index, half as large as the data, and the data
  * follow. Each group stands 256 bytes from the next, so that producers and the consumer
  * never write to the same pair of cache lines. */
@@ -92,12 +116,15 @@ struct ring_shared {
     _Atomic uint32_t space_waiters;
     _Atomic uint32_t durable_word; /* changes when `durable` moved */
     _Atomic uint32_t durable_waiters;
-    char unused_3[3312];
+    char unused_3[240];
+    struct ring_stake stake; /* the leader's */
+    char unused_4[2928];
 };
 _Static_assert(sizeof(struct ring_shared) == RING_HEADER_SIZE, "one page");
 _Static_assert(offsetof(struct ring_shared, tail) == 256, "own lines");
 _Static_assert(offsetof(struct ring_shared, head) == 512, "own lines");
 _Static_assert(offsetof(struct ring_shared, space_word) == 768, "own lines");
+_Static_assert(offsetof(struct ring_shared, stake) == 1024, "own lines");
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "lock-free is also address-free");
 
 /* What the index has for the record that begins in its unit. */

@@ -1,6 +1,7 @@
 #include "sources.h"
 
 #include "generation.h"
+#include "heir.h"
 #include "losscount.h"
 #include "ringhead.h"
 #include "ringlabel.h"
@@ -111,15 +112,22 @@ sources_find_orphans(struct writer *writer)
     }
 }
 
+/* In the past files go with their directory, but rings are closed empty there; and
+ * those of the dead are an heir's. */
+static bool
+is_settled_elsewhere(struct writer *writer, uint32_t slot)
+{
+    return generation_is_past(writer) &&
+           (control_slot_state(&writer->control, slot) == SLOT_CLOSING ||
+            heir_has_had(writer, writer->control.shared->slots[slot].nonce));
+}
+
 /* A ring file that is not there any more can't be drained; its slot must not hold up
  * the others for ever. */
 static void
 lose_slot(struct writer *writer, uint32_t slot, int error)
 {
-    bool is_closed = control_slot_state(&writer->control, slot) == SLOT_CLOSING;
-
-    /* In the past, where files go with their directory, rings are closed empty. */
-    if (!is_closed || error != -ENOENT || !generation_is_past(writer)) {
+    if (error != -ENOENT || !is_settled_elsewhere(writer, slot)) {
         control_note_error(&writer->control, error);
         control_add(&writer->control, COUNTER_damaged_records, 1);
         control_add_loss(&writer->control, GAP_DAMAGED, 1, 0);
