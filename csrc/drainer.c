@@ -50,15 +50,19 @@ try_to_lead(struct writer *writer, uint64_t now)
 {
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     bool is_urgent = !writer->is_paused && pass_is_asked_for(writer);
+    int result;
 
     if (now < writer->next_try_ns && !is_urgent) {
         return;
     }
     writer->is_paused = false;
-    if (leader_try(&writer->leader, own != NULL ? own->slot : CONTROL_SLOTS) != 1) {
+    result = leader_try(&writer->leader, own != NULL ? own->slot : CONTROL_SLOTS);
+    if (result != 1) {
+        writer->led_last &= result != 0;
         writer->next_try_ns = now + standby_ns;
         return;
     }
+    writer->led_last = true;
     writer->batch.leader = leader_self(&writer->leader);
     writer->batch.leader_slot = writer->leader.slot;
     writer->must_recover = true;
@@ -189,6 +193,7 @@ has_to_lead(struct writer *writer)
     return !generation_is_past(writer) || writer->batch.is_outstanding ||
            ownring_has_left(writer) || drainer_has_closing(writer) ||
            pass_is_asked_for(writer) ||
+           (writer->led_last && !writer->has_looked_back) ||
            (writer->leader.leads && (!writer->is_settled || !losses_are_told(writer)));
 }
 

@@ -131,6 +131,7 @@ struct writer {
     uint64_t next_adopt_ns; /* to look for rings that no slot names */
     uint64_t next_where_ns; /* to look where the path leads */
     bool has_looked_back; /* a past one: at what became of its live file */
+    bool led_last; /* nobody else has led since it did, as far as it knows */
     uint32_t settling_steps; /* of a past one whose rings are closed */
     uint64_t next_retry_ns; /* after a failed write */
     uint64_t next_sync_ns; /* of durability interval */

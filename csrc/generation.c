@@ -138,6 +138,18 @@ generation_follow_path(struct writer *writer)
     return 0;
 }
 
+/* Whether it may have to tell what became of the live file. It became past, and was
+ * left, since the last step; or as it didn't lead for a moment. */
+static bool
+has_to_look_back(struct writer *writer)
+{
+    if (writer->leader.leads) {
+        return !writer->has_looked_back || !writer->is_settled;
+    }
+    return writer->led_last && !writer->has_looked_back &&
+           ++writer->settling_steps < SETTLING_STEPS_MAX;
+}
+
 bool
 generation_settle(struct writer *writer)
 {
@@ -151,8 +163,8 @@ generation_settle(struct writer *writer)
     if (atomic_load_explicit(&writer->users, memory_order_acquire) > 0) {
         return false;
     }
-    if (writer->leader.leads && !writer->has_looked_back) {
-        return false; /* it became past, and was left, since the last step */
+    if (has_to_look_back(writer)) {
+        return false;
     }
     if (ownring_current(writer) != NULL) {
         if (ownring_has_left(writer) || !losses_are_told(writer)) {
@@ -238,18 +250,43 @@ is_same_path(const struct writer *one, const struct writer *other)
            strcmp(one->directory, other->directory) == 0;
 }
 
-/* Forsaken after everybody had left it. */
+/* What a leader found lost after its own rings were closed. */
 static void
-leave_to_heir(struct writer *forsaken)
+leave_untold(struct writer *heir, const struct writer *past)
+{
+    for (int reason = GAP_DROPPED + 1; reason < GAP_REASONS; reason++) {
+        const struct control_loss *loss = &past->control.shared->losses[reason];
+        uint64_t count = atomic_load_explicit(&loss->count, memory_order_relaxed);
+        uint64_t bytes = atomic_load_explicit(&loss->bytes, memory_order_relaxed);
+        uint64_t told =
+            atomic_load_explicit(&loss->count_reported, memory_order_relaxed);
+        uint64_t told_bytes =
+            atomic_load_explicit(&loss->bytes_reported, memory_order_relaxed);
+
+        if (count > told || bytes > told_bytes) {
+            control_add_loss(&heir->control, (enum gap_reason)reason,
+                             count > told ? count - told : 0,
+                             bytes > told_bytes ? bytes - told_bytes : 0);
+        }
+    }
+}
+
+/* Forsaken after everybody had left it; or at its end. */
+static void
+leave_to_heir(struct writer *past)
 {
     struct writer *heir = registry_first();
 
-    while (heir != NULL &&
-           (generation_is_past(heir) || !is_same_path(forsaken, heir))) {
+    while (heir != NULL && (generation_is_past(heir) || !is_same_path(past, heir))) {
         heir = heir->next;
     }
-    if (heir != NULL && generation_is_forsaken(forsaken)) {
-        generation_take_over(heir, forsaken);
+    if (heir == NULL) {
+        return;
+    }
+    if (generation_is_forsaken(past)) {
+        generation_take_over(heir, past);
+    } else if (past->led_last) {
+        leave_untold(heir, past);
     }
 }
 

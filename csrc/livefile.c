@@ -145,6 +145,8 @@ react(struct writer *writer, const struct logfile_look *look)
     case LOGFILE_UNLINKED:
         durability_begin_file(writer);
         departed_begin(writer);
+        /* It is counted: not once more by whoever leads after a failure to open. */
+        writer->control.shared->live_inode = 0;
         return 0;
     case LOGFILE_LOST:
         /* The number was closed and may show somebody else's file: left alone. */

@@ -166,7 +166,12 @@ logfile_look(struct logfile *file, struct logfile_look *look)
     }
     if (error == -ENOENT || named.st_dev != file->device ||
         named.st_ino != file->inode) {
-        look->change = LOGFILE_MOVED;
+        /* It may have gone since it was looked at first. */
+        error = file->sys->fstat(file->fd, &held);
+        if (error < 0) {
+            return error;
+        }
+        look->change = held.st_nlink == 0 ? LOGFILE_UNLINKED : LOGFILE_MOVED;
     } else if (look->size_now < file->size) {
         look->change = LOGFILE_CUT;
     } else if (look->size_now > file->size) {

@@ -156,6 +156,50 @@ a_removal_is_told_if_others_notice_it(void)
     CHECK_EQUAL(log_gap_sum(text, "live-file-unlinked", "count"), 1);
 }
 
+/* It does not lead at that moment. */
+static void
+a_removal_is_told_by_who_led_last(void)
+{
+    struct writer *past = open_in_logs(), *present;
+    char *text;
+
+    log_put(past, "one");
+    log_flush(past);
+    drainer_step_down(past, 0);
+    run("rm -r logs; mkdir logs");
+    present = go_on(past);
+    CHECK(!generation_settle(past));
+    log_step(past, 1 * s);
+    log_flush(present);
+    log_close(present);
+
+    text = file_text("logs/audit.log");
+    CHECK_EQUAL(log_gap_sum(text, "live-file-unlinked", "count"), 1);
+}
+
+/* Its own rings are closed by then: the loss is the heir's to tell. */
+static void
+a_loss_that_the_past_found_too_late_is_told(void)
+{
+    struct writer *past = open_in_logs(), *present;
+    char *text;
+
+    run("mv logs old; mkdir logs");
+    present = go_on(past);
+    for (int i = 0; i < 100 && !generation_settle(past); i++) {
+        log_step(past, 1 * s / 10);
+    }
+    control_add_loss(&past->control, GAP_UNLINKED, 3, 30);
+    atomic_store_explicit(&past->is_over, true, memory_order_release);
+    generation_reap();
+    CHECK_EQUAL(count_writers(), 1);
+    log_step(present, 1 * s);
+    log_close(present);
+
+    text = file_text("logs/audit.log");
+    CHECK_EQUAL(log_gap_sum(text, "live-file-unlinked", "count"), 3);
+}
+
 static void
 check_loses_nothing(const char *command)
 {
@@ -510,6 +554,8 @@ nothing_of_the_past_stays(void)
 RUN(TEST(a_moved_directory_keeps_what_it_was_given),
     TEST(a_removed_directory_is_told_and_left),
     TEST(a_removal_is_told_if_others_notice_it),
+    TEST(a_removal_is_told_by_who_led_last),
+    TEST(a_loss_that_the_past_found_too_late_is_told),
     TEST(a_removed_state_directory_costs_nothing),
     TEST(a_removed_control_file_costs_nothing), TEST(a_flush_covers_the_past),
     TEST(all_handles_of_a_process_meet_again),

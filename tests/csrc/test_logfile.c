@@ -430,6 +430,26 @@ a_file_without_a_name_is_unlinked(void)
     logfile_close(&file);
 }
 
+static int
+stat_as_it_goes(int dir, const char *path, struct stat *out)
+{
+    CHECK_EQUAL(unlink(path), 0);
+    return sys_test.fstatat(dir, path, out);
+}
+
+/* Between the looks at the descriptor and at the name. */
+static void
+a_file_that_loses_its_name_meanwhile_is_unlinked(void)
+{
+    struct logfile file = opened();
+    struct sys meddled = sys_test;
+
+    meddled.fstatat = stat_as_it_goes;
+    file.sys = &meddled;
+    CHECK_EQUAL(look(&file), LOGFILE_UNLINKED);
+    logfile_close(&file);
+}
+
 static void
 a_descriptor_that_was_closed_or_given_away_is_lost(void)
 {
@@ -678,6 +698,7 @@ RUN(TEST(a_new_file_has_the_mode_asked_for_whatever_the_umask),
     TEST(a_file_nobody_touched_is_the_same), TEST(bytes_of_somebody_else_are_seen),
     TEST(a_cut_is_seen), TEST(a_renamed_or_replaced_file_has_moved),
     TEST(a_file_without_a_name_is_unlinked),
+    TEST(a_file_that_loses_its_name_meanwhile_is_unlinked),
     TEST(a_descriptor_that_was_closed_or_given_away_is_lost),
     TEST(a_look_that_fails_is_an_error), TEST(a_stream_is_written_to_and_not_closed),
     TEST(a_full_pipe_is_not_waited_for),
