@@ -74,6 +74,12 @@ def test_an_editor_finds_the_same_mistakes(mistake: dict[str, Any]) -> None:
         {"audit": {"enabled": True, "path": "-", "level": 1, "compress": "zstd"}},
         {"path": "a.log", "maxSize": "5Mi", "maxAge": "36h", "policy": {"rules": []}},
         {"audit": {"masks": {"rules": [{"kinds": ["A"], "paths": ["$.b"]}]}}, "ui": 1},
+        {"audit": {"masks": False}},
+        {
+            "audit": {"enableSideCar": True},
+            "config": {"audit": {"enabled": True, "level": 1, "path": "-"}},
+            "webhook": {"create": True},
+        },
         {
             key.path: key.kind.dump(key.default)
             for key in KEYS.values()

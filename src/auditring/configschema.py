@@ -28,6 +28,18 @@ def config_schema() -> dict[str, Any]:
         "description": "The audit block of Loft's configuration and more keys,"
         " alone or below audit.",
         "anyOf": [
+            # The values of Loft's chart, which has another block audit beside it.
+            {
+                "type": "object",
+                "required": ["config"],
+                "properties": {
+                    "config": {
+                        "type": "object",
+                        "required": ["audit"],
+                        "properties": {"audit": {"$ref": "#/$defs/audit"}},
+                    }
+                },
+            },
             {
                 "type": "object",
                 "required": ["audit"],
