@@ -310,7 +310,9 @@ def test_a_caller_deep_in_the_stack_loses_no_more_than_the_depths() -> None:
 
     assert results[-1] == ({"a": {"b": {"c": str(ODD)}}}, 1)
     for value, count in results:
-        assert "…" in str(value) or value == results[-1][0]
+        # Where there is no room for `str` only, the type's name stands for it.
+        nearly = {"a": {"b": {"c": "object"}}}
+        assert "…" in str(value) or value in (nearly, results[-1][0])
         assert count == 1
 
 

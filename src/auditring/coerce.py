@@ -115,20 +115,22 @@ class _Coercion:
     def _key(self, key: object) -> str:
         if type(key) is str:
             return self._text(key)
-        self.count += 1
         try:
             pair = orjson.dumps({key: None}, option=orjson.OPT_NON_STR_KEYS)
-            return str(*orjson.loads(pair))
+            text = str(*orjson.loads(pair))
         except Exception:  # not a key to orjson; or foreign code, as above
-            return _description(key)
+            text = _description(key)
+        self.count += 1  # here at last: deep in the stack, each call may raise
+        return text
 
     def _unknown(self, value: object) -> object:
         try:
             # Dates, UUIDs, enums, dataclasses: forms that orjson has by itself.
             return orjson.Fragment(orjson.dumps(value))
         except Exception:  # Foreign code may run in it, as above.
-            self.count += 1
-            return _description(value)
+            text = _description(value)
+        self.count += 1
+        return text
 
 
 def _description(value: object) -> str:
