@@ -47,6 +47,7 @@ ALONE = [
     "_outlet",
     "_plainjson",
     "_plainrequest",
+    "_plainuser",
     "_rawjson",
     "_routetable",
     "_scope",

@@ -155,3 +155,24 @@ def test_the_limits_of_readers_have_names() -> None:
 def test_a_limit_that_no_event_may_reach_is_refused() -> None:
     with pytest.raises(ValueError, match=r"max_bytes: expected at least 16384"):
         sized_line(Event(request_object=BIG), 16_383)
+
+
+def test_what_a_sender_writes_does_not_push_out_the_peer() -> None:
+    forged = tuple(f"10.{n // 65536}.{n // 256 % 256}.{n % 256}" for n in range(5000))
+    event = Event(audit_id="1", source_ips=(*forged, "192.0.2.7", "192.0.2.8"))
+
+    found = Event.from_json(sized_line(event, MIN_EVENT_BYTES))
+
+    assert found.source_ips[-2:] == ("192.0.2.7", "192.0.2.8")
+    assert "sourceIPs" in found.annotations["auditring.io/shortened"]
+
+
+def test_a_long_list_of_groups_keeps_its_last() -> None:
+    asked_for = tuple(f"team-{number}" for number in range(5000))
+    groups = ("first", *asked_for, "system:authenticated")
+    event = Event(audit_id="1", user=UserInfo("alice", groups=groups))
+
+    found = Event.from_json(sized_line(event, MIN_EVENT_BYTES))
+
+    assert found.user.groups[0] == "first"
+    assert found.user.groups[-1] == "system:authenticated"

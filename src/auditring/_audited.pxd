@@ -26,6 +26,7 @@ cdef class AuditedRequest:
     cdef object _status, _user, _impersonated, _authentication, _reference
     cdef bytes _request_object, _response_object
     cdef object _error, _latencies
+    cdef object _ask_user  # None once somebody knows
     cdef object _event
     cdef bytes _line
 
@@ -38,9 +39,10 @@ cdef class AuditedRequest:
     cdef int _put_plain_line(self, line *text) except -1
     cdef bint keeps_request_object(self) noexcept
     cdef int _set_status(self, status) except -1
+    cdef int _end(self) except -1
     cdef int _add_latencies(self) except -1
     cpdef bint receive(self) except -1
     cpdef start_response(self, code)
-    cpdef complete(self)
+    cpdef complete(self, unanswered=*)
     cpdef panic(self, value)
     cpdef record_response_object(self, body)

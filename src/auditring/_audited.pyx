@@ -40,6 +40,8 @@ cdef object PANIC = Stage.PANIC
 
 cdef dict NO_ANNOTATIONS = {}  # never written to
 
+USER_ERROR = "auditring.io/user-error"
+
 
 cdef bytes _as_json(body):
     if isinstance(body, bytes):
@@ -80,6 +82,8 @@ cdef class AuditedRequest:
         """Hand the event of *stage* to every backend; False if one refuses it."""
         if stage in self._omit_stages:
             return True
+        if self._ask_user is not None and stage is not REQUEST_RECEIVED:
+            self._ask_user(self)
         self.stage = stage
         self._line = None
         self._event = None
@@ -242,11 +246,15 @@ cdef class AuditedRequest:
         self._is_plain = False
         return 0
 
-    cpdef complete(self):
+    cpdef complete(self, unanswered=None):
         """Record that the answer is given, and end.
 
         Where the handler raised, as `note_error` heard, and was answered for with a
         server error, that is recorded as a panic.
+
+        Args:
+            unanswered: The `Status` where no answer began; None is what Kubernetes
+                says then, that the connection was closed early.
         """
         if not self.is_enabled or self.is_over:
             return
@@ -255,13 +263,13 @@ cdef class AuditedRequest:
                 self.panic(self._error)
                 return
         if self._code is None:
-            self._set_status(CLOSED_EARLY)
+            self._set_status(CLOSED_EARLY if unanswered is None else unanswered)
             if self.long_running:
                 self._emit(RESPONSE_STARTED)
         if self._outlet.adds_latency:
             self._add_latencies()
         self._emit(RESPONSE_COMPLETE)
-        self.is_over = True
+        self._end()
 
     cpdef panic(self, value):
         """Record that the handler raised *value* instead of answering, and end."""
@@ -269,7 +277,12 @@ cdef class AuditedRequest:
             return
         self._set_status(status_of_panic(value))
         self._emit(PANIC)
+        self._end()
+
+    cdef int _end(self) except -1:
         self.is_over = True
+        self._ask_user = None  # may know of a scope that knows of this
+        return 0
 
     def fail(self, status, body=None):
         """Record a request that was refused before its user was known, and end.
@@ -417,7 +430,37 @@ cdef class AuditedRequest:
         """
         if self.is_enabled and not self.is_over:
             self._user = user
+            self._ask_user = None
             self._is_plain = False
+            if USER_ERROR in self.annotations:
+                del self.annotations[USER_ERROR]
+
+    def ask_later(self, ask_user):
+        """Have somebody asked who the user is before each event of a later stage.
+
+        Until one knows, and says so by `identify`.
+
+        Args:
+            ask_user: Called with this request; must not raise. None for nobody.
+        """
+        if self.is_enabled and not self.is_over and self._user is None:
+            self._ask_user = ask_user
+
+    @property
+    def asks_user(self):
+        """Whether somebody will be asked who the user is."""
+        return self._ask_user is not None
+
+    def ask_now(self):
+        """Ask for the last time, as who is asked won't be able to answer later."""
+        if self._ask_user is not None:
+            self._ask_user(self)
+            self._ask_user = None
+
+    def note_user_error(self, str text not None):
+        """Record why nobody can say who the user is; the last reason stays."""
+        if self.is_enabled and not self.is_over:
+            self.annotations = {**self.annotations, USER_ERROR: text}
 
     def add_latency(self, part, int64_t ns):
         """Add to the time that a *part* of the handling took; see `Auditor`."""

@@ -5,6 +5,7 @@ from ._routetable import RouteTable
 from .attributes import Attributes
 from .auditor import AuditedRequest, Auditor
 from .bodies import BodyRules
+from .event import UserInfo
 from .exchange import Exchange
 from .identity import Identity
 
@@ -18,9 +19,12 @@ class HttpExchange:
         cls,
         request: AuditedRequest,
         rules: BodyRules,
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> Self: ...
-    def receive(self) -> bool: ...
+    def begin(self) -> bool: ...
+    def watch(self, content_type: str, content_encoding: str) -> None: ...
+    def receive(self) -> Awaitable[MutableMapping[str, Any]]: ...
     def send(self, message: MutableMapping[str, Any]) -> Awaitable[None]: ...
     def finish(self) -> None: ...
     def fail(self, error: BaseException) -> None: ...
@@ -33,11 +37,12 @@ class HttpOpener:
         user: Callable[[MutableMapping[str, Any]], Identity] | None,
         routes: RouteTable | None,
         rules: BodyRules,
-        read: Callable[[MutableMapping[str, Any], Identity], Attributes],
+        read: Callable[[MutableMapping[str, Any], UserInfo], Attributes],
         is_plain: bool,
     ) -> Self: ...
     def open(
         self,
         scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> HttpExchange: ...

@@ -18,14 +18,25 @@ from ._begin cimport begin_request
 from ._headername cimport is_lower_name
 from ._line cimport PyUnicode_GET_LENGTH, ascii_of
 from ._outlet cimport Gate
+from ._plainuser cimport is_plain_user
 from ._routetable cimport RouteTable
 from ._scope cimport read_scope
 
 from types import MethodType
 
 from .auditor import Auditor
-from .disconnects import is_disconnect
+from .disconnects import code_of, is_cancelled, is_raised_in
 from .exchange import Exchange
+from .identification import ask_later, known_user, without_user
+from .identity import ANONYMOUS_USER
+from .incompleteness import (
+    CLIENT_LEFT,
+    HANDLER_ERROR,
+    RESPONSE_INCOMPLETE,
+    UNANSWERED,
+    Incompleteness,
+    error_text,
+)
 
 cdef extern from "Python.h":
     # As they are in C: Cython's own have None for what isn't filled.
@@ -94,6 +105,13 @@ cdef bytes _octets(str text):
     return text.encode("utf-8", "surrogateescape")
 
 
+async def _listen(HttpExchange exchange):
+    """Return the next message for the application, having noted what it means."""
+    message = await exchange._receive()
+    exchange.note(message)
+    return message
+
+
 @cython.final
 @cython.freelist(16)
 cdef class HttpExchange:
@@ -107,21 +125,46 @@ cdef class HttpExchange:
     cdef readonly object bodies
     cdef readonly bint is_refused
     cdef AuditedRequest _request
-    cdef object _send
+    cdef object _receive, _send
+    cdef object _request_body  # a `bodies.Body`; None if it isn't wanted
     cdef int _code  # 0 before the answer begins
+    cdef bint _is_sent  # to its last byte
+    cdef bint _has_left  # by what the server says
 
-    def __cinit__(self, AuditedRequest request not None, rules, send):
+    def __cinit__(self, AuditedRequest request not None, rules, receive, send):
         self._request = request
+        self._receive = receive
         self._send = send
         if request.keeps_request_object():
             self.bodies = Exchange(request, rules)
 
-    cpdef bint receive(self) except -1:
+    cpdef bint begin(self) except -1:
         """Record that the request is there; False if it must be refused."""
         self.is_refused = not self._request.receive()
         return not self.is_refused
 
+    def watch(self, str content_type not None, str content_encoding not None):
+        """Keep the request's body, if it's wanted, as the application receives it."""
+        self._request_body = self.bodies.watch(content_type, content_encoding)
+
     # What the application is given, made anew for each request: a builtin is cheaper.
+    @cython.binding(False)
+    def receive(self):
+        """Receive a message for the application."""
+        return _listen(self)
+
+    cdef int note(self, message) except -1:
+        """Take note of what the server says."""
+        kind = message["type"]
+        if _is_kind(kind, b"http.disconnect", 15):
+            # Servers say so at the end of every answer, too.
+            self._has_left = self._has_left or not self._is_sent
+        elif self._request_body is not None and _is_kind(kind, b"http.request", 12):
+            self._request_body.add(message.get("body", b""))
+            if not message.get("more_body", False):
+                self._request_body.end()
+        return 0
+
     @cython.binding(False)
     def send(self, message):
         """Pass on a message of the application, having recorded what it means."""
@@ -175,28 +218,58 @@ cdef class HttpExchange:
         return members
 
     cdef int _end(self, body) except -1:
+        self._is_sent = True
         if _begins(body, STATUS_START):
             self._request.record_response_object(bytes(body))
         # Who answers for an exception of the application does it before that gets here.
         if 0 < self._code < SERVER_ERROR:
-            self.finish()
+            self._complete(None, True)
+        return 0
+
+    cdef int _complete(self, unanswered, bint is_whole) except -1:
+        if self.bodies is None:
+            self._request.complete(unanswered)
+        else:
+            self.bodies.complete(unanswered, is_whole)
         return 0
 
     cpdef finish(self):
-        """Record that the answer is given, if that isn't done by now."""
-        if self.bodies is None:
-            self._request.complete()
-        else:
-            self.bodies.finish()
+        """Record that the application returned, if all isn't recorded by now."""
+        cdef AuditedRequest request = self._request
+        if request.is_over:
+            return
+        if self._has_left:
+            self._leave(Incompleteness.CLIENT_LEFT)
+            return
+        if self._code and not self._is_sent:
+            request.annotate(RESPONSE_INCOMPLETE, str(Incompleteness.HANDLER_RETURNED))
+        self._complete(UNANSWERED, self._is_sent)
+
+    cdef int _leave(self, why) except -1:
+        """Record that nobody waits for the answer any more."""
+        if not self._is_sent:
+            self._request.annotate(RESPONSE_INCOMPLETE, str(why))
+        return self._complete(CLIENT_LEFT, self._is_sent)
 
     def fail(self, error):
         """Record that *error* came out of the application."""
-        if self.bodies is not None:
-            self.bodies.fail(error)
-        elif is_disconnect(error):
-            self._request.complete()
-        else:
+        if self._request.is_over:
+            return
+        if is_cancelled(error):
+            self._leave(
+                Incompleteness.CLIENT_LEFT
+                if self._has_left
+                else Incompleteness.CANCELLED
+            )
+        elif is_raised_in(error, code_of(self._send)):
+            self._leave(Incompleteness.CLIENT_LEFT)
+        elif self._has_left:
+            self._request.annotate(HANDLER_ERROR, error_text(error))
+            self._leave(Incompleteness.CLIENT_LEFT)
+        elif self.bodies is None:
             self._request.panic(error)
+        else:
+            self.bodies.panic(error)
 
 
 @cython.final
@@ -218,25 +291,36 @@ cdef class HttpOpener:
         self._read = read
         self._is_plain = is_plain
 
-    def open(self, scope, send):
+    def open(self, scope, receive, send):
         """Return the exchange of a scope, and put its request in there.
 
-        Where a body is wanted, nothing is recorded of it yet: `HttpExchange.receive` is
+        Where a body is wanted, nothing is recorded of it yet: `HttpExchange.begin` is
         for who has seen to it that the body is watched. Else it is received.
         """
         cdef HttpExchange exchange
-        identity = None if self._user is None else self._user(scope)
+        cdef AuditedRequest request
+        user, failure = ANONYMOUS_USER, ""
+        if self._user is not None:
+            # What it does is looked into only where that isn't as usual.
+            try:
+                user = self._user(scope)
+            except Exception as error:
+                user, failure = without_user(error)
+            if not is_plain_user(user):
+                user, failure = known_user(user)
         attributes = None
         if self._is_plain and type(scope) is dict:
-            attributes = read_scope(scope, identity, self._routes)
+            attributes = read_scope(scope, user, self._routes)
         if attributes is None:
-            attributes = self._read(scope, identity)
+            attributes = self._read(scope, user)
         if self._gate is None:
             request = self._begin(attributes)
         else:
             request = begin_request(attributes, self._gate.outlet, None)
+        if user is ANONYMOUS_USER and self._user is not None:
+            ask_later(request, failure, self._user, scope)
         scope[SCOPE_KEY] = request
-        exchange = HttpExchange(request, self._rules, send)
+        exchange = HttpExchange(request, self._rules, receive, send)
         if exchange.bodies is None:
-            exchange.receive()
+            exchange.begin()
         return exchange

@@ -13,14 +13,6 @@ from ._plainrequest cimport read_headers, read_plain
 from ._routetable cimport RouteTable
 
 from .errors import RequestInfoError
-from .event import UserInfo
-from .identity import ANONYMOUS_USER, as_user
-
-
-cdef inline object _user_of(identity):
-    if type(identity) is UserInfo:
-        return identity
-    return ANONYMOUS_USER if identity is None else as_user(identity)
 
 
 cdef inline str _path_of(dict scope, bytes raw_path):
@@ -36,7 +28,7 @@ cdef inline str _path_of(dict scope, bytes raw_path):
     return ascii_text(octets, size)
 
 
-cpdef object read_scope(dict scope, identity, RouteTable routes):
+cpdef object read_scope(dict scope, user, RouteTable routes):
     """Return the `Attributes` of an HTTP request's *scope*; None for an odd one.
 
     Odd are paths with escapes and the like, long headers and such that aren't ASCII:
@@ -44,7 +36,7 @@ cpdef object read_scope(dict scope, identity, RouteTable routes):
 
     Args:
         scope: As ASGI has it.
-        identity: Who sent the request; see `identity.as_user`.
+        user: Who sent the request.
         routes: Which paths stand for which resources; None for no such table.
     """
     cdef bytes raw_path, raw_query
@@ -87,7 +79,7 @@ cpdef object read_scope(dict scope, identity, RouteTable routes):
             target,
             headers,
             client[0] if client else "",
-            _user_of(identity),
+            user,
         )
     except RequestInfoError:
         return None

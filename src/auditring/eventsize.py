@@ -47,8 +47,11 @@ def sized_line(event: Event, max_bytes: int | None, *, bare: bool = False) -> by
     """Write *event* as a line of at most *max_bytes*, its newline included.
 
     What is too long loses, one after the other until it fits: the managed fields in
-    its bodies, the answer's body, the request's body, the ends of long strings, lists
-    and maps. The annotation ``audit.k8s.io/truncated``, those of `payload` and
+    its bodies, the answer's body, the request's body, the ends of long strings and
+    maps, the middles of long lists. A sender may write what stands first or in the
+    middle of a list; what stands last is the server's own: the peer among
+    `Event.source_ips`, of which the last ones are kept, and ``system:authenticated``
+    among groups. The annotation ``audit.k8s.io/truncated``, those of `payload` and
     ``auditring.io/shortened`` say so.
 
     Args:
@@ -90,7 +93,9 @@ def _ever_shorter(event: Event) -> Iterator[Event]:
         notes |= {TRUNCATED: "true", REQUEST_OMITTED: Omission.TOO_LARGE}
         yield _noted(event, notes)
     for string_bytes, item_count in _CUTS:
-        cut = _cut(event, string_bytes, item_count)
+        # Of addresses the nearest say the most: each is named by the one behind it.
+        near = replace(event, source_ips=event.source_ips[-item_count:])
+        cut = _cut(near, string_bytes, item_count)
         names = [notes[SHORTENED]] if SHORTENED in notes else []
         names += _differing_members(cut, event)
         yield _noted(cut, notes | {SHORTENED: ",".join(names)})
@@ -124,7 +129,7 @@ def _cut(value: T, string_bytes: int, item_count: int) -> T:
     if isinstance(value, str):
         result = _cut_string(value, string_bytes)
     elif isinstance(value, tuple):
-        kept = value[:item_count]
+        kept = _without_middle(value, item_count)
         result = tuple(_cut(item, string_bytes, item_count) for item in kept)
     elif isinstance(value, Mapping):
         result = {
@@ -138,6 +143,14 @@ def _cut(value: T, string_bytes: int, item_count: int) -> T:
         }
         result = replace(value, **changes)
     return cast(T, result)
+
+
+def _without_middle(items: tuple[T, ...], count: int) -> tuple[T, ...]:
+    """Return the first and the last of *items*, *count* at most."""
+    if len(items) <= count:
+        return items
+    first = count // 2
+    return items[:first] + items[first - count :]
 
 
 def _cut_string(string: str, max_bytes: int) -> str:

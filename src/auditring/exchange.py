@@ -2,8 +2,17 @@
 
 from .auditor import AuditedRequest
 from .bodies import Body, BodyRules
-from .disconnects import is_disconnect
+from .disconnects import is_cancelled
+from .incompleteness import (
+    CLIENT_LEFT,
+    HANDLER_ERROR,
+    RESPONSE_INCOMPLETE,
+    UNANSWERED,
+    Incompleteness,
+    error_text,
+)
 from .payload import REQUEST_OMITTED, RESPONSE_OMITTED, Payload
+from .status import Status
 
 __all__ = ["Exchange"]
 
@@ -76,27 +85,55 @@ class Exchange:
             self._response_body.add(chunk)
 
     def finish(self, *, is_whole: bool = True) -> None:
-        """Record that the answer is given, if that isn't done by now.
+        """Record that there is no more to come, if that isn't done by now.
 
         Args:
-            is_whole: Whether all of its body went out.
+            is_whole: Whether all of the answer's body went out; else who takes it
+                stopped doing so.
         """
         if self.request.is_over:
             return
+        if is_whole:
+            self.complete(UNANSWERED)
+        else:
+            self.request.annotate(RESPONSE_INCOMPLETE, str(Incompleteness.CLOSED_EARLY))
+            self.complete(CLIENT_LEFT, is_whole=False)
+
+    def complete(self, unanswered: Status | None, is_whole: bool = True) -> None:
+        """Record both bodies, and the end of the request.
+
+        Args:
+            unanswered: What it is where no answer began.
+            is_whole: Whether all of the answer's body went out.
+        """
         if self._response_body is not None and is_whole:
             self._response_body.end()
         self._record_bodies()
-        self.request.complete()
+        self.request.complete(unanswered)
 
     def fail(self, error: BaseException) -> None:
         """Record that *error* came out of the handler, if it isn't over by now."""
         if self.request.is_over:
             return
-        if is_disconnect(error):
-            self.finish(is_whole=False)
+        if is_cancelled(error):
+            self.request.annotate(RESPONSE_INCOMPLETE, str(Incompleteness.CANCELLED))
+            self.complete(CLIENT_LEFT, is_whole=False)
         else:
-            self._record_bodies()
-            self.request.panic(error)
+            self.panic(error)
+
+    def leave(self, error: BaseException | None = None) -> None:
+        """Record that the client left, and what the handler raised after that."""
+        if self.request.is_over:
+            return
+        if error is not None:
+            self.request.annotate(HANDLER_ERROR, error_text(error))
+        self.request.annotate(RESPONSE_INCOMPLETE, str(Incompleteness.CLIENT_LEFT))
+        self.complete(CLIENT_LEFT, is_whole=False)
+
+    def panic(self, error: BaseException) -> None:
+        """Record both bodies, and that the handler failed by *error*."""
+        self._record_bodies()
+        self.request.panic(error)
 
     def _record_bodies(self) -> None:
         request = self.request

@@ -49,6 +49,17 @@ def served(interface: str, log: EventLog, policy: Policy | None = None) -> Any: 
         return server(application())  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_view_may_know_the_user_late(
+    interface: str, log: EventLog, method: str
+) -> None:
+    with served(interface, log) as client:
+        client.send(method, "/late")
+
+    names = [event["user"]["username"] for event in log.events()]
+    assert names == ["system:anonymous", "dora"]
+
+
 def test_the_settings_say_who_the_user_is(interface: str, log: EventLog) -> None:
     with served(interface, log) as client:
         answer = client.send(

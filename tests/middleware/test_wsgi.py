@@ -205,7 +205,8 @@ def test_an_answer_that_nobody_reads_to_its_end_is_truncated(log: EventLog) -> N
 
     assert chunks.is_closed
     assert log.events()[-1]["annotations"] == {
-        "audit.platform.vcluster.com/response-object-omitted": "truncated"
+        "audit.platform.vcluster.com/response-object-omitted": "truncated",
+        "auditring.io/response-incomplete": "closed-early",
     }
 
 

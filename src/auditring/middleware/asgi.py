@@ -5,24 +5,27 @@ inside of it is a panic.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from types import MethodType
 from typing import Any
 from urllib.parse import quote
 
-from .._exchange import SCOPE_KEY, HttpOpener
+from .._exchange import SCOPE_KEY, HttpExchange, HttpOpener
 from ..approutes import routes_of
 from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
-from ..disconnects import is_disconnect
-from ..exchange import Exchange
-from ..identity import Identity, as_user
+from ..disconnects import code_of, is_cancelled, is_raised_in
+from ..event import UserInfo
+from ..identification import ask_later, ask_user
+from ..identity import ANONYMOUS_USER, Identity, as_user
+from ..incompleteness import CLIENT_LEFT, HANDLER_ERROR, UNANSWERED, error_text
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
 from ..targets import Role
 from ..unrecorded import StartCheck
 
-__all__ = ["AuditMiddleware", "audited"]
+__all__ = ["AuditMiddleware", "audited", "identify"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,6 +49,21 @@ def audited(scope: Scope) -> AuditedRequest:
     return request
 
 
+def identify(scope: Scope, identity: Identity) -> UserInfo:
+    """Record who the user of *scope* is, as a handler found out.
+
+    Events of stages to come show it. The decision stays what it was, so a policy that
+    asks for users or groups needs them earlier.
+
+    Raises:
+        KeyError: No `AuditMiddleware` is around the application.
+        TypeError: *identity* is something else.
+    """
+    user = as_user(identity)
+    audited(scope).identify(user)
+    return user
+
+
 class AuditMiddleware:
     """Audits the requests that pass through it.
 
@@ -54,6 +72,12 @@ class AuditMiddleware:
     (background tasks) has no part in it. That of a server error is there once the
     application returned or raised, as it may have been a panic. Only the outermost
     counts, where one is inside of another.
+
+    Whether the client left is what the server says: by ``http.disconnect``, by a `send`
+    that fails, by cancelling the task. An answer without an end gets the annotation
+    ``auditring.io/response-incomplete``; where none began, the code is 499 if the
+    client left and 500 if not. If *user* fails, the event is recorded without a user,
+    and with the annotation ``auditring.io/user-error``.
 
     Backends are called in the event loop. A log takes an event without waiting for the
     disk, until its ring is full: see `LogWriter`'s ``on_full``. Put slow ones into
@@ -75,7 +99,8 @@ class AuditMiddleware:
         Args:
             app: The application.
             auditor: Who decides what is recorded.
-            user: Says who sent the request of a scope; None for nobody ever.
+            user: Says who sent the request of a scope; asked again before each later
+                event while nobody is known. None for nobody ever.
             routes: Which paths stand for which resources.
             role: Whether paths have the prefixes of Loft's gateway, or of an agent.
             bodies: Which bodies are recorded; None for `BodyRules`' defaults.
@@ -103,15 +128,17 @@ class AuditMiddleware:
         if scope["type"] != "http" or SCOPE_KEY in scope:
             await self._serve_other(scope, receive, send)
             return
-        exchange = self._open(scope, send)
+        if type(send) is not MethodType and code_of(send) is None:
+            send = _in_python(send)
+        exchange = self._open(scope, receive, send)
         if exchange.bodies is not None:
-            receive = _watched(receive, exchange.bodies, scope["headers"])
-            exchange.receive()
+            _watch(exchange, scope["headers"])
+            exchange.begin()
         if exchange.is_refused:
             await _reject("http", scope[SCOPE_KEY], send)
             return
         try:
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except BaseException as error:
             exchange.fail(error)
             raise
@@ -123,31 +150,37 @@ class AuditMiddleware:
         if scope["type"] != "websocket" or SCOPE_KEY in scope:
             await self._app(scope, receive, send)
             return
-        exchange = self._open_websocket(scope, send)
-        if not exchange.receive():
+        if code_of(send) is None:
+            send = _in_python(send)
+        exchange = self._open_websocket(scope, receive, send)
+        if not exchange.begin():
             await _reject("websocket", scope[SCOPE_KEY], send)
             return
         try:
-            await self._app(scope, receive, exchange.send)
+            await self._app(scope, exchange.receive, exchange.send)
         except BaseException as error:
             exchange.fail(error)
             raise
         exchange.finish()
 
-    def _open_websocket(self, scope: Scope, send: Send) -> "_WebSocketExchange":
-        identity = None if self._user is None else self._user(scope)
-        request = self._auditor.begin(self._read(scope, identity))
+    def _open_websocket(
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> "_WebSocketExchange":
+        user, failure = ask_user(self._user, scope)
+        request = self._auditor.begin(self._read(scope, user))
+        if user is ANONYMOUS_USER:
+            ask_later(request, failure, self._user, scope)
         scope[SCOPE_KEY] = request
         request.long_running = True
-        return _WebSocketExchange(request, send)
+        return _WebSocketExchange(request, receive, send)
 
-    def _read(self, scope: Scope, identity: Identity) -> Attributes:
+    def _read(self, scope: Scope, user: UserInfo) -> Attributes:
         client = scope.get("client")
         return self._reader.read(
             scope.get("method", "GET"),
             _target(scope),
             [(_text(name), _text(value)) for name, value in scope["headers"]],
-            user=as_user(identity),
+            user=user,
             peer=client[0] if client else "",
         )
 
@@ -175,24 +208,21 @@ def _value(headers: RawHeaders, wanted: bytes) -> bytes:
     return next((value for name, value in headers if name.lower() == wanted), b"")
 
 
-def _watched(receive: Receive, bodies: Exchange, headers: RawHeaders) -> Receive:
-    """Return what the application receives by: another only to keep the body."""
-    body = bodies.watch(
+def _watch(exchange: HttpExchange, headers: RawHeaders) -> None:
+    """Keep the request's body as the application receives it, if it's wanted."""
+    exchange.watch(
         _value(headers, b"content-type").decode("latin-1"),
         _value(headers, b"content-encoding").decode("latin-1"),
     )
-    if body is None:
-        return receive
 
-    async def receive_and_keep() -> Message:
-        message = await receive()
-        if message["type"] == "http.request":
-            body.add(message.get("body", b""))
-            if not message.get("more_body", False):
-                body.end()
-        return message
 
-    return receive_and_keep
+def _in_python(send: Send) -> Send:
+    """Return *send* as a function that leaves a trace in what it raises."""
+
+    async def pass_on(message: Message) -> None:
+        await send(message)
+
+    return pass_on
 
 
 async def _reject(kind: str, request: AuditedRequest, send: Send) -> None:
@@ -212,15 +242,24 @@ async def _reject(kind: str, request: AuditedRequest, send: Send) -> None:
 class _WebSocketExchange:
     """A WebSocket: long-running, and without bodies."""
 
-    __slots__ = ("_request", "_send")
+    __slots__ = ("_has_left", "_receive", "_request", "_send")
 
-    def __init__(self, request: AuditedRequest, send: Send) -> None:
+    def __init__(self, request: AuditedRequest, receive: Receive, send: Send) -> None:
         self._request = request
+        self._receive = receive
         self._send = send
+        self._has_left = False
 
-    def receive(self) -> bool:
+    def begin(self) -> bool:
         """Record that the request is there; False if it must be refused."""
         return self._request.receive()
+
+    async def receive(self) -> Message:
+        """Receive a message for the application."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self._has_left = True
+        return message
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass on a message of the application, having recorded what it means."""
@@ -242,11 +281,15 @@ class _WebSocketExchange:
 
     def finish(self) -> None:
         """Record that the connection is closed."""
-        self._request.complete()
+        self._request.complete(CLIENT_LEFT if self._has_left else UNANSWERED)
 
     def fail(self, error: BaseException) -> None:
         """Record that *error* came out of the application."""
-        if is_disconnect(error):
-            self._request.complete()
+        if is_cancelled(error) or is_raised_in(error, code_of(self._send)):
+            self._request.complete(CLIENT_LEFT)
+        elif self._has_left:
+            # It may be the framework's own word for that, or a fault behind it.
+            self._request.annotate(HANDLER_ERROR, error_text(error))
+            self._request.complete(CLIENT_LEFT)
         else:
             self._request.panic(error)

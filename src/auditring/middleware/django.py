@@ -29,8 +29,10 @@ from django.utils.module_loading import import_string
 from ..approutes import routes_of_django
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
+from ..event import UserInfo
 from ..exchange import Exchange
-from ..identity import Identity, as_user, authenticated
+from ..identification import ask_later, ask_user
+from ..identity import ANONYMOUS_USER, Identity, as_user, authenticated
 from ..rejection import REJECTION_BODY, REJECTION_CODE
 from ..requestreader import RequestReader
 from ..routes import Routes
@@ -38,7 +40,7 @@ from ..unrecorded import StartCheck
 from ..watchedstream import WatchedStream
 from ..wsgienviron import headers_of, peer_of, target_of
 
-__all__ = ["AuditMiddleware", "audited", "user_of"]
+__all__ = ["AuditMiddleware", "audited", "identify", "user_of"]
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -56,16 +58,44 @@ def audited(request: HttpRequest) -> AuditedRequest:
     return exchange.request
 
 
+def identify(request: HttpRequest, identity: Identity) -> UserInfo:
+    """Record who the user of *request* is, as a view or its authentication found out.
+
+    Events of stages to come show it. The decision stays what it was, so a policy that
+    asks for users or groups needs them earlier.
+
+    Raises:
+        AttributeError: `AuditMiddleware` isn't around the view.
+        TypeError: *identity* is something else.
+    """
+    user = as_user(identity)
+    audited(request).identify(user)
+    return user
+
+
 def user_of(request: HttpRequest) -> Identity:
-    """Return the user that is logged in, with the names of its groups."""
+    """Return the user that is logged in, with the names of its groups.
+
+    That of a REST framework is there once its view has begun.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return None
-    groups = getattr(user, "groups", None)
-    names = groups.values_list("name", flat=True) if groups is not None else ()
+    uid = getattr(user, "pk", None)
     return authenticated(
-        user.get_username(), uid=str(user.pk), groups=[str(name) for name in names]
+        user.get_username(),
+        uid="" if uid is None else str(uid),
+        groups=_group_names(getattr(user, "groups", None)),
     )
+
+
+def _group_names(groups: Any) -> list[str]:  # noqa: ANN401
+    """Return the names of *groups*, which a user without a database has otherwise."""
+    if groups is None:
+        return []
+    if hasattr(groups, "values_list"):
+        return [str(name) for name in groups.values_list("name", flat=True)]
+    return [str(getattr(group, "name", group)) for group in groups]
 
 
 class AuditMiddleware:
@@ -111,7 +141,7 @@ class AuditMiddleware:
             return self._serve_async(request)
         if hasattr(request, _ATTRIBUTE):
             return self._get_response(request)
-        exchange = self._begin(request, self._user(request))
+        exchange = self._begin(request, *ask_user(self._user, request))
         if exchange.request.is_refused:
             return exchange.reject()
         try:
@@ -119,6 +149,7 @@ class AuditMiddleware:
         except BaseException as error:
             exchange.fail(error)
             raise
+        exchange.request.ask_now()
         return exchange.answer(response)
 
     async def _serve_async(self, request: HttpRequest) -> HttpResponseBase:
@@ -130,28 +161,35 @@ class AuditMiddleware:
         if hasattr(request, _ATTRIBUTE):
             return await get_response(request)
         # Who it is may be in the database, which is for threads only.
-        identity = await sync_to_async(self._user)(request)
-        exchange = self._begin(request, identity)
+        user, failure = await sync_to_async(ask_user)(self._user, request)
+        exchange = self._begin(request, user, failure)
         if exchange.request.is_refused:
             return exchange.reject()
         try:
             response = await get_response(request)
         except BaseException as error:
+            exchange.request.ask_later(None)  # a task that was told to end can't wait
             exchange.fail(error)
             raise
+        if exchange.request.asks_user:
+            await sync_to_async(exchange.request.ask_now)()
         return exchange.answer(response)
 
-    def _begin(self, request: HttpRequest, identity: Identity) -> "_DjangoExchange":
+    def _begin(
+        self, request: HttpRequest, user: UserInfo, failure: str
+    ) -> "_DjangoExchange":
         if not self._check.is_over:  # by now the views are imported
             self._check.finish(lambda: routes_of_django(get_resolver().url_patterns))
         attributes = self._reader.read(
             request.method or "GET",
             _target(request),
             headers_of(request.META),
-            user=as_user(identity),
+            user=user,
             peer=peer_of(request.META),
         )
         audited_request = self._auditor.begin(attributes)
+        if user is ANONYMOUS_USER:
+            ask_later(audited_request, failure, self._user, request)
         exchange = _DjangoExchange(audited_request, self._rules)
         setattr(request, _ATTRIBUTE, exchange)
         audited_request.receive()

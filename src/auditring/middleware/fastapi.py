@@ -5,8 +5,9 @@
     app.add_middleware(AuditMiddleware, auditor=auditor)
     app.add_middleware(AuthenticationMiddleware, backend=...)
 
-Middleware that is added later is further outside: this order lets the audit know the
-user. Where a handler's dependency finds the user out, it tells `identify`.
+Middleware that is added later is further outside: this order lets the policy know the
+user; in the other one, the events of an answer do. Where a handler's dependency finds
+the user out, it tells `identify`.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from starlette.requests import HTTPConnection
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
 from ..event import UserInfo
-from ..identity import Identity, as_user, authenticated
+from ..identity import Identity, authenticated
 from ..routes import Routes
 from ..targets import Role
 from . import asgi
@@ -81,6 +82,4 @@ def identify(connection: HTTPConnection, identity: Identity) -> UserInfo:
     Events of stages to come show it. The decision stays what it was, so a policy that
     asks for users or groups needs them earlier.
     """
-    user = as_user(identity)
-    audited(connection).identify(user)
-    return user
+    return asgi.identify(connection.scope, identity)

@@ -12,13 +12,14 @@ from flask import Flask, Response, got_request_exception, request
 from ..approutes import routes_of_flask
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
+from ..event import UserInfo
 from ..identity import Identity
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..routes import Routes
 from ..targets import Role
 from . import wsgi
 
-__all__ = ["audited", "init_app"]
+__all__ = ["audited", "identify", "init_app"]
 
 
 def init_app(
@@ -39,7 +40,8 @@ def init_app(
         app: The application.
         auditor: Who decides what is recorded.
         user: Says who sent the current request, before all other functions that were
-            registered with `before_request`. None takes what the server says.
+            registered with `before_request`, and again at the request's end if nobody
+            was known. None takes what the server says.
         routes: Which paths stand for which resources.
         role: Whether paths have the prefixes of Loft's gateway, or of an agent.
         bodies: Which bodies are recorded; None for `BodyRules`' defaults.
@@ -53,8 +55,7 @@ def init_app(
     def begin() -> Response | None:
         if not check.is_over:  # by now it has all its routes
             check.finish(lambda: routes_of_flask(app))
-        identity = user() if user is not None else request.remote_user
-        if _exchange().begin(identity):
+        if _exchange().begin_for(user or _remote_user):
             return None
         headers = {name.decode(): value.decode() for name, value in REJECTION_HEADERS}
         return Response(REJECTION_BODY, REJECTION_CODE, headers)
@@ -62,10 +63,35 @@ def init_app(
     def note_error(sender: Flask, exception: BaseException, **_: object) -> None:
         audited().note_error(exception)
 
+    def ask_now(error: BaseException | None) -> None:
+        # Who asks for the current user finds none once the request is left.
+        exchange = request.environ.get(wsgi.ENVIRON_KEY)
+        if exchange is not None:
+            exchange.request.ask_now()
+
+    app.teardown_request(ask_now)
     # First of all, whoever registered something earlier.
     app.before_request_funcs.setdefault(None, []).insert(0, begin)
     # Not weakly: nobody else keeps the function.
     got_request_exception.connect(note_error, app, weak=False)
+
+
+def _remote_user() -> Identity:
+    """Say who sent the current request, by what the server says."""
+    return request.remote_user
+
+
+def identify(identity: Identity) -> UserInfo:
+    """Record who the user of the current request is, as a view or decorator found out.
+
+    Events of stages to come show it. The decision stays what it was, so a policy that
+    asks for users or groups needs them earlier.
+
+    Raises:
+        KeyError: The application isn't audited.
+        TypeError: *identity* is something else.
+    """
+    return wsgi.identify(request.environ, identity)
 
 
 def audited() -> AuditedRequest:

@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..attributes import Attributes
 from ..auditor import AuditedRequest, Auditor
 from ..bodies import BodyRules
+from ..event import UserInfo
 from ..exchange import Exchange
-from ..identity import Identity, as_user
+from ..identification import Ask, ask_later, ask_user
+from ..identity import ANONYMOUS_USER, Identity, as_user
 from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..requestreader import RequestReader
 from ..routes import Routes
@@ -23,7 +26,7 @@ from ..wsgienviron import headers_of, peer_of, target_of
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["AuditMiddleware", "WsgiExchange", "audited"]
+__all__ = ["AuditMiddleware", "WsgiExchange", "audited", "identify"]
 
 Environ = dict[str, Any]
 HeaderList = list[tuple[str, str]]
@@ -47,6 +50,21 @@ def audited(environ: Environ) -> AuditedRequest:
     return exchange.request
 
 
+def identify(environ: Environ, identity: Identity) -> UserInfo:
+    """Record who the user of *environ* is, as a handler found out.
+
+    Events of stages to come show it. The decision stays what it was, so a policy that
+    asks for users or groups needs them earlier.
+
+    Raises:
+        KeyError: No `AuditMiddleware` is around the application.
+        TypeError: *identity* is something else.
+    """
+    user = as_user(identity)
+    audited(environ).identify(user)
+    return user
+
+
 def _remote_user(environ: Environ) -> Identity:
     """Say who sent the request, by what the server says."""
     user: str | None = environ.get("REMOTE_USER")
@@ -60,6 +78,12 @@ class AuditMiddleware:
     ResponseComplete is there before its last bytes go out. Only the outermost counts,
     where one is inside of another. A ``wsgi.file_wrapper`` of the server is read like
     any other body.
+
+    That the client left shows where the server's `write` fails, or where it closes the
+    body before its end. An answer that has no end gets the annotation
+    ``auditring.io/response-incomplete``; where none began, the code is 499 then, and
+    else 500. If *user* fails, the event is recorded without a user, and with the
+    annotation ``auditring.io/user-error``.
 
     Attributes:
         start_check: Says once what can't be recorded.
@@ -80,9 +104,9 @@ class AuditMiddleware:
         Args:
             app: The application.
             auditor: Who decides what is recorded.
-            user: Says who sent the request of an environ; by default its
-                ``REMOTE_USER``. None leaves it to the application, which calls
-                `WsgiExchange.begin`.
+            user: Says who sent the request of an environ; asked again before each
+                later event while nobody is known. By default its ``REMOTE_USER``.
+                None leaves it to the application, which calls `WsgiExchange.begin`.
             routes: Which paths stand for which resources.
             role: Whether paths have the prefixes of Loft's gateway, or of an agent.
             bodies: Which bodies are recorded; None for `BodyRules`' defaults.
@@ -106,7 +130,7 @@ class AuditMiddleware:
             self._auditor, self._reader, self._rules, environ, start_response
         )
         environ[ENVIRON_KEY] = exchange
-        if self._user is not None and not exchange.begin(self._user(environ)):
+        if self._user is not None and not exchange.begin_for(self._user, environ):
             return exchange.reject()
         try:
             body = self._app(environ, exchange.start_response)
@@ -137,6 +161,7 @@ class WsgiExchange:
         self._code = 0
         self._said: dict[str, str] = {}
         self._bytes_left: int | None = None
+        self._has_left = False
 
     def begin(self, identity: Identity) -> bool:
         """Decide on the request, now that its user is known; once.
@@ -144,20 +169,39 @@ class WsgiExchange:
         Returns:
             False: It must be refused.
         """
+        return self.begin_for(lambda: identity)
+
+    def begin_for(self, ask: Ask, *source: object) -> bool:
+        """Decide on the request of whom *ask* names; once.
+
+        It is asked again before each later event while it names nobody.
+
+        Args:
+            ask: Says who sent the request.
+            source: What *ask* is called with.
+
+        Returns:
+            False: It must be refused.
+        """
         if self._exchange is None:
-            environ = self._environ
-            attributes = self._reader.read(
-                environ["REQUEST_METHOD"],
-                target_of(environ),
-                headers_of(environ),
-                user=as_user(identity),
-                peer=peer_of(environ),
-            )
-            request = self._auditor.begin(attributes)
+            user, failure = ask_user(ask, *source)
+            request = self._auditor.begin(self._read(user))
+            if user is ANONYMOUS_USER:
+                ask_later(request, failure, ask, *source)
             self._exchange = Exchange(request, self._rules)
             request.receive()
             self._watch(self._exchange)
         return not self.request.is_refused
+
+    def _read(self, user: UserInfo) -> Attributes:
+        environ = self._environ
+        return self._reader.read(
+            environ["REQUEST_METHOD"],
+            target_of(environ),
+            headers_of(environ),
+            user=user,
+            peer=peer_of(environ),
+        )
 
     def _watch(self, exchange: Exchange) -> None:
         """Keep the body as the application reads it, if it's wanted."""
@@ -205,7 +249,11 @@ class WsgiExchange:
 
         def write_and_note(data: bytes) -> object:
             self.pass_on(data)
-            return write(data)
+            try:
+                return write(data)
+            except OSError:
+                self._has_left = True
+                raise
 
         return write_and_note
 
@@ -234,14 +282,25 @@ class WsgiExchange:
             )
 
     def finish(self, *, is_whole: bool = True) -> None:
-        """Record that the answer is given, if that isn't done by now."""
+        """Record that the answer is given, if that isn't done by now.
+
+        Args:
+            is_whole: Whether the server took all of it.
+        """
         if not self.request.is_over:
             self._start()
-            self.exchange.finish(is_whole=is_whole)
+            self.exchange.finish(is_whole=is_whole or self._has_no_body())
+
+    def _has_no_body(self) -> bool:
+        """Tell whether a server may not even ask for the body of the answer."""
+        return self._code != 0 and self._environ["REQUEST_METHOD"] == "HEAD"
 
     def fail(self, error: BaseException) -> None:
         """Record that *error* came out of the application."""
-        self.exchange.fail(error)
+        if self._has_left:
+            self.exchange.leave(error)
+        else:
+            self.exchange.fail(error)
 
 
 class _AnswerBody:

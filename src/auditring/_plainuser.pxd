@@ -1,0 +1,1 @@
+cpdef bint is_plain_user(identity) except -1

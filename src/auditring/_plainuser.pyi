@@ -1,0 +1,3 @@
+def is_plain_user(identity: object) -> bool: ...
+
+__pyx_capi__: dict[str, object]
