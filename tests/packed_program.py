@@ -79,7 +79,7 @@ def serve(place: Path) -> None:
 
     scope = {"type": "http", "method": "GET", "path": "/api/v1/pods", "headers": []}
     scope |= {"query_string": b"", "client": ["10.0.0.1", 80], "raw_path": b""}
-    auditor = Auditor(Policy.preset(3), LogWriter(place / "served.log"))
+    auditor = Auditor(Policy.preset("application-3"), LogWriter(place / "served.log"))
     app = AuditMiddleware(shop, auditor)
     asyncio.run(app(scope, receive, send))
     auditor.close()

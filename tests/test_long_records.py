@@ -18,7 +18,7 @@ from programs import run
 
 from auditring import LogWriter
 from auditring.handlers import RotatingFileHandler
-from auditring.pastring import append_line
+from auditring.pastring import append_to_file
 
 RING_BYTES = 65_536
 LONG = 300_000
@@ -184,7 +184,7 @@ def test_a_line_past_the_ring_waits_for_one_that_is_being_written(
     path = tmp_path / "a.log"
     path.write_bytes(b"half of ")
     with ThreadPoolExecutor() as pool:
-        ours = pool.submit(append_line, str(path), b"ours\n", 0o600)
+        ours = pool.submit(append_to_file, str(path), b"ours\n", 0o600)
         with path.open("ab", 0) as file:
             file.write(b"a line\n")
         ours.result(60)
@@ -196,6 +196,6 @@ def test_a_line_past_the_ring_ends_one_that_was_left(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"left by somebody who was killed")
 
-    append_line(str(path), b"ours\n", 0o600)
+    append_to_file(str(path), b"ours\n", 0o600)
 
     assert path.read_bytes().splitlines()[1:] == [b"ours"]

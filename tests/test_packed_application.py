@@ -76,7 +76,7 @@ def test_the_command_line_works_frozen(frozen: Path, tmp_path: Path) -> None:
 
     assert run("tail", "a.log") == b"one\ntwo\n"
     (tmp_path / "policy.yaml").write_bytes(run("policy", "preset", "gce"))
-    assert run("policy", "check", "policy.yaml") == b""
+    assert run("policy", "check", "policy.yaml").startswith(b"policy.yaml")
 
 
 @pytest.mark.timeout(2 * LIMIT_S)

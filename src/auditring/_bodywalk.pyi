@@ -1,8 +1,8 @@
-from typing import Final, Protocol
+from typing import Final, Protocol, final
 
 SECRETS_MAX: Final[int]
 
-class Door(Protocol):
+class _Door(Protocol):
     def is_secret_key(self, key: bytes) -> bool: ...
     def changed_key(self, key: bytes) -> bytes | None: ...
     def changed_string(
@@ -14,11 +14,12 @@ class Door(Protocol):
     def mask_text(self, text: bytes) -> bytes: ...
     def whole(self, text: bytes) -> bytes: ...
 
+@final
 class BodyWalk:
     secrets: set[bytes]
     def __init__(
         self,
-        door: Door,
+        door: _Door,
         names: dict[bytes, bool],
         kinds: set[bytes],
         has_key: bool,

@@ -6,6 +6,7 @@ lines. What is secret by its name is masked here. Text is what `rawjson.compact`
 returned; each container in it is found once, so that passing one takes no reading.
 """
 
+cimport cython
 from cpython.bytes cimport (
     PyBytes_AS_STRING,
     PyBytes_FromStringAndSize,
@@ -30,6 +31,7 @@ cdef bytes MASK = b'"[redacted]"'
 cdef bytes MASKED_BY_KEY = b'"hmac-sha256:'
 
 
+@cython.final
 cdef class BodyWalk:
     """One way through one body."""
 

@@ -1,8 +1,9 @@
 from collections.abc import Callable
-from typing import Final
+from typing import Final, final
 
 STEPS_MAX: Final[int]
 
+@final
 class EchoTable:
     def __init__(self, shown: dict[bytes, bytes]) -> None: ...
     def replace(self, text: bytes, steps_max: int = ...) -> bytes | None: ...

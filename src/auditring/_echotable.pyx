@@ -5,6 +5,7 @@ closer look is taken has a bound, since both the texts and what they are looked 
 come from clients. Who reaches it is told, and must mask all.
 """
 
+cimport cython
 import os
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
@@ -32,6 +33,7 @@ cdef struct Echo:
     int next  # another that begins alike and isn't longer
 
 
+@cython.final
 cdef class EchoTable:
     """What to look for. Thread-safety: may be used by several threads."""
 

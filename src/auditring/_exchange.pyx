@@ -29,14 +29,9 @@ from .disconnects import code_of, is_cancelled, is_raised_in
 from .exchange import Exchange
 from .identification import ask_later, known_user, without_user
 from .identity import ANONYMOUS_USER
-from .incompleteness import (
-    CLIENT_LEFT,
-    HANDLER_ERROR,
-    RESPONSE_INCOMPLETE,
-    UNANSWERED,
-    Incompleteness,
-    error_text,
-)
+from .incompleteness import CLIENT_LEFT, UNANSWERED, Incompleteness, error_text
+from .incompleteness import HANDLER_ERROR as _HANDLER_ERROR
+from .incompleteness import RESPONSE_INCOMPLETE as _RESPONSE_INCOMPLETE
 
 cdef extern from "Python.h":
     # As they are in C: Cython's own have None for what isn't filled.
@@ -242,13 +237,13 @@ cdef class HttpExchange:
             self._leave(Incompleteness.CLIENT_LEFT)
             return
         if self._code and not self._is_sent:
-            request.annotate(RESPONSE_INCOMPLETE, str(Incompleteness.HANDLER_RETURNED))
+            request.annotate(_RESPONSE_INCOMPLETE, str(Incompleteness.HANDLER_RETURNED))
         self._complete(UNANSWERED, self._is_sent)
 
     cdef int _leave(self, why) except -1:
         """Record that nobody waits for the answer any more."""
         if not self._is_sent:
-            self._request.annotate(RESPONSE_INCOMPLETE, str(why))
+            self._request.annotate(_RESPONSE_INCOMPLETE, str(why))
         return self._complete(CLIENT_LEFT, self._is_sent)
 
     def fail(self, error):
@@ -264,7 +259,7 @@ cdef class HttpExchange:
         elif is_raised_in(error, code_of(self._send)):
             self._leave(Incompleteness.CLIENT_LEFT)
         elif self._has_left:
-            self._request.annotate(HANDLER_ERROR, error_text(error))
+            self._request.annotate(_HANDLER_ERROR, error_text(error))
             self._leave(Incompleteness.CLIENT_LEFT)
         elif self.bodies is None:
             self._request.panic(error)

@@ -38,7 +38,7 @@ ROUTES = Routes(
         "/orders/{order}": "/apis/shop.example/v1/orders/{order}",
     }
 )
-BODIES = BodyRules(max_bytes=2000)
+BODIES = BodyRules(max_bytes=2000, resources_only=False)
 # Served as it is.
 FILE = Path(__file__).with_name("price-list.txt")
 

@@ -18,6 +18,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 OMITTED = "audit.platform.vcluster.com/{}-object-omitted"
+INCOMPLETE = "auditring.io/response-incomplete"
+# How the server of each says that the client left.
+DEPARTURES = {
+    "fastapi": "client-left",
+    "flask": "closed-early",
+    "django": "closed-early",
+    "django-asgi": "cancelled",
+}
 BODY = b'{"price":1}'
 
 
@@ -151,7 +159,10 @@ def test_a_client_that_leaves_in_the_middle_of_an_answer_is_no_panic(
     assert stages_of(events) == ["RequestReceived", "ResponseComplete"]
     assert events[-1]["responseStatus"]["code"] == 200
     assert "responseObject" not in events[-1]
-    assert events[-1]["annotations"] == {OMITTED.format("response"): "truncated"}
+    assert events[-1]["annotations"] == {
+        OMITTED.format("response"): "truncated",
+        INCOMPLETE: DEPARTURES[shop.name],
+    }
 
 
 def test_a_client_that_leaves_a_stream_of_events_ends_it(
@@ -169,7 +180,7 @@ def test_a_client_that_leaves_a_stream_of_events_ends_it(
     events = final_events(shop, "watched")
     assert early == ["RequestReceived", "ResponseStarted"]
     assert stages_of(events) == [*early, "ResponseComplete"]
-    assert "annotations" not in events[-1]
+    assert events[-1]["annotations"] == {INCOMPLETE: DEPARTURES[shop.name]}
 
 
 # Where Django has ASGI, no request is handled before its body is there.
@@ -190,7 +201,11 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_has_no_request_object(
     assert events[0]["stage"] == "RequestReceived"
     assert len(events) == 2
     assert "requestObject" not in events[-1]
-    assert events[-1]["annotations"] == {OMITTED.format("request"): "truncated"}
+    notes = events[-1]["annotations"]
+    assert notes[OMITTED.format("request")] == "truncated"
+    if shop.name == "fastapi":
+        assert events[-1]["responseStatus"]["code"] == 499
+        assert notes[INCOMPLETE] == "client-left"
 
 
 def test_a_client_that_waits_for_100_continue_sends_its_body_then(
