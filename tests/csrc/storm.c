@@ -45,6 +45,7 @@ struct storm {
     uint64_t leader_kills;
     uint64_t fuse_kills;
     uint64_t closed; /* workers that closed the log and ended */
+    uint64_t dying; /* killed, and not known to be gone yet */
     bool is_broken;
     uint64_t acknowledged; /* when that was looked at last */
     uint64_t progress_ns;
@@ -162,7 +163,8 @@ note_end(struct storm *storm, pid_t pid, int status)
         storm->is_broken = true;
     }
     if (index == storm->options.workers) {
-        return; /* one that we killed */
+        storm->dying--; /* one that we killed */
+        return;
     }
     storm->pids[index] = 0;
     if (WIFSIGNALED(status)) {
@@ -191,24 +193,24 @@ kill_worker(struct storm *storm, uint32_t index)
         kill(storm->pids[index], SIGKILL);
         storm->pids[index] = 0;
         storm->kills++;
+        storm->dying++;
     }
 }
 
-/* Kills all, and waits until the last of them is gone. */
+/* Kills all, and waits until the last of them is gone: also of those that were killed
+ * one by one before. A process that is dying still has its locks, so that nobody takes
+ * its ring for an orphan. */
 static void
 kill_all(struct storm *storm)
 {
-    pid_t pids[OPTIONS_WORKERS_MAX];
     int status;
+    pid_t pid;
 
-    memcpy(pids, storm->pids, sizeof(pids));
     for (uint32_t i = 0; i < storm->options.workers; i++) {
         kill_worker(storm, i);
     }
-    for (uint32_t i = 0; i < storm->options.workers; i++) {
-        if (pids[i] > 0 && waitpid(pids[i], &status, 0) == pids[i]) {
-            note_end(storm, pids[i], status);
-        }
+    while (storm->dying > 0 && (pid = waitpid(-1, &status, 0)) > 0) {
+        note_end(storm, pid, status);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "storm_accounts.h"
 
+#include "storm_left.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -22,7 +24,7 @@ check_files(const struct storm_log *log, const struct control *control)
         accounts_expect(log->overfull <= control_count(control, COUNTER_rotate_errors),
                         "files are larger than they may be");
     wrong +=
-        accounts_expect(storm_log_left(log, "ring.") == 0, "rings were left behind");
+        accounts_expect(left_print_rings(log, control) == 0, "rings were left behind");
     wrong += accounts_expect(storm_log_left(log, "ctl.tmp") == 0,
                              "a temporary file was left behind");
     return wrong;
