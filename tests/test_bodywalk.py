@@ -89,6 +89,8 @@ class Plainly(BodyRedaction):
 @example(["mysql", "-px", "--password", "y"])
 @example(["-p", "x"])
 @example(["curl", "-u", "me:x"])
+@example([{}, "--token", "x"])
+@example([{"a": 1}, ["b"], "-u", "me:x"])
 @example({"a": {"kind": "SecretList", "items": [{"data": {"a": "b"}}]}})
 @given(SHAPES)
 def test_both_ways_come_to_the_same(shape: object) -> None:

@@ -420,8 +420,8 @@ cdef class BodyWalk:
         cdef Py_ssize_t end = self._end[index]
         at += 1
         index += 1
-        if self._text[at] == b"{":
-            return self._has_operation(at, index)
+        if self._text[at] == b"{" and self._has_operation(at, index):
+            return True
         while at < end - 1:
             if self._text[at] == b'"' and self._text[at + 1] in b"-\\":
                 return True
