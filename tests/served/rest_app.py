@@ -1,7 +1,7 @@
 """A Django REST framework application with its own token authentication.
 
-``python rest_app.py`` makes the tables and a user, and prints her token. `REST_DATABASE`
-is where they are, `REST_LOG` where the audit log is.
+``python rest_app.py`` makes the tables and a user, and prints her token. They are at
+`REST_DATABASE`; the audit log is at `REST_LOG`.
 """
 
 import os
