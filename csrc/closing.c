@@ -3,6 +3,7 @@
 #include "departed.h"
 #include "durability.h"
 #include "generation.h"
+#include "keeper.h"
 #include "opening.h"
 #include "ownring.h"
 
@@ -28,7 +29,8 @@ closing_flush(struct writer *writer, uint64_t deadline)
     uint64_t ticket;
     int error, answered;
 
-    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed) &&
+        !(keeper_has(writer) && ownring_has_left(writer))) {
         return 0;
     }
     error = writer_ask(writer, REQUEST_FLUSH, &ticket);

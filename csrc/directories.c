@@ -5,7 +5,9 @@
 #include "trust.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static bool
@@ -210,16 +212,10 @@ directories_close(struct writer *writer)
     writer->dir = writer->state_dir = writer->rings_dir = -1;
 }
 
-void
-directories_rest(struct writer *writer)
-{
-    const struct sys *sys = writer->sys;
-
-    sys_close_file(sys, writer->state_dir, writer->state_device, writer->state_inode);
-    sys_close_file(sys, writer->rings_dir, writer->rings_device, writer->rings_inode);
-    writer->state_dir = writer->rings_dir = -1;
-    writer->map.dir = writer->leader.state_dir = -1;
-}
+/* What a log has of directories, in a second copy. */
+struct opened {
+    int dir, state_dir, rings_dir;
+};
 
 /* The descriptor of a directory that is known already. */
 static int
@@ -232,31 +228,140 @@ open_again(const struct writer *writer, int fd, uint64_t device, uint64_t inode)
     return fd;
 }
 
-int
-directories_wake(struct writer *writer)
+/* Names in it can be used without the right to list them. */
+static int
+open_at_path(const struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    int fd =
+        sys->openat(AT_FDCWD, writer->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+
+    if (fd == -EACCES) {
+        fd = sys->openat(AT_FDCWD, writer->directory, O_PATH | O_DIRECTORY | O_CLOEXEC,
+                         0);
+    }
+    return open_again(writer, fd, writer->dir_device, writer->dir_inode);
+}
+
+/* It was moved: it is where the live file that we kept is. */
+static int
+open_around_kept(const struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    char path[PATH_MAX], *slash;
+    int error = sys->last_path(writer->kept_fd, path, sizeof(path));
+
+    if (error < 0 || (slash = strrchr(path, '/')) == NULL) {
+        return error < 0 ? error : -ESTALE;
+    }
+    *(slash == path ? slash + 1 : slash) = '\0';
+    return open_again(
+        writer, sys->openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0),
+        writer->dir_device, writer->dir_inode);
+}
+
+static int
+open_log_dir(const struct writer *writer)
+{
+    int fd = open_at_path(writer), moved;
+
+    if ((fd != -ESTALE && fd != -ENOENT) || writer->kept_fd < 0) {
+        return fd;
+    }
+    moved = open_around_kept(writer);
+    return moved >= 0 ? moved : -ESTALE;
+}
+
+static int
+open_inner_dirs(const struct writer *writer, struct opened *opened)
 {
     const struct sys *sys = writer->sys;
     char name[WRITER_NAME_SIZE + 8];
-    int state, rings;
+    int fd;
 
     snprintf(name, sizeof(name), ".%s.ring", writer->name);
-    state = open_again(writer, open_directory(sys, writer->dir, name),
-                       writer->state_device, writer->state_inode);
-    if (state < 0) {
-        return state == -ENOENT ? -ESTALE : state;
+    fd = open_again(writer, open_directory(sys, opened->dir, name),
+                    writer->state_device, writer->state_inode);
+    if (fd < 0) {
+        return fd == -ENOENT ? -ESTALE : fd;
     }
-    rings = writer->rings_path != NULL
-                ? sys->openat(AT_FDCWD, writer->rings_path,
-                              O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-                : sys->dup(state);
-    rings = open_again(writer, rings, writer->rings_device, writer->rings_inode);
-    if (rings < 0) {
-        sys->close(state);
-        return rings;
+    opened->state_dir = fd;
+    fd = writer->rings_path != NULL ? sys->openat(AT_FDCWD, writer->rings_path,
+                                                  O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+                                    : sys->dup(opened->state_dir);
+    opened->rings_dir =
+        open_again(writer, fd, writer->rings_device, writer->rings_inode);
+    if (opened->rings_dir < 0) {
+        sys->close(opened->state_dir);
+        return opened->rings_dir;
     }
-    writer->state_dir = writer->leader.state_dir = state;
-    writer->rings_dir = writer->map.dir = rings;
     return 0;
+}
+
+/* Whether they can be opened again: the process may have other rights by now, or
+ * another root. */
+static bool
+can_open_again(const struct writer *writer, bool with_dir)
+{
+    const struct sys *sys = writer->sys;
+    struct opened opened = {.dir = with_dir ? open_at_path(writer) : writer->dir};
+    int error = opened.dir < 0 ? opened.dir : open_inner_dirs(writer, &opened);
+
+    if (with_dir && opened.dir >= 0) {
+        sys->close(opened.dir);
+    }
+    if (error < 0) {
+        return false;
+    }
+    sys->close(opened.state_dir);
+    sys->close(opened.rings_dir);
+    return true;
+}
+
+void
+directories_rest(struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    bool with_dir = writer->kept_fd >= 0;
+
+    if (writer->dir < 0 || writer->state_dir < 0 || !can_open_again(writer, with_dir)) {
+        return;
+    }
+    sys_close_file(sys, writer->state_dir, writer->state_device, writer->state_inode);
+    sys_close_file(sys, writer->rings_dir, writer->rings_device, writer->rings_inode);
+    writer->state_dir = writer->rings_dir = -1;
+    writer->map.dir = writer->leader.state_dir = -1;
+    if (with_dir) {
+        sys_close_file(sys, writer->dir, writer->dir_device, writer->dir_inode);
+        writer->dir = writer->file.dir = -1;
+    }
+}
+
+int
+directories_wake(struct writer *writer)
+{
+    struct opened opened = {.dir = writer->dir};
+    int error;
+
+    if (writer->state_dir >= 0) {
+        return 0;
+    }
+    if (opened.dir < 0) {
+        opened.dir = open_log_dir(writer);
+    }
+    error = opened.dir < 0 ? opened.dir : open_inner_dirs(writer, &opened);
+    if (error == -ESTALE && writer->dir < 0 && opened.dir >= 0) {
+        writer->sys->close(opened.dir);
+        return error;
+    }
+    if (opened.dir >= 0) {
+        writer->dir = writer->file.dir = opened.dir; /* also alone it is of use */
+    }
+    if (error == 0) {
+        writer->state_dir = writer->leader.state_dir = opened.state_dir;
+        writer->rings_dir = writer->map.dir = opened.rings_dir;
+    }
+    return error;
 }
 
 bool

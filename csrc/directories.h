@@ -20,7 +20,8 @@
 int directories_open(struct writer *writer);
 void directories_close(struct writer *writer);
 
-/* Closes those of state and rings, and opens them again. With the writer's mutex held.
+/* Closes those that can be opened again, but keeps the log's own unless its live file
+ * is kept open; and opens them again, if they are closed. With the writer's mutex held.
  * -ESTALE: they are other ones now. */
 void directories_rest(struct writer *writer);
 int directories_wake(struct writer *writer);

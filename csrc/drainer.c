@@ -11,21 +11,16 @@
 #include "pass.h"
 #include "resting.h"
 #include "testpoint.h"
+#include "thread.h"
 #include "yielding.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-static const uint64_t standby_ns = 50 * 1000 * 1000, resting_ns = 20 * 1000 * 1000,
-                      unread_pause_ns = 200 * 1000 * 1000, over_ns = 1000 * 1000 * 1000;
-enum { thread_stack_size = 512 * 1024, gone_tries = 10000 };
-
-/* Of `must_stop`: a request that was not taken yet may be withdrawn. */
-enum stop { STOP_NONE, STOP_ASKED, STOP_TAKEN };
+static const uint64_t standby_ns = 50 * 1000 * 1000,
+                      unread_pause_ns = 200 * 1000 * 1000;
 
 void
 drainer_step_down(struct writer *writer, uint64_t pause_ns)
@@ -175,7 +170,12 @@ wake(struct writer *writer)
     error = resting_wake(writer);
     pthread_mutex_unlock(&writer->mutex);
     if (error < 0 && generation_is_past(writer)) {
-        return; /* what is left of its directories is not needed to settle its rings */
+        /* What is left of its directories is not needed to settle its rings; but the
+         * lock file is. */
+        if (leader_check_lock_file(&writer->leader) == -EBADF) {
+            generation_forsake(writer);
+        }
+        return;
     }
     if (error == 0 || error == -ESTALE || error == -EBADF) {
         maintain(writer);
@@ -211,7 +211,6 @@ static uint64_t
 step_in_silence(struct writer *writer)
 {
     uint64_t now = writer->sys->now_mono(), sleep_ns = standby_ns;
-    bool rests;
 
     if (writer->is_private) {
         return pass_run(writer, now);
@@ -226,10 +225,7 @@ step_in_silence(struct writer *writer)
     if (generation_is_past(writer)) {
         leader_set_past(&writer->leader);
     }
-    rests = resting_goes_on(writer, now);
-    if (!rests) {
-        wake(writer);
-    }
+    wake(writer);
     if (writer->leader.leads && leader_assert(&writer->leader) < 0) {
         drainer_step_down(writer, 0);
     }
@@ -240,13 +236,6 @@ step_in_silence(struct writer *writer)
     }
     if (!writer->leader.leads && has_to_lead(writer)) {
         try_to_lead(writer, now);
-    }
-    if (rests && writer->leader.leads && writer->must_recover) {
-        rests = false;
-        wake(writer);
-    }
-    if (rests) {
-        return resting_ns;
     }
     if (writer->leader.leads) {
         look_back(writer);
@@ -261,12 +250,11 @@ step_in_silence(struct writer *writer)
     } else {
         losses_tell_own_drops(writer);
     }
-    resting_begin(writer, sleep_ns, now);
     return sleep_ns;
 }
 
-static uint64_t
-step(struct writer *writer)
+uint64_t
+drainer_step_blocked(struct writer *writer)
 {
     uint64_t sleep_ns = step_in_silence(writer);
 
@@ -277,207 +265,16 @@ step(struct writer *writer)
     return sleep_ns;
 }
 
-static void
-doze(struct writer *writer, bool leads, uint32_t seen, uint64_t sleep_ns)
-{
-    struct control_shared *shared = writer->control.shared;
-
-    if (!leads) {
-        wait_word(writer->sys, &writer->thread_word, seen, sleep_ns);
-        return;
-    }
-    atomic_store_explicit(&shared->leader_sleeps, 1, memory_order_relaxed);
-    wait_word(writer->sys, &shared->leader_word, seen, sleep_ns);
-    atomic_store_explicit(&shared->leader_sleeps, 0, memory_order_relaxed);
-}
-
-static void
-populate_current(const struct writer *writer)
-{
-    struct own_ring *current =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
-
-    if (current != NULL) {
-        ring_populate(&current->ring);
-    }
-}
-
-static bool
-change_stop(struct writer *writer, uint32_t before, uint32_t after)
-{
-    return atomic_compare_exchange_strong_explicit(
-        &writer->must_stop, &before, after, memory_order_acq_rel, memory_order_acquire);
-}
-
-static bool
-is_over(const struct writer *writer)
-{
-    return atomic_load_explicit(&writer->is_over, memory_order_relaxed);
-}
-
-static void *
-run(void *context)
-{
-    struct writer *writer = context;
-
-    (void)pthread_setname_np(pthread_self(), "auditring");
-    atomic_store_explicit(&writer->thread_id, (int32_t)syscall(SYS_gettid),
-                          memory_order_release);
-    while (!change_stop(writer, STOP_ASKED, STOP_TAKEN)) {
-        struct control_shared *shared = writer->control.shared;
-        uint32_t asked =
-            atomic_load_explicit(&shared->leader_word, memory_order_acquire);
-        uint32_t woken =
-            atomic_load_explicit(&writer->thread_word, memory_order_acquire);
-        uint64_t sleep_ns = is_over(writer) ? over_ns : step(writer);
-        bool leads = writer->is_private || writer->leader.leads;
-
-        if (generation_settle(writer)) {
-            /* The thread waits to be ended, as ever. */
-            atomic_store_explicit(&writer->is_over, true, memory_order_release);
-        }
-        populate_current(writer);
-        if (sleep_ns > 0 &&
-            !atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
-            doze(writer, leads, leads ? asked : woken, sleep_ns);
-        }
-    }
-    appending_end(&writer->file); /* a child may be about to inherit it */
-    return NULL;
-}
-
-/* Signals are the program's: SIGXFSZ shows as EFBIG here and SIGPIPE as EPIPE. Faults
- * of our own must still kill. */
-static void
-block_signals(sigset_t *before)
-{
-    sigset_t all;
-
-    sigfillset(&all);
-    sigdelset(&all, SIGSEGV);
-    sigdelset(&all, SIGBUS);
-    sigdelset(&all, SIGFPE);
-    sigdelset(&all, SIGILL);
-    pthread_sigmask(SIG_SETMASK, &all, before);
-}
-
 uint64_t
 drainer_step(struct writer *writer)
 {
     sigset_t before;
     uint64_t sleep_ns;
 
-    block_signals(&before);
-    sleep_ns = step(writer);
+    thread_block_signals(&before);
+    sleep_ns = drainer_step_blocked(writer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return sleep_ns;
-}
-
-int
-drainer_start(struct writer *writer)
-{
-    sigset_t before;
-    int error;
-
-    pthread_mutex_lock(&writer->thread_mutex);
-    if (atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
-        writer->is_parked) {
-        pthread_mutex_unlock(&writer->thread_mutex);
-        return 0;
-    }
-    atomic_store_explicit(&writer->must_stop, STOP_NONE, memory_order_relaxed);
-    atomic_store_explicit(&writer->thread_id, 0, memory_order_relaxed);
-    block_signals(&before);
-    error = writer->sys->thread_start(&writer->thread, thread_stack_size, run, writer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    atomic_store_explicit(&writer->has_thread, error == 0, memory_order_relaxed);
-    pthread_mutex_unlock(&writer->thread_mutex);
-    return error;
-}
-
-/* Joining returns before the kernel has taken the thread off the process; CPython
- * counts threads right after a fork, and warns. Asked by a signal that is none, the
- * kernel needs neither /proc nor a descriptor. */
-static void
-wait_until_gone(const struct writer *writer)
-{
-    int32_t thread = atomic_load_explicit(&writer->thread_id, memory_order_acquire);
-
-    for (int i = 0; i < gone_tries && thread > 0; i++) {
-        if (syscall(SYS_tgkill, getpid(), thread, 0) < 0) {
-            return;
-        }
-        sched_yield();
-    }
-}
-
-static void
-ask_to_stop(struct writer *writer)
-{
-    atomic_store_explicit(&writer->must_stop, STOP_ASKED, memory_order_release);
-    wait_wake(writer->sys, &writer->thread_word);
-    control_wake_leader(&writer->control);
-}
-
-/* The thread has been joined. */
-static void
-note_end(struct writer *writer)
-{
-    atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
-    wait_until_gone(writer);
-    atomic_store_explicit(&writer->must_stop, STOP_NONE, memory_order_relaxed);
-}
-
-void
-drainer_stop(struct writer *writer)
-{
-    pthread_mutex_lock(&writer->thread_mutex);
-    if (atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
-        ask_to_stop(writer);
-        writer->sys->thread_join(writer->thread, SYS_FOREVER);
-        note_end(writer);
-    }
-    syncer_join(&writer->syncer);
-    pthread_mutex_unlock(&writer->thread_mutex);
-}
-
-/* Tells whether the thread has ended; else it goes on, as if it was never asked. */
-static bool
-ends_within(struct writer *writer, uint64_t limit_ns)
-{
-    ask_to_stop(writer);
-    if (writer->sys->thread_join(writer->thread, limit_ns) == -ETIMEDOUT) {
-        if (change_stop(writer, STOP_ASKED, STOP_NONE)) {
-            return false;
-        }
-        writer->sys->thread_join(writer->thread, SYS_FOREVER); /* it is at its end */
-    }
-    note_end(writer);
-    return true;
-}
-
-void
-drainer_park(struct writer *writer, uint64_t limit_ns)
-{
-    pthread_mutex_lock(&writer->thread_mutex);
-    writer->is_parked = true;
-    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
-        ends_within(writer, limit_ns)) {
-        syncer_wait(&writer->syncer, limit_ns);
-    }
-    pthread_mutex_unlock(&writer->thread_mutex);
-}
-
-int
-drainer_resume(struct writer *writer)
-{
-    pthread_mutex_lock(&writer->thread_mutex);
-    writer->is_parked = false;
-    pthread_mutex_unlock(&writer->thread_mutex);
-    /* A child that never wrote has no ring, and no use for a thread. */
-    return atomic_load_explicit(&writer->current, memory_order_relaxed) != NULL
-               ? drainer_start(writer)
-               : 0;
 }
 
 bool

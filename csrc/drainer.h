@@ -106,9 +106,13 @@ struct writer {
     pthread_mutex_t thread_mutex; /* starting and stopping; never inside `mutex` */
     pthread_t thread;
     _Atomic bool has_thread; /* changes under thread_mutex */
+    bool has_left; /* it ended by itself and is to be joined: under thread_mutex */
     bool is_parked; /* a fork is under way: under thread_mutex */
+    bool is_kept; /* by the keeper; this and the next three are its own */
+    uint64_t kept_round;
+    struct writer *kept_before, *kept_after;
     _Atomic int32_t thread_id;
-    _Atomic uint32_t must_stop; /* enum stop of drainer.c */
+    _Atomic uint32_t must_stop; /* enum stop of thread.c */
     _Atomic uint32_t thread_word; /* futex: the sleep of a thread that does not lead */
 
     /* thread */
@@ -125,9 +129,11 @@ struct writer {
     uint64_t next_try_ns; /* to lead */
     uint64_t next_orphans_ns; /* to look for dead owners */
     uint64_t next_look_ns; /* at the live file while idle */
-    uint64_t next_look_around_ns; /* while resting */
-    uint32_t slots_seen; /* slots_version as the rest began */
-    int wake_error; /* of the last try to end it */
+    uint64_t quiet_since_ns; /* nothing was drained, nor written here */
+    uint64_t quiet_tail; /* of the current ring since then */
+    uint32_t asked_seen; /* leader_word as the rest began, or as others saw to it */
+    uint32_t next_owner; /* slot to look at while it rests */
+    int wake_error; /* of the last try to open what a rest closed */
     uint64_t next_adopt_ns; /* to look for rings that no slot names */
     uint64_t next_where_ns; /* to look where the path leads */
     bool has_looked_back; /* a past one: at what became of its live file */
@@ -161,7 +167,8 @@ struct writer {
     uint64_t hole_since_ns[CONTROL_SLOTS];
 };
 
-/* Starts and ends the thread; starting twice or ending nothing is harmless. */
+/* Starts and ends the thread (thread.c); starting twice or ending nothing is harmless.
+ */
 int drainer_start(struct writer *writer);
 void drainer_stop(struct writer *writer);
 
@@ -173,6 +180,9 @@ int drainer_resume(struct writer *writer);
 /* One round of the thread's work, for callers while it does not run. Returns how long
  * the thread would sleep now; 0: there is more to do. */
 uint64_t drainer_step(struct writer *writer);
+
+/* The same for a thread that has all signals blocked. */
+uint64_t drainer_step_blocked(struct writer *writer);
 
 /* Leaves the outstanding intent to whoever leads next, which may be ourselves, after
  * the pause. */

@@ -193,6 +193,14 @@ durability_sync_at_interval(struct writer *writer, uint64_t now)
     }
 }
 
+bool
+durability_is_pending(const struct writer *writer)
+{
+    return writer->syncer.has_thread || writer->wants_rotation ||
+           writer->sync_failures > 0 ||
+           (unsynced_bytes(writer) > 0 && strictest(writer) == DURABILITY_INTERVAL);
+}
+
 void
 durability_end(struct writer *writer)
 {

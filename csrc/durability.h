@@ -27,6 +27,9 @@ int durability_sync(struct writer *writer);
 /* Starts and ends the background syncs of durability interval. */
 void durability_sync_at_interval(struct writer *writer, uint64_t now);
 
+/* Whether a sync is under way, or due sooner or later. */
+bool durability_is_pending(const struct writer *writer);
+
 /* The last of those syncs, in the foreground, and the end of a file that is suspect. */
 void durability_end(struct writer *writer);
 

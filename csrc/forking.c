@@ -1,6 +1,7 @@
 #include "forking.h"
 
 #include "departed.h"
+#include "keeper.h"
 #include "keptfile.h"
 #include "registry.h"
 
@@ -29,6 +30,8 @@ forget_parent(struct writer *writer)
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     writer->own_rings = NULL;
     writer->is_parked = false;
+    writer->is_kept = false;
+    writer->has_left = false;
     writer->needs_control = writer->is_private;
     writer->is_settled = false;
     writer->syncer.has_thread = false;
@@ -65,6 +68,7 @@ mark_forked(void)
     known_pid = getpid();
     registry_break_lock();
     mapping_after_fork();
+    keeper_forget();
     is_forking = false;
     atomic_store_explicit(&parked_since_ns, 0, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
@@ -110,6 +114,7 @@ writer_before_fork(void)
     }
     is_forking = true;
     atomic_store_explicit(&parked_since_ns, now, memory_order_relaxed);
+    keeper_park(park_limit_ns);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
         drainer_park(writer, left_ns(now + park_limit_ns));
     }
@@ -143,6 +148,7 @@ writer_after_fork_parent(void)
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
         resume(writer);
     }
+    keeper_resume();
     registry_unlock();
 }
 

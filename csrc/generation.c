@@ -34,24 +34,9 @@ judge(int error, bool is_same)
     return error < 0 || is_same ? WHERE_HERE : WHERE_ELSEWHERE;
 }
 
+/* What is missing in the log's directory was removed, and can be made anew. */
 static enum where
-look_at_directory(const struct writer *writer)
-{
-    const struct sys *sys = writer->sys;
-    struct stat status = {0};
-    int error, fd = sys->openat(AT_FDCWD, writer->directory,
-                                O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-
-    error = fd < 0 ? fd : sys->fstat(fd, &status);
-    if (fd >= 0) {
-        sys->close(fd);
-    }
-    return judge(error, is_same_file(&status, writer->dir_device, writer->dir_inode));
-}
-
-/* What is missing here was removed, and can be made anew. */
-static enum where
-look_at_state(const struct writer *writer)
+look_at_state(const struct writer *writer, int dir)
 {
     char name[WRITER_NAME_SIZE + 16];
     struct stat status = {0};
@@ -59,16 +44,38 @@ look_at_state(const struct writer *writer)
     int error;
 
     snprintf(name, sizeof(name), ".%s.ring", writer->name);
-    error = writer->sys->fstatat(writer->dir, name, &status);
+    error = writer->sys->fstatat(dir, name, &status);
     where =
         judge(error, is_same_file(&status, writer->state_device, writer->state_inode));
     if (where == WHERE_HERE && error == 0) {
         snprintf(name, sizeof(name), ".%s.ring/%s", writer->name, control_name);
-        error = writer->sys->fstatat(writer->dir, name, &status);
+        error = writer->sys->fstatat(dir, name, &status);
         where = judge(error, is_same_file(&status, writer->control.device,
                                           writer->control.inode));
     }
     return where == WHERE_NOWHERE ? WHERE_ELSEWHERE : where;
+}
+
+/* By its path alone: our own descriptor of the directory may be closed meanwhile
+ * (resting.h). */
+static enum where
+look_at_directory(const struct writer *writer)
+{
+    const struct sys *sys = writer->sys;
+    struct stat status = {0};
+    int error, fd = sys->openat(AT_FDCWD, writer->directory,
+                                O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
+    enum where where;
+
+    error = fd < 0 ? fd : sys->fstat(fd, &status);
+    where = judge(error, is_same_file(&status, writer->dir_device, writer->dir_inode));
+    if (where == WHERE_HERE && error == 0) {
+        where = look_at_state(writer, fd);
+    }
+    if (fd >= 0) {
+        sys->close(fd);
+    }
+    return where;
 }
 
 static void
@@ -94,9 +101,6 @@ generation_look(struct writer *writer)
         return WHERE_HERE;
     }
     where = look_at_directory(writer);
-    if (where == WHERE_HERE) {
-        where = look_at_state(writer);
-    }
     if (where == WHERE_ELSEWHERE) {
         make_past(writer, PAST_IS);
     }

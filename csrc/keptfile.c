@@ -31,17 +31,63 @@ keptfile_drop(struct writer *writer)
     writer->kept_fd = -1;
 }
 
+void
+keptfile_restore(struct writer *writer)
+{
+    struct stat status;
+
+    if (writer->kept_fd < 0) {
+        return;
+    }
+    if (sys_is_file(writer->sys, writer->kept_fd, writer->kept_device,
+                    writer->kept_inode) &&
+        writer->sys->fstat(writer->kept_fd, &status) == 0) {
+        logfile_adopt(&writer->file, writer->kept_fd, &status);
+    }
+    writer->kept_fd = -1;
+}
+
+/* Without the directory the log's last leader knows. */
+static bool
+is_at_its_name(const struct writer *writer)
+{
+    const struct control_shared *shared = writer->control.shared;
+    struct stat named;
+
+    if (writer->dir < 0) {
+        return writer->kept_device == shared->live_device &&
+               writer->kept_inode == shared->live_inode;
+    }
+    return writer->sys->fstatat(writer->dir, writer->name, &named) == 0 &&
+           named.st_dev == writer->kept_device && named.st_ino == writer->kept_inode;
+}
+
+int
+keptfile_take(struct writer *writer, int error)
+{
+    struct stat status;
+
+    if (writer->kept_fd < 0 || (writer->dir >= 0 && !yielding_may_help(error)) ||
+        !sys_is_file(writer->sys, writer->kept_fd, writer->kept_device,
+                     writer->kept_inode) ||
+        !is_at_its_name(writer) || writer->sys->fstat(writer->kept_fd, &status) < 0 ||
+        status.st_nlink == 0) {
+        return error;
+    }
+    logfile_adopt(&writer->file, writer->kept_fd, &status);
+    writer->file.is_kept = true;
+    writer->kept_fd = -1;
+    return 0;
+}
+
 bool
 keptfile_helps(const struct writer *writer, int error)
 {
-    struct stat named;
-
     return writer->kept_fd >= 0 && yielding_may_help(error) &&
            writer->options.durability == DURABILITY_PROCESS &&
            sys_is_file(writer->sys, writer->kept_fd, writer->kept_device,
                        writer->kept_inode) &&
-           writer->sys->fstatat(writer->dir, writer->name, &named) == 0 &&
-           named.st_dev == writer->kept_device && named.st_ino == writer->kept_inode;
+           writer->dir >= 0 && is_at_its_name(writer);
 }
 
 /* Others have the file for the time of a write. */

@@ -1,4 +1,9 @@
-/* keptfile.h - the live file as a forked child inherited it from a leader.
+/* keptfile.h - the live file that a leader led with: its own, while the log rests, or
+ * the one that a forked child inherited.
+ *
+ * A log that rests (resting.h) keeps it, because the process may give up its rights, or
+ * have no descriptor left, before it leads again. It takes what it kept if it can't
+ * open the file by its name, and only if that is the file.
  *
  * A child that gives up root before it writes can have no ring in a directory of
  * root's, nor open the live file. What it inherited still takes whole lines, as the
@@ -10,7 +15,8 @@
  * milliseconds), a rotation (from then on refused), a program that closed every
  * descriptor (the number may be another file: refused). With a ring it is closed.
  *
- * Threads:  any; keeping only in a child right after the fork.
+ * Threads:  any; keeping in a child right after the fork, and by the writer's thread as
+ *           taking.
  * Errors:   0 or a negative errno.
  */
 #ifndef AUDITRING_KEPTFILE_H
@@ -18,10 +24,16 @@
 
 #include "drainer.h"
 
-/* In a forked child: keeps what its parent led with. */
+/* Keeps what the process led with, or its parent. */
 void keptfile_keep(struct writer *writer);
 
 void keptfile_drop(struct writer *writer);
+
+/* Makes it the open file again, whether that is still the live file or not. */
+void keptfile_restore(struct writer *writer);
+
+/* Makes it the open live file: 0, or `error`, for which it is no remedy. */
+int keptfile_take(struct writer *writer, int error);
 
 /* Whether it takes lines in place of a ring that was refused with `error`. */
 bool keptfile_helps(const struct writer *writer, int error);

@@ -115,6 +115,7 @@ leader_forget(struct leader *leader)
 {
     leader->leads = false;
     leader->mills = false;
+    leader->has_rested = false;
     learn_identity(leader);
 }
 
@@ -367,6 +368,12 @@ leader_end_adopting(struct leader *leader)
     unlock(leader, past_byte);
 }
 
+static uint64_t
+count_changes(const struct leader *leader)
+{
+    return control_count(leader->control, COUNTER_leader_changes);
+}
+
 int
 leader_try(struct leader *leader, uint32_t slot)
 {
@@ -388,7 +395,12 @@ leader_try(struct leader *leader, uint32_t slot)
     }
     leader->leads = true;
     leader->slot = slot;
-    control_add(leader->control, COUNTER_leader_changes, 1);
+    leader->goes_on =
+        leader->has_rested && leader->changes_seen == count_changes(leader);
+    leader->has_rested = false;
+    if (!leader->goes_on) {
+        control_add(leader->control, COUNTER_leader_changes, 1);
+    }
     TEST_POINT(lead_named);
     return 1;
 }
@@ -427,6 +439,21 @@ leader_step_down(struct leader *leader)
                                             memory_order_release, memory_order_relaxed);
     TEST_POINT(step_down);
     unlock_to_lead(leader);
+}
+
+void
+leader_rest(struct leader *leader)
+{
+    leader->has_rested |= leader->leads;
+    leader->changes_seen = leader->leads ? count_changes(leader) : leader->changes_seen;
+}
+
+bool
+leader_is_led(struct leader *leader)
+{
+    return atomic_load_explicit(&leader->control->shared->leader,
+                                memory_order_relaxed) != 0 &&
+           leader->sys->lock_byte(leader->lock_fd, F_GETLK, F_WRLCK, leader_byte) == 1;
 }
 
 int

@@ -35,6 +35,9 @@ struct leader {
     bool leads;
     bool is_past; /* the present log may have the same lock file (leader_set_past) */
     bool mills; /* it has the lock of the one mill */
+    bool has_rested; /* it led, and stepped down with nothing left to do */
+    bool goes_on; /* and nobody has led since until it does again */
+    uint64_t changes_seen; /* COUNTER_leader_changes then */
     uint32_t slot; /* the slot that this process leads under */
     int32_t pid;
     uint64_t start_time;
@@ -110,6 +113,13 @@ void leader_end_adopting(struct leader *leader);
 void leader_rename(struct leader *leader, uint32_t slot);
 
 void leader_step_down(struct leader *leader);
+
+/* Before it steps down with nothing left to do: if it is the next to lead, too, that is
+ * no change. */
+void leader_rest(struct leader *leader);
+
+/* Whether another process leads, as far as its locks tell. */
+bool leader_is_led(struct leader *leader);
 
 /* 0: the lock file is the one at its path, or can't be asked; -ESTALE: it was replaced;
  * -EBADF: our descriptor was closed, or is another file now. */

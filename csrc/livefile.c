@@ -4,6 +4,7 @@
 #include "departed.h"
 #include "durability.h"
 #include "generation.h"
+#include "keptfile.h"
 #include "rotate.h"
 #include "trouble.h"
 #include "yielding.h"
@@ -26,7 +27,11 @@ livefile_open(struct writer *writer)
 
     control_load_settings(&writer->control, &settings);
     error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
-    if (error == -ENOENT && generation_follow_path(writer) == 0) {
+    if (error < 0) {
+        error = keptfile_take(writer, error);
+    }
+    if ((error == -ENOENT || (error == -EBADF && writer->dir < 0)) &&
+        generation_follow_path(writer) == 0) {
         error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
     }
     return error;

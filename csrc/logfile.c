@@ -14,8 +14,8 @@ enum { stream_patience_ms = 100 };
  * second. */
 static const uint64_t reserve_from = 256 * 1024, reserve_size = 8 * 1024 * 1024;
 
-static int
-adopt(struct logfile *file, int fd, const struct stat *status)
+void
+logfile_adopt(struct logfile *file, int fd, const struct stat *status)
 {
     file->fd = fd;
     file->device = status->st_dev;
@@ -24,10 +24,10 @@ adopt(struct logfile *file, int fd, const struct stat *status)
     file->since_ns = (uint64_t)status->st_mtim.tv_sec * 1000000000U +
                      (uint64_t)status->st_mtim.tv_nsec;
     file->reserved = 0;
+    file->is_kept = false;
     file->is_adopted = status->st_size > 0;
     file->is_locked = false;
     file->is_contended = false;
-    return 0;
 }
 
 /* A file that we just made gets its rights before anybody writes to it. */
@@ -70,7 +70,8 @@ logfile_create(struct logfile *file, const struct stat *before, mode_t mode, gid
         sys->close(fd);
         return error;
     }
-    return adopt(file, fd, &status);
+    logfile_adopt(file, fd, &status);
+    return 0;
 }
 
 int
@@ -98,7 +99,8 @@ logfile_open_existing(struct logfile *file)
         sys->close(fd);
         return error;
     }
-    return adopt(file, fd, &status);
+    logfile_adopt(file, fd, &status);
+    return 0;
 }
 
 int
@@ -160,9 +162,12 @@ logfile_look(struct logfile *file, struct logfile_look *look)
         look->change = LOGFILE_UNLINKED;
         return 0;
     }
-    error = file->sys->fstatat(file->dir, file->name, &named);
+    error = file->dir != -1 ? file->sys->fstatat(file->dir, file->name, &named) : 0;
     if (error < 0 && error != -ENOENT) {
         return error;
+    }
+    if (file->dir == -1) {
+        named = held; /* nobody can ask for its name now */
     }
     if (error == -ENOENT || named.st_dev != file->device ||
         named.st_ino != file->inode) {

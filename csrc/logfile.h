@@ -18,7 +18,7 @@
 
 struct logfile {
     const struct sys *sys;
-    int dir;
+    int dir; /* -1: it can't be opened now; the file stays as it is */
     const char *name;
     int fd; /* -1: closed */
     bool is_stream; /* standard output: no size, no name, no rotation */
@@ -29,6 +29,7 @@ struct logfile {
     uint64_t since_ns; /* its mtime when we opened it */
     uint64_t
         reserved; /* there are blocks up to here; UINT64_MAX: no more are asked for */
+    bool is_kept; /* it was open before and not opened by its name (keptfile.h) */
     bool is_adopted; /* it was there with content, and we have not written to it yet */
     bool is_locked; /* against others who append (appending.h) */
     bool is_contended; /* the last try to lock it was in vain */
@@ -59,6 +60,9 @@ int logfile_open_existing(struct logfile *file);
  * NULL: with mode and gid. -EEXIST: somebody made one. */
 int logfile_create(struct logfile *file, const struct stat *before, mode_t mode,
                    gid_t gid);
+
+/* Takes a descriptor of a live file that is open already. */
+void logfile_adopt(struct logfile *file, int fd, const struct stat *status);
 
 /* Takes standard output, or another stream, as the live file. */
 void logfile_adopt_stream(struct logfile *file, const struct sys *sys, int fd);

@@ -10,6 +10,7 @@
 #include "generation.h"
 #include "heir.h"
 #include "intentblock.h"
+#include "keptfile.h"
 #include "livefile.h"
 #include "losses.h"
 #include "recover.h"
@@ -122,21 +123,58 @@ note_departed(struct writer *writer)
     }
 }
 
+/* The file that this process led with last, if it kept it, is known by it to be the
+ * live file's: it may be the only one that it can open. */
+static int
+open_anew(struct writer *writer)
+{
+    if (writer->file.fd < 0) {
+        keptfile_restore(writer);
+    }
+    note_departed(writer);
+    appending_end(&writer->file);
+    keptfile_keep(writer);
+    return livefile_open(writer);
+}
+
+/* It may not be the live file any more. */
+static int
+open_once_more(struct writer *writer, bool is_kept)
+{
+    appending_end(&writer->file);
+    if (is_kept) {
+        keptfile_keep(writer);
+    }
+    logfile_close(&writer->file);
+    return livefile_prepare(writer);
+}
+
+/* Nobody made backups meanwhile, or nobody can tell: whoever can't list the directory
+ * can't rename in it either. */
+static int
+note_newest(struct writer *writer)
+{
+    uint64_t newest_ms = 0;
+    int error = 0;
+
+    if (!writer->leader.goes_on && writer->dir >= 0) {
+        error = rotate_newest(writer->sys, writer->dir, writer->name, &newest_ms);
+    }
+    if (newest_ms > writer->control.shared->last_backup_ms) {
+        writer->control.shared->last_backup_ms = newest_ms;
+    }
+    return error;
+}
+
 static int
 recover(struct writer *writer)
 {
-    uint64_t newest_ms = 0;
-    int error;
+    int error = open_anew(writer);
+    bool is_kept = writer->file.is_kept;
 
-    note_departed(writer);
-    logfile_close(&writer->file);
-    error = livefile_open(writer);
     appending_begin(&writer->file);
     if (error == 0) {
-        error = rotate_newest(writer->sys, writer->dir, writer->name, &newest_ms);
-    }
-    if (error == 0 && newest_ms > writer->control.shared->last_backup_ms) {
-        writer->control.shared->last_backup_ms = newest_ms;
+        error = note_newest(writer);
     }
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 2
     intentblock_clear_all(&writer->control);
@@ -155,9 +193,10 @@ recover(struct writer *writer)
     if (error == 0 && writer->file.fd >= 0) {
         error = recover_live_file(&writer->control, &writer->file);
     }
-    logfile_close(&writer->file);
     if (error == 0) {
-        error = livefile_prepare(writer);
+        error = open_once_more(writer, is_kept);
+    } else if (!is_kept) {
+        logfile_close(&writer->file);
     }
     if (error < 0) {
         if (error == -EFBIG) {
@@ -166,6 +205,7 @@ recover(struct writer *writer)
         trouble_note(writer, error);
         return error;
     }
+    keptfile_drop(writer);
     sources_finish_inheritance(writer);
     TEST_POINT(lead_recovered);
     trouble_end(writer);

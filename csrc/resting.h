@@ -1,17 +1,31 @@
-/* resting.h - a log that nobody writes to keeps few descriptors.
+/* resting.h - a log that nobody writes to gives up its thread and its descriptors.
  *
- * A program may have a log for each of a thousand tenants, most of which are quiet. In
- * such a program the thread of a log with nothing to do closes the directories of its
- * state and its rings, and opens them again for the next thing that needs them; the
- * log's own directory, the lock file (closing that would drop all locks) and the
- * leader's live file stay.
+ * A program may have a log for each of a thousand tenants, most of which are quiet.
+ * When nothing was written to a log, or drained from it, for two seconds (in a program
+ * with many logs for a moment), and nothing is left to be done, its thread steps down
+ * from leading, closes what it can open again, and ends. From then on the keeper looks
+ * after it (keeper.h), and the next write starts the thread again: before its record is
+ * committed, by the flag of `due` that every write looks at anyway, or behind it, if
+ * the thread left in between; should both miss each other, the keeper sees it.
  *
- * Who else may be there: a thread that attaches a ring meanwhile (it opens them itself,
- * under the writer's mutex), a process that leads and one that doesn't, a fork (the
- * child opens its own), somebody who replaces the directory (told by the next look), a
- * limit on descriptors (then the log rests on, and its rings take what comes).
+ * What stays open: the lock file, because closing it would drop all locks, and the live
+ * file of who led, else the log's directory. With the live file a process that gave up
+ * its rights, or has no descriptor left, can go on where it can't open anything again
+ * (keptfile.h); what can't be opened again now is not closed.
  *
- * Threads:  begin and goes_on the writer's thread; wake with the mutex held.
+ * Nobody need lead while nothing is there to be written. A leader of another process
+ * that dies, and one that steps down while others write, is noticed by the keeper; a
+ * process that begins to write changes `leader_word` before, so that whoever is killed
+ * behind its write leaves a trace.
+ *
+ * Who else may be there: a thread that attaches a ring meanwhile (it opens directories
+ * itself, under the writer's mutex), a write at the moment of leaving, a close, a fork
+ * (the child opens its own), somebody who replaces the directory (the next write
+ * looks), or the file (the keeper looks), a limit on descriptors (the log goes on
+ * without its directories), a limit on threads (the keeper drains).
+ *
+ * Threads:  begin and end the writer's thread; has_work and step with its thread_mutex
+ *           held, while there is no thread; wake with its mutex held.
  * Units:    nanoseconds.
  */
 #ifndef AUDITRING_RESTING_H
@@ -19,13 +33,24 @@
 
 #include "drainer.h"
 
-/* Whether the log rests, and nothing is there to be done until later. */
-bool resting_goes_on(struct writer *writer, uint64_t now);
+/* How long it has to be quiet, where logs are few. Tests are in a hurry. */
+extern uint64_t resting_quiet_ns;
 
-/* Begins to rest, if the step that ended has found nothing to do. */
-void resting_begin(struct writer *writer, uint64_t sleep_ns, uint64_t now);
+/* Begins to rest if there has been nothing to do for long enough: then the thread has
+ * to end. After a step that found nothing. */
+bool resting_begin(struct writer *writer);
+
+/* The thread begins. */
+void resting_end(struct writer *writer);
 
 /* Opens what was closed. -ESTALE: the directory is another one now. */
 int resting_wake(struct writer *writer);
+
+/* Whether there is something to do for a log that rests. */
+bool resting_has_work(struct writer *writer);
+
+/* Does some of it, in place of a thread that can't be started; returns how long that
+ * may wait now. */
+uint64_t resting_step(struct writer *writer);
 
 #endif

@@ -52,7 +52,8 @@
     X(rotate_created)                                                                  \
     X(rotate_done)                                                                     \
     X(request_served)                                                                  \
-    X(step_down)
+    X(step_down)                                                                       \
+    X(rest_begun)
 
 enum test_point {
 #define AS_NUMBER(name) TEST_POINT_##name,

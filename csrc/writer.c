@@ -7,6 +7,7 @@
 #include "forking.h"
 #include "generation.h"
 #include "growth.h"
+#include "keeper.h"
 #include "keptfile.h"
 #include "losses.h"
 #include "opening.h"
@@ -15,6 +16,7 @@
 #include "revival.h"
 #include "ringwait.h"
 #include "stats.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,6 +146,9 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
         registry_remove(writer);
         error = closing_end(writer, deadline);
     }
+    if (registry_first() == NULL) {
+        keeper_end();
+    }
     registry_unlock();
     return error;
 }
@@ -182,12 +187,11 @@ ensure_thread(struct writer *writer)
     int error = 0;
 
     if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
-        error = drainer_start(writer);
+        error = thread_try_start(writer);
     }
-    if (error == 0) {
-        atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_THREAD,
-                                  memory_order_relaxed);
-    } else {
+    if (error == -EBUSY) {
+        keeper_wake(); /* the thread leaves at this moment, or the keeper is there */
+    } else if (error < 0) {
         control_note_error(&writer->control, error);
         atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
     }
@@ -231,17 +235,30 @@ find_ring(struct writer *writer, struct own_ring **out)
     return error;
 }
 
+/* The log rests: nobody looked where its path leads. Other processes see that somebody
+ * is about to write, should he not live to drain it. */
+static void
+end_rest(struct writer *writer)
+{
+    if (!writer->is_private && keeper_has(writer)) {
+        (void)generation_look(writer);
+        control_wake_leader(&writer->control);
+    }
+    ensure_thread(writer);
+}
+
 /* What has to be done before the next record. */
 static int
 see_to_what_is_due(struct writer *writer, struct own_ring *own)
 {
     uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
 
+    if ((due & DUE_THREAD) != 0) {
+        end_rest(writer);
+        due = atomic_load_explicit(&writer->due, memory_order_relaxed);
+    }
     if ((due & DUE_ANEW) != 0) {
         return -EREMCHG;
-    }
-    if ((due & DUE_THREAD) != 0) {
-        ensure_thread(writer);
     }
     if ((due & DUE_CUT) != 0) {
         atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_CUT,
@@ -252,6 +269,20 @@ see_to_what_is_due(struct writer *writer, struct own_ring *own)
     }
     /* The gap event stands where the drops happened. */
     return (due & DUE_GAP) != 0 ? losses_tell_drops(writer, own) : 0;
+}
+
+/* And behind it: its thread may have left meanwhile. */
+static int
+see_to_what_came(struct writer *writer, struct own_ring *own,
+                 const struct ring_reservation *reservation)
+{
+    uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
+
+    if ((due & DUE_THREAD) != 0) {
+        ensure_thread(writer);
+    }
+    /* Nobody read it: once more, into another ring. */
+    return ring_has_lost(&own->ring, reservation) ? -ESTALE : 0;
 }
 
 /* Makes another try of a record that could not be reserved worth it: 0, or the error
@@ -322,9 +353,8 @@ writer_write(struct writer *writer, const void *data, size_t size, bool terminat
                 ring_write(&own->ring, RING_DATA, data, size, terminate, &reservation);
         }
         if (error == 0 &&
-            atomic_load_explicit(&writer->due, memory_order_relaxed) != 0 &&
-            ring_has_lost(&own->ring, &reservation)) {
-            error = -ESTALE; /* nobody read it: once more, into another ring */
+            atomic_load_explicit(&writer->due, memory_order_relaxed) != 0) {
+            error = see_to_what_came(writer, own, &reservation);
         }
         if (error == 0) {
             break;

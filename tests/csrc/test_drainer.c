@@ -1,6 +1,7 @@
 /* The leader's round: holes, failures and how they end, handing over; step by step,
  * with time stopped.
  */
+#include "renewal.h"
 #include "ringwait.h"
 #include "support.h"
 #include "support_log.h"
@@ -499,8 +500,7 @@ closing_all_descriptors_loses_nothing(void)
 static void
 lose_the_state_directory(void)
 {
-    struct writer *writer = log_open_stepped(NULL);
-    struct writer_stats stats;
+    struct writer *writer = log_open_stepped(NULL), *present;
     unsigned descriptors;
 
     CHECK_EQUAL(rename(".audit.log.ring", "aside"), 0);
@@ -512,13 +512,15 @@ lose_the_state_directory(void)
     log_step(writer, 10 * s);
 
     CHECK_EQUAL(open_descriptors(), descriptors);
-    writer_stats(writer, &stats);
-    CHECK_EQUAL(stats.last_error, -ESTALE);
+    CHECK_EQUAL(log_try(writer, "two"), -EREMCHG);
     CHECK_EQUAL(rmdir(".audit.log.ring"), 0);
     CHECK_EQUAL(rename("aside", ".audit.log.ring"), 0);
-    log_put(writer, "two");
-    log_flush(writer);
-    CHECK_EQUAL(writer_close(writer, 0), 0);
+    CHECK_EQUAL(writer_renew(writer, &present), 0);
+    writer_leave(writer);
+    writer_give_back(writer);
+    log_put(present, "two");
+    log_flush(present);
+    CHECK_EQUAL(writer_close(present, 0), 0);
 }
 
 static void
