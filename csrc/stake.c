@@ -211,7 +211,10 @@ stake_finish(struct writer *writer)
     struct search search = {.writer = writer};
     int error;
 
-    if (writer->file.fd < 0 || leader_begin_adopting(&writer->leader) < 0) {
+    /* Who leads without the directory adopts no rings either (resting.h): they wait for
+     * somebody who has it. */
+    if (writer->file.fd < 0 || writer->rings_dir < 0 ||
+        leader_begin_adopting(&writer->leader) < 0) {
         return 0;
     }
     search.found = calloc(CONTROL_SLOTS + 1, sizeof(*search.found));
