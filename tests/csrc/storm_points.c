@@ -9,6 +9,7 @@
  * Exit status: 0 all is well; 1 a log is not what it must be; 2 a process failed or
  * hung; 3 a point was never reached.
  */
+#include "resting.h"
 #include "storm_accounts.h"
 #include "storm_fuse.h"
 #include "storm_log.h"
@@ -42,6 +43,7 @@ struct life {
     uint32_t fail_from;
     bool dies_of_drop;
     bool has_company; /* another process writes to the same log meanwhile */
+    bool rests;       /* it doesn't close the log before that rests */
     bool finds_wiped; /* the slots of the dead are wiped before it comes */
 };
 
@@ -64,6 +66,7 @@ static const struct life lives[] = {
     {.records = 60, .has_company = true},
     {.records = 60, .dies_at = TEST_POINT_emit_after_commit, .dies_at_hit = 40},
     {.records = 60, .has_company = true, .finds_wiped = true},
+    {.records = 60, .rests = true},
     {.records = 12, .durability = DURABILITY_SYNC},
     {.records = 6,
      .durability = DURABILITY_SYNC,
@@ -105,6 +108,7 @@ plan(struct scene *scene, const struct life *life)
         .seed = scene->streams[log] + 1,
         .records = life->records,
         .drops = life->dies_of_drop,
+        .rests = life->rests,
         .dies_of_drop = life->dies_of_drop,
         .cut = life->cut,
         .fails = life->fails,
@@ -328,6 +332,7 @@ is_wanted(enum test_point point, char **names)
 int
 main(int argc, char **argv)
 {
+    resting_quiet_ns = 20U * 1000 * 1000;
     unsigned tried = 0, failed = 0;
     int worst = 0;
 

@@ -1,5 +1,7 @@
 #include "storm_worker.h"
 
+#include "keeper.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -242,6 +244,18 @@ set_faults(const struct worker *worker)
     }
 }
 
+/* A rest comes with a log that nobody writes to; the alarm of who started this process
+ * ends it, should none come. */
+static void
+wait_for_rest(const struct writer *writer)
+{
+    static const struct timespec pause = {.tv_nsec = 1000 * 1000};
+
+    while (!keeper_has(writer)) {
+        nanosleep(&pause, NULL);
+    }
+}
+
 void
 worker_run(const struct worker *worker)
 {
@@ -257,6 +271,9 @@ worker_run(const struct worker *worker)
         fail("writer_open", error);
     }
     write_all(worker, writer);
+    if (worker->rests) {
+        wait_for_rest(writer);
+    }
     /* -EBUSY: somebody else will write what is left. */
     error = writer_close(writer, close_limit_ns);
     if (error < 0 && error != -EBUSY) {

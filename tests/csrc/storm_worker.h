@@ -38,6 +38,7 @@ struct worker {
     bool drops; /* what doesn't fit is dropped and tried again */
     bool dies_of_drop; /* as kill -9 would, right after the first one */
     bool asks; /* for a flush, a sync, a rotation now and then */
+    bool rests; /* waits after its records until the log rests */
     enum meddling meddling;
 };
 
