@@ -5,6 +5,7 @@ a clock that was put back or had been ahead, a second handler, another process t
 rolls over and was stopped, a follower that has not read a backup yet.
 """
 
+import contextlib
 import fcntl
 import gzip
 import logging
@@ -49,8 +50,12 @@ def message(text: str) -> logging.LogRecord:
 
 
 def files(directory: Path) -> dict[str, bytes]:
-    paths = [path for path in directory.iterdir() if path.is_file()]
-    return {path.name: path.read_bytes() for path in paths}
+    found = {}
+    for path in directory.iterdir():
+        # One that is packed meanwhile goes.
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            found[path.name] = path.read_bytes()
+    return found
 
 
 def name_of(handler: TimedRotatingFileHandler) -> str:
