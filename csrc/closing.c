@@ -69,6 +69,43 @@ wait_for_leader(struct writer *writer, uint64_t deadline)
     }
 }
 
+/* One that nobody here can read is left to who can. */
+static bool
+has_slot_closing(const struct writer *writer)
+{
+    const struct control_shared *shared = writer->control.shared;
+    uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_acquire);
+
+    for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
+        if (control_slot_state(&writer->control, slot) == SLOT_CLOSING &&
+            writer->unread_error[slot] == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Who closed a ring while we led, and found that we did, counts on us. It marks the
+ * slot before it tries to lead, we look after we stepped down: one of the two sees the
+ * other, as the kernel's lock of the lock file orders both. */
+static void
+step_down(struct writer *writer, uint64_t deadline)
+{
+    leader_step_down(&writer->leader);
+    for (int i = 0; i < close_step_limit && !generation_is_past(writer) &&
+                    has_slot_closing(writer) && writer->sys->now_mono() < deadline;
+         i++) {
+        writer->next_try_ns = 0;
+        drainer_step(writer);
+        if (!writer->leader.leads || writer->failures > 0) {
+            break; /* another leads, who looks as we did */
+        }
+        leader_step_down(&writer->leader);
+    }
+    leader_step_down(&writer->leader);
+    control_wake_leader(&writer->control);
+}
+
 int
 closing_end(struct writer *writer, uint64_t deadline)
 {
@@ -76,6 +113,9 @@ closing_end(struct writer *writer, uint64_t deadline)
 
     drainer_stop(writer);
     if (ownring_current(writer) == NULL && !drainer_has_closing(writer)) {
+        if (writer->leader.leads) {
+            step_down(writer, deadline);
+        }
         opening_free(writer); /* a child that never wrote */
         return 0;
     }
@@ -94,8 +134,7 @@ closing_end(struct writer *writer, uint64_t deadline)
         ownring_remove_closed(writer); /* nobody else may know of them */
     }
     if (!writer->is_private) {
-        leader_step_down(&writer->leader);
-        control_wake_leader(&writer->control);
+        step_down(writer, deadline);
     }
     opening_free(writer);
     return left;

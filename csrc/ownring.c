@@ -310,6 +310,7 @@ ownring_close_all(struct writer *writer)
 
         if (entry->nonce == own->ring.nonce &&
             control_slot_state(&writer->control, own->slot) == SLOT_LIVE) {
+            TEST_POINT(slot_sealing);
             ring_seal(&own->ring);
             control_set_slot(&writer->control, own->slot, SLOT_CLOSING);
             TEST_POINT(slot_closing);

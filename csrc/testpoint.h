@@ -19,6 +19,7 @@
     X(slot_claimed)                                                                    \
     X(slot_ring_created)                                                               \
     X(slot_live)                                                                       \
+    X(slot_sealing)                                                                    \
     X(slot_closing)                                                                    \
     X(lead_locked)                                                                     \
     X(lead_named)                                                                      \
