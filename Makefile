@@ -185,7 +185,10 @@ $(BIN)/.tools: $(BIN)/.created pyproject.toml
 
 # Built before it is installed: here a compiler's error stands alone, under pip it
 # drowns in pip's own.
+# Cython doesn't look at its directives, in setup.py.
 $(BIN)/.built: $(BIN)/.tools setup.py build/switches $(SOURCES)
+	@mkdir -p build/cython
+	@find build/cython -name '*.c' ! -newer setup.py -delete
 	$(BIN)/python setup.py --quiet build_ext --inplace
 	@touch $@
 

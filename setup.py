@@ -20,6 +20,9 @@ DIRECTIVES = {
     "auto_pickle": False,
     "autotestdict": False,
     "embedsignature": True,
+    # Else what a noexcept function raises is printed first, which ends the process when
+    # it is SystemExit, and only then handed to sys.unraisablehook.
+    "unraisable_tracebacks": False,
 }
 ALONE = [
     "_asctime",

@@ -89,13 +89,14 @@ def test_a_process_at_its_limit_of_descriptors_forks_and_logs_on(log: Path) -> N
     assert run(program, log) == "2\n"
 
 
-def test_a_hook_that_fails_leaves_nothing_parked(log: Path) -> None:
+@pytest.mark.parametrize("error", ["MemoryError", "SystemExit"])
+def test_a_hook_that_fails_leaves_nothing_parked(log: Path, error: str) -> None:
     """Whatever it is that fails."""
-    program = """
+    program = f"""
         from auditring import lifetime
         class Fails:
             def park(self): pass
-            def resume(self): raise MemoryError
+            def resume(self): raise {error}
             forget = start = resume
         fails = Fails()
         lifetime.park_at_forks(fails)
@@ -105,7 +106,7 @@ def test_a_hook_that_fails_leaves_nothing_parked(log: Path) -> None:
         log.write(b"line")
         leave_a_child(lambda: log.write(b"line of the child"))
         assert log.flush(30)
-        print(told == [MemoryError], lines())
+        print(told == [{error}], lines())
         log.rotate()
         wait_until(lambda: log.stats().backups_compressed)
         log.close()

@@ -73,8 +73,8 @@ def test_a_thread_knows_that_it_is_the_current_one() -> None:
     assert not thread.is_current()
 
 
-def test_what_a_thread_raises_goes_to_the_hook(
-    monkeypatch: pytest.MonkeyPatch,
+def test_what_a_thread_raises_goes_to_the_hook_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda info: told.append(info.exc_type))
@@ -84,6 +84,7 @@ def test_what_a_thread_raises_goes_to_the_hook(
     thread.join(LIMIT_S)
 
     assert told == [ZeroDivisionError]
+    assert capfd.readouterr().err == ""
 
 
 def test_no_signal_is_delivered_in_a_thread() -> None:
