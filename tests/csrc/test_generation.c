@@ -471,7 +471,8 @@ check_other_process(const char *command, bool is_killed)
     signs->go = 1;
     log_step(present, 10 * s);
     log_put(present, "of ours, later");
-    log_flush(present);
+    /* The other may lead for now, and its clock isn't ours. */
+    WAIT_UNTIL(log_ask(present, REQUEST_FLUSH, 1 * s) == 0);
     log_close(present);
     if (!is_killed) {
         WAIT_UNTIL(log_count(file_text("logs/audit.log"), "line of the other") == 1);
