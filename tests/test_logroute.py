@@ -349,6 +349,7 @@ def test_finalizers_may_log_while_a_way_is_found_out(
         gc.set_threshold(*thresholds)
         gc.enable()
 
-    assert sum(counts.total() for counts in expected) > 100
+    # Each of the 16 turns twice; where loggers lie is the interpreter's affair.
+    assert sum(counts.total() for counts in expected) > 2 * 2 * 16
     for counts, handler in zip(expected, handlers, strict=True):
         assert Counter(lines_of(handler)) == counts
