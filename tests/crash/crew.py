@@ -4,7 +4,7 @@ They are forked from this process, which must not have the log open itself, and 
 have imported what they need.
 """
 
-import contextlib
+import errno
 import itertools
 import os
 import signal
@@ -110,7 +110,13 @@ class Crew:
 
 def _meddle(log: LogWriter) -> None:
     for meddle in itertools.cycle((archive, close_all)):
-        # A ring that another process has just ended is gone from the directory.
-        with contextlib.suppress(FileNotFoundError):
+        try:
             meddle(log)
+        except FileNotFoundError:
+            pass  # a ring that another process has just ended
+        except OSError as error:
+            # What the log's thread had open for a moment was closed under it, so that
+            # its close() met the archive, which has the number now.
+            if error.errno != errno.EBADF:
+                raise
         time.sleep(0.001)
