@@ -122,6 +122,33 @@ def test_dropped_handlers_are_closed(library: str, log: Path) -> None:
     assert run(library, program, log) == "20\n"
 
 
+def test_what_a_background_thread_opened_is_closed_when_it_says_so(
+    library: str, log: Path
+) -> None:
+    """gevent's `os.close` waits for a hub, which in such a thread runs no more."""
+    program = """
+        from auditring._nativethread import NativeThread
+        from auditring.backupfiles import DIRECTORY_FLAGS, opened
+        from auditring.cooperation import pause
+        directory = os.path.dirname(path)
+        targets = []
+        def work():
+            pause(0.001)  # that makes the thread's hub
+            with opened(directory, DIRECTORY_FLAGS) as fd:
+                pass
+            try:
+                targets.append(os.readlink(f"/proc/self/fd/{fd}"))
+            except FileNotFoundError:
+                targets.append("")
+        thread = NativeThread(work, "opens")
+        thread.start()
+        wait_until(lambda: targets)
+        print(targets[0] != directory)
+    """
+
+    assert run(library, program, log) == "True\n"
+
+
 def test_other_greenlets_run_while_one_closes_a_log_with_a_mill(
     library: str, log: Path
 ) -> None:

@@ -26,10 +26,9 @@ PYTHON_SHELVES = [
         "known",
         "linesplitter",
         "loadable",
-        "namedfile",
         "pyinstaller.*",
     },
-    {"_copying", "afterfork", "cooperation", "reaper"},
+    {"_copying", "afterfork", "cooperation", "namedfile", "reaper"},
     {
         "_ascii",
         "_cooperativelock",

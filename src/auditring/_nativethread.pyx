@@ -1,4 +1,4 @@
-"""Threads, locks and waits that monkey-patching doesn't reach.
+"""Threads, locks, waits and a close that monkey-patching doesn't reach.
 
 gevent and eventlet make greenlets of whatever Python programs know as threads, locks
 and sleeping. What works in the background here waits in C, which would stop all of them
@@ -12,8 +12,9 @@ a moment see cooperation.py.
 """
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetFromErrno
 from cpython.ref cimport Py_DECREF, Py_INCREF, PyObject
+from libc.errno cimport EINTR, errno
 
 import sys
 import threading
@@ -56,6 +57,7 @@ cdef extern from "<unistd.h>" nogil:
     long syscall(long, ...)
     int getpid()
     int usleep(unsigned int)
+    int unistd_close "close"(int)
 
 # Between two slices of a long wait signal handlers run.
 cdef PY_TIMEOUT_T SLICE_US = 1000 * 1000
@@ -305,6 +307,19 @@ def sleep(double seconds):
         with nogil:
             usleep(slice_us)
         left_us -= slice_us
+
+
+def close(int fd):
+    """Close *fd* now.
+
+    gevent's `os.close` leaves what is no regular file to the hub of the calling thread,
+    and that of a thread of ours never runs again.
+    """
+    cdef int result
+    with nogil:
+        result = unistd_close(fd)
+    if result != 0 and errno != EINTR:  # at EINTR Linux has closed it
+        PyErr_SetFromErrno(OSError)
 
 
 def is_main_thread():

@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 
+from ._nativethread import close
 from ._writer import rename_noreplace
 from .backups import SUFFIXES
 
@@ -41,7 +42,7 @@ def opened(path: str | os.PathLike[str], flags: int) -> Iterator[int]:
     try:
         yield fd
     finally:
-        os.close(fd)
+        close(fd)
 
 
 @contextlib.contextmanager
@@ -61,7 +62,7 @@ def temporary(path: str, like: os.stat_result) -> Iterator[int]:
                 os.unlink(path)
         raise
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def _copy_rights(fd: int, like: os.stat_result) -> None:

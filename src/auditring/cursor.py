@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 
 import orjson
 
+from ._nativethread import close
 from .cursornote import CursorNote
 from .errors import CursorError
 from .namedfile import open_named, refuse_special
@@ -160,7 +161,7 @@ class CursorFile:
             text = os.read(fd, _FILE_MAX_BYTES)
             base = _base_of(text, os.fstat(fd))
         finally:
-            os.close(fd)
+            close(fd)
         try:
             cursor = Cursor.from_json(text)
         except CursorError as error:
@@ -191,7 +192,7 @@ class CursorFile:
                 os.unlink(self._temp)
             raise
         finally:
-            os.close(fd)
+            close(fd)
         self._base = base
         if is_new:
             self._sync_directory()
@@ -239,7 +240,7 @@ class CursorFile:
         try:
             os.fsync(directory)
         finally:
-            os.close(directory)
+            close(directory)
 
 
 def _base_of(text: bytes, status: os.stat_result) -> str:

@@ -9,6 +9,8 @@ import hashlib
 import os
 from typing import Final
 
+from ._nativethread import close
+
 __all__ = ["CursorNote"]
 
 # A note has one size, so that it is written over the one before in one piece. A cursor
@@ -43,7 +45,7 @@ class CursorNote:
         try:
             os.pwrite(fd, note.ljust(NOTE_BYTES - 1) + b"\n", 0)
         finally:
-            os.close(fd)
+            close(fd)
 
     def read(self, base: str) -> bytes | None:
         """Return the text, None if there is no whole note that belongs to *base*.
@@ -58,7 +60,7 @@ class CursorNote:
         try:
             note = os.pread(fd, NOTE_BYTES, 0)
         finally:
-            os.close(fd)
+            close(fd)
         digest, _, noted = note.rstrip().partition(b" ")
         owner, _, text = noted.partition(b" ")
         is_ours = owner == base.encode() and digest == _digest(noted)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from ._nativethread import close
 from .rotatednames import RotatedName
 
 __all__ = ["Generation"]
@@ -44,7 +45,7 @@ class Generation:
         try:
             self._check(os.fstat(fd))
         except FileNotFoundError:
-            os.close(fd)
+            close(fd)
             raise
         return fd
 
@@ -55,7 +56,7 @@ class Generation:
         try:
             yield fd
         finally:
-            os.close(fd)
+            close(fd)
 
     def status(self) -> os.stat_result:
         """Return its status.

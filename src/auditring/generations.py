@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
+from ._nativethread import close
 from .ageorder import in_order
 from .generation import Generation
 from .rotatednames import read_name
@@ -150,4 +151,4 @@ def _names_held(state_dir: str) -> Iterator[None]:
                 time.sleep(_NAMES_PAUSE_S)
         yield
     finally:
-        os.close(fd)
+        close(fd)

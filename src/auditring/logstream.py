@@ -6,6 +6,7 @@ import os
 import weakref
 from collections.abc import Callable
 
+from ._nativethread import close
 from .writer import LogWriter
 
 __all__ = ["LogStream"]
@@ -141,7 +142,7 @@ class LogStream(io.TextIOBase):
         else:
             # Whoever asked before goes on with the same number.
             os.dup2(fd, self._fd, inheritable=False)
-            os.close(fd)
+            close(fd)
         return self._fd
 
     def _is_live(self) -> bool:
@@ -164,13 +165,13 @@ class LogStream(io.TextIOBase):
             if on_close is not None:
                 on_close()
             if self._fd >= 0:
-                os.close(self._fd)
+                close(self._fd)
                 self._fd = -1
 
     def __del__(self) -> None:
         """Let go of the descriptor; a collector must not wait for a disk."""
         if self._fd >= 0:
-            os.close(self._fd)
+            close(self._fd)
             self._fd = -1
 
     def _check_open(self) -> None:

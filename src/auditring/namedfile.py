@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, cast
 
+from ._nativethread import close
+
 __all__ = [
     "NAMED_FILE_MAX_BYTES",
     "argument_chunks",
@@ -61,7 +63,7 @@ def read_named(
     try:
         return _read(partial(os.read, fd), limit_bytes, os.fspath(path))
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def read_argument(name: str) -> bytes:
@@ -90,7 +92,7 @@ def argument_chunks(name: str) -> Iterator[bytes]:
     try:
         yield from iter(partial(os.read, fd, _READ_BYTES), b"")
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def _read(read: Callable[[int], bytes], limit_bytes: int, path: str) -> bytes:
@@ -119,7 +121,7 @@ def open_named(path: str | os.PathLike[str], *, may_be_pipe: bool = False) -> in
     try:
         refuse_special(name, os.fstat(fd))
     except OSError:
-        os.close(fd)
+        close(fd)
         raise
     return fd
 

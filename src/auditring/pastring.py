@@ -12,6 +12,7 @@ import sys
 import time
 from typing import Final
 
+from ._nativethread import close
 from ._writer import LOOP_LIMIT_S, append_line
 from .cooperation import pause
 from .ownership import give_to_owner
@@ -50,7 +51,7 @@ def append_to_file(path: str, line: bytes, mode: int) -> None:
             if error == 0 and status.st_size == len(line) and status.st_uid == 0:
                 give_to_owner(fd, os.path.dirname(path))
         finally:
-            os.close(fd)
+            close(fd)
         if error == 0:
             _given_up.discard(path)
             return

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ._nativethread import close
 from .beginning import digest, prefix_of
 from .cursor import PREFIX_BYTES, Cursor, Mark
 from .generation import Generation
@@ -90,7 +91,7 @@ def _has_mark(generation: Generation, mark: Mark) -> bool:
     try:
         prefix = prefix_of(fd, generation.suffix, mark.prefix_bytes)
     finally:
-        os.close(fd)
+        close(fd)
     return len(prefix) == mark.prefix_bytes and digest(prefix) == mark.sha256
 
 
@@ -105,7 +106,7 @@ def mark_of(generation: Generation) -> Mark | None:
         prefix = prefix_of(fd, generation.suffix, PREFIX_BYTES)
         status = os.fstat(fd)
     finally:
-        os.close(fd)
+        close(fd)
     if not prefix:
         return None
     return Mark(digest(prefix), len(prefix), status.st_ino, status.st_mtime_ns)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
+from ._nativethread import close
 from .beginning import digest, prefix_of
 from .cursor import PREFIX_BYTES, Mark
 from .formats import DamagedError
@@ -110,7 +111,7 @@ def open_reader(
             return PackedReader(fd, suffix, offset, on_long, max_line_bytes)
         return PlainReader(fd, offset, on_long, max_line_bytes)
     except BaseException:
-        os.close(fd)
+        close(fd)
         raise
 
 
@@ -152,7 +153,7 @@ class _Marked:
         return os.path.samestat(os.fstat(self._fd), status)
 
     def close(self) -> None:
-        os.close(self._fd)
+        close(self._fd)
 
     def _advance(self, data: bytes, size: int) -> None:
         """Note that *size* bytes were taken, which begin with *data*.

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ._nativethread import close
 from .follower import Follower
 from .writer import LogWriter
 
@@ -63,7 +64,7 @@ def has_writers(log: Path) -> bool:
         question = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         answer = fcntl.fcntl(fd, fcntl.F_GETLK, question)
     finally:
-        os.close(fd)
+        close(fd)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 

@@ -12,6 +12,8 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 
+from ._nativethread import close
+
 __all__ = ["has_others", "may_rename", "names_held", "tell_once"]
 
 # struct flock, with off_t of 64 bits
@@ -42,7 +44,7 @@ def has_others(state_dir: str) -> bool:
         return True
     finally:
         # This drops locks of ours on the file; the thread takes them again.
-        os.close(fd)
+        close(fd)
     return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
 
 
@@ -67,7 +69,7 @@ def names_held(state_dir: str, path: str) -> Iterator[bool]:
     finally:
         # A child that was forked meanwhile has a copy of the descriptor.
         fcntl.flock(fd, fcntl.LOCK_UN)
-        os.close(fd)
+        close(fd)
 
 
 def _open_names(state_dir: str, path: str) -> int | None:

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ._nativethread import close
+
 __all__ = [
     "RESERVE_BYTES",
     "DiskUsage",
@@ -192,7 +194,7 @@ class SpaceWatch:
             self._release_reserve()
             raise
         finally:
-            os.close(fd)
+            close(fd)
 
 
 def _disk_usage(path: str) -> DiskUsage:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from typing import ClassVar, Unpack
 
+from ._nativethread import close
 from .backupfiles import is_free
 from .datedbackups import (
     DatedBackup,
@@ -338,7 +339,7 @@ def _rollover_held(state_dir: str) -> Iterator[int | None]:
     finally:
         # A child that was forked meanwhile has a copy of the descriptor.
         fcntl.flock(fd, fcntl.LOCK_UN)
-        os.close(fd)
+        close(fd)
 
 
 def _share(fd: int, state_dir: str) -> None:
