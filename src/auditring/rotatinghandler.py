@@ -1,5 +1,6 @@
 """RotatingFileHandler: as the standard library's, through a ring."""
 
+import contextlib
 import logging
 import logging.handlers
 import math
@@ -76,6 +77,12 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
         return self.maxBytes > 0 and self.backupCount > 0
 
     def _roll_over_if_due(self, record: logging.LogRecord) -> None:
+        stream = self._ring.opened
+        if stream is not None and stream is self.stream and not stream.closed:
+            # Lines go past it to the file, and from Python 3.13 on the standard library
+            # asks where it stands.
+            with contextlib.suppress(OSError):
+                stream.seek(0, os.SEEK_END)
         if self.shouldRollover(record):
             self.doRollover()
 
