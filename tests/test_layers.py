@@ -27,6 +27,7 @@ PYTHON_SHELVES = [
         "linesplitter",
         "loadable",
         "pyinstaller.*",
+        "user",
     },
     {"_copying", "afterfork", "cooperation", "namedfile", "reaper"},
     {

@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from .event import UserInfo
+from .user import UserInfo
 
 _A = TypeVar("_A")
 

@@ -7,7 +7,7 @@ from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 
 from ._slots cimport slot_offset, slot_value
 
-from .event import UserInfo
+from .user import UserInfo
 
 cdef Py_ssize_t USERNAME = slot_offset(UserInfo, "username")
 cdef Py_ssize_t UID = slot_offset(UserInfo, "uid")

@@ -10,11 +10,11 @@ from typing import Self
 
 from ._attributeslots import set_class
 from ._plainrequest import read_request
-from .event import UserInfo
 from .requestheaders import Headers, read_headers
 from .requestinfo import read_request_info
 from .requesturl import parse_request_url
 from .sourceips import source_ips
+from .user import UserInfo
 
 __all__ = ["Attributes"]
 

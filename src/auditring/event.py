@@ -24,6 +24,7 @@ from .typedjson import (
     rfc3339_time,
     string,
 )
+from .user import UserInfo
 
 __all__ = [
     "MEMBER_NAMES",
@@ -34,6 +35,8 @@ __all__ = [
     "Stage",
     "UserInfo",
 ]
+
+_NOBODY = UserInfo()
 
 
 class Level(StrEnum):
@@ -59,27 +62,6 @@ class Stage(StrEnum):
     RESPONSE_STARTED = "ResponseStarted"
     RESPONSE_COMPLETE = "ResponseComplete"
     PANIC = "Panic"
-
-
-@dataclass(frozen=True, slots=True)
-class UserInfo:
-    """Who sent a request, as the authenticator says.
-
-    Attributes:
-        username: The name, unique among all users that are active at the time.
-        uid: Tells users of the same name apart over time.
-        groups: What the user is a member of, in the authenticator's order.
-        extra: Anything else it knows: lists of values by key. None for a list is
-            read from, and written as, null.
-        lists_groups: Whether there was a list of groups, if only an empty one. The
-            legacy text of an impersonated user is all that shows it.
-    """
-
-    username: str = ""
-    uid: str = ""
-    groups: tuple[str, ...] = ()
-    extra: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
-    lists_groups: bool = field(default=False, compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +133,7 @@ class Event:
     stage: str = ""
     request_uri: str = ""
     verb: str = ""
-    user: UserInfo = UserInfo()
+    user: UserInfo = _NOBODY
     impersonated_user: UserInfo | None = None
     authentication_metadata: AuthenticationMetadata | None = None
     source_ips: tuple[str, ...] = ()

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ._plainuser import is_plain_user
-from .event import UserInfo
 from .impersonation import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
+from .user import UserInfo
 
 __all__ = ["ANONYMOUS_USER", "Identity", "as_user", "authenticated"]
 

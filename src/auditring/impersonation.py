@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
 from .dnsname import is_dns_label, is_dns_subdomain
-from .event import UserInfo
+from .user import UserInfo
 
 __all__ = ["impersonated_user"]
 

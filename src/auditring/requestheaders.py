@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from .errors import BadRequestError
-from .event import UserInfo
 from .impersonation import impersonated_user
+from .user import UserInfo
 
 __all__ = ["Headers", "RequestHeaders", "read_headers"]
 
