@@ -29,10 +29,10 @@ BIN := .venv/bin
 COMMA := ,
 PIP := $(BIN)/python -m pip install --quiet
 C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
-SOURCES := $(wildcard csrc/*.[ch] src/auditring/*.pyx src/auditring/*.pxd)
+SOURCES := $(wildcard csrc/*.[ch] src/auditring/*/*.pyx src/auditring/*/*.pxd)
 C_FILES := $(wildcard csrc/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
-CYTHON_MODULES := $(patsubst src/auditring/%.pyx,auditring.%,$(wildcard src/auditring/*.pyx))
-EXTENSIONS := src/auditring/_*.so
+CYTHON_MODULES := $(subst /,.,$(patsubst src/%.pyx,%,$(wildcard src/auditring/*/*.pyx)))
+EXTENSIONS := src/auditring/*/_*.so
 
 # The compiler that this Makefile looks for is the one that builds the extension.
 export CC
@@ -144,7 +144,7 @@ coverage: $(BIN)/.dev
 	    --fail-under-line 95 build/coverage
 
 clean:
-	rm -rf .venv build dist src/*.egg-info src/auditring/*.so
+	rm -rf .venv build dist src/*.egg-info src/auditring/*/*.so
 	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
 

@@ -24,53 +24,18 @@ DIRECTIVES = {
     # it is SystemExit, and only then handed to sys.unraisablehook.
     "unraisable_tracebacks": False,
 }
-ALONE = [
-    "_asctime",
-    "_attributeslots",
-    "_audited",
-    "_begin",
-    "_bodywalk",
-    "_cooperativelock",
-    "_decide",
-    "_echotable",
-    "_encode",
-    "_environheaders",
-    "_exchange",
-    "_fasthandler",
-    "_fastlogger",
-    "_formatpiece",
-    "_jsonstring",
-    "_lineformat",
-    "_logcall",
-    "_logmessage",
-    "_logrecord",
-    "_logroute",
-    "_microtext",
-    "_nativethread",
-    "_outlet",
-    "_plainjson",
-    "_plainrequest",
-    "_plainuser",
-    "_rawjson",
-    "_routetable",
-    "_scope",
-    "_secretsigns",
-    "_sharedtext",
-    "_sourcelist",
-    "_untouched",
-    "_uuid",
-]
+BINDING = "src/auditring/ring/_writer.pyx"
 
 
-def extension(name: str, *c_files: str) -> Extension:
+def extension(path: str, *c_files: str) -> Extension:
     """Describe one extension, as the two switches want it."""
     debug = os.environ.get("AUDITRING_DEBUG", "0") not in ("", "0")
     sanitize = os.environ.get("AUDITRING_SANITIZE")
     mode = (DEBUG if debug else RELEASE).split()
     sanitizers = [f"-fsanitize={sanitize}"] if sanitize else []
     return Extension(
-        f"auditring.{name}",
-        sources=[f"src/auditring/{name}.pyx", *c_files],
+        path.removeprefix("src/").removesuffix(".pyx").replace("/", "."),
+        sources=[path, *c_files],
         include_dirs=["csrc"],
         depends=["setup.py", *sorted(glob("csrc/*.h"))],
         extra_compile_args=[*FLAGS.split(), *mode, *sanitizers],
@@ -79,8 +44,8 @@ def extension(name: str, *c_files: str) -> Extension:
 
 
 EXTENSIONS = [
-    extension("_writer", *sorted(glob("csrc/*.c"))),
-    *(extension(name) for name in ALONE),
+    extension(path, *(sorted(glob("csrc/*.c")) if path == BINDING else ()))
+    for path in sorted(glob("src/auditring/*/_*.pyx"))
 ]
 
 setup(

@@ -12,7 +12,7 @@ from stage_requests import StageRequest, stage_request
 
 from auditring import Policy
 from auditring.event import Event, Level
-from auditring.stageevent import stage_line
+from auditring.event.stage import stage_line
 
 __all__ = [
     "Audited",
@@ -24,7 +24,7 @@ __all__ = [
     "sample_requests",
 ]
 
-SAMPLE = files("auditring") / "data" / "kube-audit-sample.jsonl.gz"
+SAMPLE = files("auditring.cli") / "data" / "kube-audit-sample.jsonl.gz"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,11 @@ from targets import Target
 
 from auditring import encode
 from auditring.event import Event
+from auditring.event.stage import stage_event, stage_line
 from auditring.redact import Redactor
-from auditring.stageevent import stage_event, stage_line
 
 BENCH = Path(__file__).parent
-SAMPLE = files("auditring") / "data" / "kube-audit-sample.jsonl.gz"
+SAMPLE = files("auditring.cli") / "data" / "kube-audit-sample.jsonl.gz"
 NS_PER_S = 1_000_000_000
 METADATA_LINE_LIMIT_NS = 1500
 

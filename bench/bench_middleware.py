@@ -48,10 +48,10 @@ from served import (
 from targets import Target
 
 from auditring import LogWriter
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.event import UserInfo
 from auditring.middleware.asgi import App, AuditMiddleware
+from auditring.request.attributes import Attributes
 
 BENCH = Path(__file__).parent
 

@@ -19,9 +19,9 @@ from measuring import told
 from rounds import Result, Run, run_rounds
 from targets import Target
 
-from auditring.attributes import Attributes
 from auditring.event import UserInfo
 from auditring.policy import Policy, preset_text
+from auditring.request.attributes import Attributes
 
 BENCH = Path(__file__).parent
 NS_PER_S = 1_000_000_000

@@ -53,8 +53,8 @@ def logger_info_installed(folder: Path, count: int) -> None:
     """The same by a logger of install()."""
     from loggers import logger_of
 
-    from auditring.fastlogger import FastLogger
     from auditring.handlers import RotatingFileHandler
+    from auditring.handlers.install import FastLogger
 
     handler = RotatingFileHandler(folder / "app.log")
     logger = logger_of(handler, FastLogger)
@@ -67,7 +67,7 @@ def audit_request(folder: Path, count: int) -> None:
     """A decision, a line of level Metadata, and the ring."""
     from audited import policy_for_everything, sample_requests
 
-    from auditring.stageevent import stage_line
+    from auditring.event.stage import stage_line
 
     policy, requests = policy_for_everything(), sample_requests()
     with LogWriter(folder / "audit.log", max_bytes=0) as log:
@@ -80,7 +80,7 @@ def audit_two_stages(folder: Path, count: int) -> None:
     """A request through an Auditor: RequestReceived and ResponseComplete."""
     from audited import policy_for_everything, sample_requests
 
-    from auditring.auditor import Auditor
+    from auditring.audit.auditor import Auditor
 
     requests = sample_requests()
     with LogWriter(folder / "audit.log", max_bytes=0) as log:

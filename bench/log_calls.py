@@ -15,8 +15,8 @@ from pacing import latency_figures, paced_latencies_ns
 from rivals.rotating_file_handler import compress
 from rounds import Run
 
-from auditring.fastlogger import FastLogger
 from auditring.handlers import RotatingFileHandler
+from auditring.handlers.install import FastLogger
 
 __all__ = [
     "log_at_a_pace",

@@ -12,7 +12,7 @@ import orjson
 from rounds import Run
 
 from auditring import LogWriter
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.event import UserInfo
 from auditring.middleware.asgi import App, Message, Receive, Scope, Send
 from auditring.policy import Policy

@@ -1,7 +1,7 @@
 """Requests at a stage, as events of an audit log tell of them."""
 
-from auditring.attributes import Attributes
 from auditring.event import Event, Level
+from auditring.request.attributes import Attributes
 
 __all__ = ["StageRequest", "stage_request"]
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from auditring.attributes import Attributes
 from auditring.config import ConfiguredAuditor, open_auditor
 from auditring.event import Level, UserInfo
+from auditring.request.attributes import Attributes
 
 TEXT = """\
 audit:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from conformance_kinds import Case
 
-from auditring.linesplitter import LINE_MAX_BYTES, too_long
-from auditring.recordedlog import read_lines
+from auditring.documents.linesplitter import LINE_MAX_BYTES, too_long
+from auditring.event.recordedlog import read_lines
 
 KINDS_FOLDER = Path(__file__).parent / "conformance_kinds"
 KINDS = (

@@ -28,8 +28,8 @@ LIMIT_S = 30.0
 
 def import_all() -> None:
     """Import what may be imported late."""
-    for module in pkgutil.iter_modules(auditring.__path__):
-        if module.name != "__main__":
+    for module in pkgutil.walk_packages(auditring.__path__, "auditring."):
+        if module.name != "auditring.__main__":
             with_optional(module.name)
     importlib.import_module("encodings.idna")
 
@@ -37,7 +37,7 @@ def import_all() -> None:
 def with_optional(name: str) -> None:
     """Import a module of the package, unless it wants what isn't installed."""
     try:
-        importlib.import_module(f"auditring.{name}")
+        importlib.import_module(name)
     except ImportError:
         return
 

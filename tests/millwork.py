@@ -12,9 +12,9 @@ import pytest
 import zstandard
 from lz4 import frame
 
-from auditring.backups import scan_backups
-from auditring.formats import Compression
-from auditring.mill import Mill, MillSettings
+from auditring.backups.mill import Mill, MillSettings
+from auditring.files.formats import Compression
+from auditring.files.names import scan_backups
 
 LIMIT_S = 30.0
 MIB = 1024**2

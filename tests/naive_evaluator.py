@@ -3,10 +3,10 @@
 What the fast one has to agree with. Source: Kubernetes v1.36, pkg/audit/policy.
 """
 
-from auditring.attributes import Attributes
-from auditring.decisions import Decision
 from auditring.event import Level
-from auditring.rules import GroupResources, Rule, RuleSet
+from auditring.policy.decisions import Decision
+from auditring.policy.rules import GroupResources, Rule, RuleSet
+from auditring.request.attributes import Attributes
 
 __all__ = ["evaluate"]
 

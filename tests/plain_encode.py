@@ -1,12 +1,12 @@
-"""What `auditring._encode` does, in plain Python: slow, and easy to believe."""
+"""What `auditring.event._encode` does, in plain Python: slow, and easy to believe."""
 
 import json
 import re
 from collections.abc import Iterable, Mapping
 
 from auditring.event import Event, ObjectReference, UserInfo
-from auditring.microtime import MicroTime
-from auditring.status import ListMeta, Status, StatusDetails
+from auditring.event.microtime import MicroTime
+from auditring.event.status import ListMeta, Status, StatusDetails
 
 START = '"kind":"Event","apiVersion":"audit.k8s.io/v1",'
 ESCAPED = re.compile("[<>&\u2028\u2029]")

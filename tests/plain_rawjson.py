@@ -1,4 +1,4 @@
-"""What `auditring._rawjson` does, in plain Python: slow, and easy to believe."""
+"""What `auditring.event._rawjson` does, in plain Python: slow, and easy to believe."""
 
 import re
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from auditring import follow
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.event import UserInfo
+from auditring.request.attributes import Attributes
 
 BODY = b'{"password":"hunter2"}'
 # Requests that a thread has open at a time, so that they live through changes.

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from auditring.event import Event, ObjectReference, UserInfo
-from auditring.status import Status, StatusCause, StatusDetails
+from auditring.event.status import Status, StatusCause, StatusDetails
 
 Place = Callable[[str], Event]
 

@@ -4,7 +4,6 @@ import json
 
 from hypothesis import strategies as st
 
-from auditring import rawjson
 from auditring.event import (
     AuthenticationMetadata,
     Event,
@@ -12,9 +11,16 @@ from auditring.event import (
     ObjectReference,
     Stage,
     UserInfo,
+    rawjson,
 )
-from auditring.microtime import MicroTime
-from auditring.status import ListMeta, ShardInfo, Status, StatusCause, StatusDetails
+from auditring.event.microtime import MicroTime
+from auditring.event.status import (
+    ListMeta,
+    ShardInfo,
+    Status,
+    StatusCause,
+    StatusDetails,
+)
 
 ODD = st.sampled_from(
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from auditring.generations import Generations
+from auditring.files.generations import Generations
 
 NOON_S = 1_795_305_600
 

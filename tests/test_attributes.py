@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.attributes import Attributes
 from auditring.errors import BadRequestError, RequestError, RequestInfoError
 from auditring.event import UserInfo
+from auditring.request.attributes import Attributes
 
 ALICE = UserInfo("alice", groups=("dev",))
 

@@ -24,18 +24,18 @@ from eventlog import Json, policy_of
 from programs import LAST_WORDS, kill_while_logging, log_to_the_end, run
 
 from auditring import LogWriter
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
-from auditring.backend import KeptEvent
+from auditring.audit.auditor import Auditor
+from auditring.backends.backend import KeptEvent
 from auditring.backends.handler import HandlerBackend
 from auditring.encode import json_line
 from auditring.errors import PolicyError
 from auditring.event import Event, UserInfo
-from auditring.fastlogger import FastLogger
 from auditring.handlers import AuditHandler
+from auditring.handlers.install import FastLogger
 from auditring.policy import Policy
-from auditring.recordevent import FIELD_NAMES
+from auditring.records.event import FIELD_NAMES
 from auditring.redact import Redactor
+from auditring.request.attributes import Attributes
 
 Opener = Callable[..., AuditHandler]
 PREFIX = "log.auditring.io/"
@@ -664,7 +664,7 @@ def test_importing_the_handlers_loads_none_of_it() -> None:
     )
 
     loaded = set(printed.split())
-    assert "auditring.rotatinghandler" in loaded
+    assert "auditring.handlers.rotating" in loaded
     unwanted = ("audithandler", "recordevent", "policy", "event", "encode")
     assert loaded.isdisjoint({f"auditring.{name}" for name in unwanted})
 

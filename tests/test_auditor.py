@@ -15,17 +15,17 @@ from bystander import Bystander
 from eventlog import EventLog, FullLog, policy_of
 
 from auditring import LogWriter
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
-from auditring.backend import OutgoingEvent
+from auditring.audit.auditor import Auditor
+from auditring.backends.backend import OutgoingEvent
 from auditring.backends.handler import HandlerBackend
 from auditring.backends.log import LogBackend
+from auditring.backends.losses import Losses
 from auditring.encode import json_line
 from auditring.errors import ClosedError, RefusedError
 from auditring.event import Event, Level, Stage, UserInfo
-from auditring.losses import Losses
+from auditring.event.status import Status
 from auditring.redact import Redactor
-from auditring.status import Status
+from auditring.request.attributes import Attributes
 
 TARGET = "/api/v1/namespaces/shop/configmaps/prices"
 

@@ -22,8 +22,8 @@ from millwork import (
     wait_until,
 )
 
-from auditring.backups import list_backups
-from auditring.formats import Compression
+from auditring.files.formats import Compression
+from auditring.files.names import list_backups
 
 
 def shift(directory: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.backups import Backup, Dialect, list_backups, scan_backups, temp_name
+from auditring.files.names import Backup, Dialect, list_backups, scan_backups, temp_name
 
 SUFFIXES = ["", ".gz", ".zst", ".lz4"]
 TIME = "2026-11-22T01-02-03.004"

@@ -14,10 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from secret_places import PODS
 
-from auditring import rawjson
-from auditring.event import Event, ObjectReference
+from auditring.event import Event, ObjectReference, rawjson
 from auditring.redact import MASKED_WHOLE, Redactor
-from auditring.redactedbody import BodyRedaction, _is_json_patch
+from auditring.redact.body import BodyRedaction, _is_json_patch
 
 MB = 1_000_000
 QUERY_BYTES = 64 * 1024

@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from auditring import LogWriter
-from auditring.byteslogger import BytesLogger
 from auditring.handlers import BytesLoggerFactory
+from auditring.handlers.byteslogger import BytesLogger
 
 METHODS = [
     *("msg", "log", "debug", "info", "warn", "warning", "error", "err"),

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditring.coerce import DEPTH_MAX, TEXT_MAX, coerce
+from auditring.ring.coerce import DEPTH_MAX, TEXT_MAX, coerce
 
 ODD = object()  # makes the slow way necessary wherever it stands
 

@@ -30,9 +30,9 @@ from millwork import (
     unpacked,
 )
 
-from auditring.backups import list_backups
-from auditring.formats import Compression
-from auditring.mill import Mill, MillSettings
+from auditring.backups.mill import Mill, MillSettings
+from auditring.files.formats import Compression
+from auditring.files.names import list_backups
 
 
 @every_format

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from configs import enabled, load, problems_of, texts_of
 
-from auditring.attributes import Attributes
 from auditring.config import KEYS, Config, ConfigError, load_config, parse_config
-from auditring.configkeys import Settings, value_at
+from auditring.config.keys import Settings, value_at
 from auditring.event import Level, Stage, UserInfo
 from auditring.policy import Policy
-from auditring.redactionrules import RedactionRule
-from auditring.requestlines import read_request
+from auditring.policy.requestlines import read_request
+from auditring.redact.rules import RedactionRule
+from auditring.request.attributes import Attributes
 
 MIB = 1024**2
 RULES = [{"level": "Request", "verbs": ["get"]}]

@@ -12,7 +12,7 @@ from auditring.backends.batch import Batch
 from auditring.backends.log import LogBackend
 from auditring.backends.truncate import Truncate
 from auditring.config import open_auditor
-from auditring.configassembly import make_backends, make_redactor, open_log
+from auditring.config.assembly import make_backends, make_redactor, open_log
 from auditring.event import Level, ObjectReference
 
 

@@ -10,11 +10,11 @@ from configs import load
 from jsonschema import Draft202012Validator
 
 from auditring.config import KEYS
-from auditring.configkinds import plain
-from auditring.configreference import config_reference
-from auditring.configschema import config_schema
-from auditring.flags import FLAGS
-from auditring.policyfile import read_text
+from auditring.config.flags import FLAGS
+from auditring.config.kinds import plain
+from auditring.config.reference import config_reference
+from auditring.config.schema import config_schema
+from auditring.policy.text import read_text
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = ROOT / "schema" / "auditring-config.schema.json"

@@ -11,7 +11,7 @@ from configs import enabled
 from configsite import TEXT, Site, level_of, request_of
 
 from auditring import LogWriter, follow
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.config import ConfiguredAuditor, open_auditor
 from auditring.event import Level

@@ -7,7 +7,7 @@ import pytest
 from configs import wait_until
 from kernelthreads import threads_called
 
-from auditring.configwatch import RECENT_NS, ConfigWatch, FileStates
+from auditring.config.watch import RECENT_NS, ConfigWatch, FileStates
 
 
 def test_content_counts_and_not_the_time(tmp_path: Path) -> None:

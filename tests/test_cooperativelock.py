@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from auditring._cooperativelock import CooperativeLock
+from auditring.process._cooperativelock import CooperativeLock
 
 LIMIT_S = 30.0
 

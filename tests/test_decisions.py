@@ -11,12 +11,12 @@ from typing import Any
 import naive_evaluator
 import pytest
 
-from auditring.attributes import Attributes
-from auditring.decisions import KINDS_MAX, DecisionIndex
 from auditring.event import Level, Stage, UserInfo
 from auditring.policy import Policy
-from auditring.rules import GroupResources, Rule, RuleSet
-from auditring.targets import RequestTarget
+from auditring.policy.decisions import KINDS_MAX, DecisionIndex
+from auditring.policy.rules import GroupResources, Rule, RuleSet
+from auditring.request.attributes import Attributes
+from auditring.request.gateway import RequestTarget
 
 POLICIES = 2_000
 REQUESTS_PER_POLICY = 50

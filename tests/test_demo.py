@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.demo import run_demo
-from auditring.demo_worker import Sample
+from auditring.cli.demo import run_demo
+from auditring.cli.demo_worker import Sample
 
 MIB = 2**20
 COMMAND = [sys.executable, "-m", "auditring", "demo"]
@@ -124,7 +124,7 @@ def test_a_worker_that_fails_ends_the_demo(tmp_path: Path) -> None:
     (tmp_path / "audit.log").mkdir()
     program = """\
 import sys
-from auditring.demo import run_demo
+from auditring.cli.demo import run_demo
 run_demo(sys.argv[1], target_bytes=2**20)
 """
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from auditring.demo_account import Account, Contents
-from auditring.demo_worker import Oracle, Sample
+from auditring.cli.demo_account import Account, Contents
+from auditring.cli.demo_worker import Oracle, Sample
 
 SAMPLE = Sample.load()
 ACKNOWLEDGED = 10

@@ -1,6 +1,6 @@
 import pytest
 
-from auditring.dnsname import is_dns_label, is_dns_subdomain
+from auditring.request.dnsname import is_dns_label, is_dns_subdomain
 
 
 @pytest.mark.parametrize("text", ["a", "0", "a-b", "a--0", "a" * 63])

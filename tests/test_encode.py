@@ -15,10 +15,10 @@ from some_events import BODIES, STRINGS, VALID_STRINGS, YEARS_1_TO_9999, events
 from auditring import encode
 from auditring.errors import EventError
 from auditring.event import Event, Level, ObjectReference, UserInfo
-from auditring.microtime import MicroTime
-from auditring.status import Status
+from auditring.event.microtime import MicroTime
+from auditring.event.status import Status
 
-SAMPLE = files("auditring") / "data" / "kube-audit-sample.jsonl.gz"
+SAMPLE = files("auditring.cli") / "data" / "kube-audit-sample.jsonl.gz"
 NO_BODIES = st.binary(max_size=30) | st.sampled_from([b"", b"{} {}", b'"\xff"'])
 TYPED = b'{"kind":"Event","apiVersion":"audit.k8s.io/v1",'
 

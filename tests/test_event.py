@@ -16,8 +16,8 @@ from auditring.event import (
     ObjectReference,
     UserInfo,
 )
-from auditring.microtime import MicroTime
-from auditring.status import ListMeta, Status, StatusCause, StatusDetails
+from auditring.event.microtime import MicroTime
+from auditring.event.status import ListMeta, Status, StatusCause, StatusDetails
 
 TYPE = '"kind":"Event","apiVersion":"audit.k8s.io/v1"'
 

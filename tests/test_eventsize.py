@@ -10,8 +10,8 @@ from some_events import STRINGS, events
 
 from auditring import encode
 from auditring.event import Event, ObjectReference, UserInfo
-from auditring.eventsize import MAX_EVENT_BYTES, MIN_EVENT_BYTES, sized_line
-from auditring.status import Status, StatusCause, StatusDetails
+from auditring.event.eventsize import MAX_EVENT_BYTES, MIN_EVENT_BYTES, sized_line
+from auditring.event.status import Status, StatusCause, StatusDetails
 
 LIMIT = 20_000
 BIG = b'"' + b"x" * LIMIT + b'"'

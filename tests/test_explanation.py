@@ -5,10 +5,10 @@ import random
 import pytest
 from test_decisions import Dice
 
-from auditring.attributes import Attributes
 from auditring.event import UserInfo
-from auditring.explanation import explain
 from auditring.policy import Policy
+from auditring.policy.explanation import explain
+from auditring.request.attributes import Attributes
 
 ALICE = UserInfo("alice", groups=("dev",))
 

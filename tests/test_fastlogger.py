@@ -16,8 +16,8 @@ from bystander import Bystander
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditring.fastlogger import FastLogger
 from auditring.handlers import WatchedFileHandler
+from auditring.handlers.install import FastLogger
 
 FORMAT = (
     "%(name)s %(levelname)-8s %(levelno)s %(filename)s %(module)s %(pathname)s "

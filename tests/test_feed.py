@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.feed import Feed, Signals
+from auditring.cli.stdin_pump import Feed, Signals
 
 RING_BYTES = 64 * 1024
 RECORD_LIMIT = RING_BYTES // 2 - 64

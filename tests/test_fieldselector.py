@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.fieldselector import required_value
+from auditring.request.fieldselector import required_value
 
 
 @pytest.mark.parametrize(

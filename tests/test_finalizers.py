@@ -19,8 +19,9 @@ from bystander import wait_until
 from kernelthreads import threads_called
 from programs import run
 
-from auditring import LogWriter, reaper
+from auditring import LogWriter
 from auditring.handlers import AuditHandler, RotatingFileHandler
+from auditring.process import reaper
 
 LIMIT_S = 60
 
@@ -152,7 +153,8 @@ def test_without_a_thread_to_have_the_end_closes_what_was_dropped(
 ) -> None:
     program = """
     import resource
-    from auditring import LogWriter, reaper
+    from auditring import LogWriter
+    from auditring.process import reaper
     log = LogWriter(sys.argv[1])
     log.write(b"one")
     resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))

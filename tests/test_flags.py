@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring.config import KEYS, Config, ConfigError, load_config
-from auditring.configkeys import value_at
-from auditring.flags import FLAGS, Flag, read_flags
+from auditring.config.flags import FLAGS, Flag, read_flags
+from auditring.config.keys import value_at
 
 MIB = 1024**2
 POLICY = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n- level: Metadata\n"

@@ -17,7 +17,7 @@ from auditring import LogWriter
 from auditring.cursor import Cursor
 from auditring.errors import CursorError
 from auditring.follow import follow, follow_chunks
-from auditring.follower import Follower
+from auditring.follow.follower import Follower
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,

@@ -19,12 +19,12 @@ import zstandard
 from bystander import wait_until
 
 from auditring import LogWriter
-from auditring.backups import Dialect, list_backups
 from auditring.cursor import Cursor
-from auditring.follower import Follower
-from auditring.followers import FollowerRecord, unread_backups
+from auditring.files.followers import FollowerRecord, unread_backups
+from auditring.files.names import Dialect, list_backups
+from auditring.follow.follower import Follower
+from auditring.follow.tail import cursor_before
 from auditring.handlers import TimedRotatingFileHandler
-from auditring.tail import cursor_before
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,

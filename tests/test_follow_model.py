@@ -18,7 +18,7 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditring.follower import Follower
+from auditring.follow.follower import Follower
 
 PACK = {
     ".gz": gzip.compress,

@@ -12,13 +12,18 @@ import pytest
 from bystander import Bystander, wait_until
 
 from auditring import LogWriter
-from auditring.backups import Dialect, list_backups
+from auditring.backups.mill import Mill, MillSettings
 from auditring.cursor import Cursor
 from auditring.errors import CursorError
+from auditring.files.followers import (
+    FollowerRecord,
+    followers_of,
+    forget,
+    unread_backups,
+)
+from auditring.files.formats import Compression
+from auditring.files.names import Dialect, list_backups
 from auditring.follow import follow
-from auditring.followers import FollowerRecord, followers_of, forget, unread_backups
-from auditring.formats import Compression
-from auditring.mill import Mill, MillSettings
 
 DIALECTS: tuple[Dialect, ...] = ("lumberjack", "stdlib")
 

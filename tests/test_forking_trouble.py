@@ -93,7 +93,7 @@ def test_a_process_at_its_limit_of_descriptors_forks_and_logs_on(log: Path) -> N
 def test_a_hook_that_fails_leaves_nothing_parked(log: Path, error: str) -> None:
     """Whatever it is that fails."""
     program = f"""
-        from auditring import lifetime
+        from auditring.log import lifetime
         class Fails:
             def park(self): pass
             def resume(self): raise {error}

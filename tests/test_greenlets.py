@@ -229,7 +229,7 @@ def test_batches_are_sent_and_waited_for_without_stopping_greenlets(
         class Slow:
             name = "slow"
             def process(self, events):
-                from auditring._nativethread import sleep
+                from auditring.process._nativethread import sleep
                 sleep(0.3)
                 sent.extend(events)
                 return True
@@ -328,8 +328,8 @@ def test_a_greenlet_waits_for_a_lock_that_a_thread_of_the_system_holds(
     library: str, log: Path
 ) -> None:
     program = """
-        from auditring._cooperativelock import CooperativeLock
-        from auditring._nativethread import NativeThread, sleep
+        from auditring.process._cooperativelock import CooperativeLock
+        from auditring.process._nativethread import NativeThread, sleep
         lock = CooperativeLock()
         def hold():
             with lock:
@@ -352,7 +352,7 @@ def test_one_greenlet_waits_for_a_lock_that_another_holds(
     library: str, log: Path
 ) -> None:
     program = """
-        from auditring._cooperativelock import CooperativeLock
+        from auditring.process._cooperativelock import CooperativeLock
         lock = CooperativeLock()
         steps = []
         def hold(number):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from auditring import LogWriter
-from auditring.handleroptions import FileRights, HandlerOptions, read_options
 from auditring.handlers import RotatingFileHandler
+from auditring.handlers.options import FileRights, HandlerOptions, read_options
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name

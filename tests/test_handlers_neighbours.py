@@ -26,8 +26,8 @@ from eventlog import Json
 from pythonjsonlogger.json import JsonFormatter
 
 from auditring import LogWriter
-from auditring.fastlogger import FastLogger
 from auditring.handlers import AuditHandler, RotatingFileHandler
+from auditring.handlers.install import FastLogger
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from auditring import handlers
-from auditring.fastlogger import FastLogger
+from auditring.handlers.install import FastLogger
 
 Case = Callable[[logging.Logger, Any], object]
 

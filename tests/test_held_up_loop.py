@@ -19,7 +19,7 @@ from bystander import Bystander, wait_until
 from loopback import asgi_server
 
 from auditring.config import open_auditor
-from auditring.configuredauditor import ConfiguredAuditor
+from auditring.config.auditor import ConfiguredAuditor
 from auditring.middleware.asgi import AuditMiddleware
 
 # Far more events than the smallest ring takes.

@@ -7,7 +7,7 @@ unknown name, in an address of any shape, in a variable, a flag, a list, a polic
 import pytest
 
 from auditring.config import ConfigError, parse_config
-from auditring.hiddenvalues import hidden_text
+from auditring.config.hiddenvalues import hidden_text
 
 SECRET = "Zqhunter2"
 HEAD = "audit:\n  enabled: true\n  path: /x/audit.log\n  level: 1\n"

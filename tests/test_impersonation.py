@@ -1,7 +1,7 @@
 import pytest
 
 from auditring.event import UserInfo
-from auditring.impersonation import impersonated_user
+from auditring.request.impersonation import impersonated_user
 
 
 def groups_of(*headers: tuple[str, str]) -> tuple[str, ...]:

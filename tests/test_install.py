@@ -148,7 +148,7 @@ def test_an_sdist_has_everything_that_a_build_and_the_tests_need(
                 assert str(path.relative_to(clone)) in names
     assert {"LICENSE", "Makefile", "pyproject.toml", "setup.py"} <= names
     assert not [name for name in names if re.search(r"\.(so|o|pyc)$", name)]
-    assert "src/auditring/_writer.c" not in names
+    assert "src/auditring/ring/_writer.c" not in names
 
 
 def test_a_wheel_has_modules_types_and_data_and_no_sources_in_c(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.jsontext import read_json
-from auditring.nodes import DEPTH_MAX, Mapping, Node, Number, Scalar, TextError
+from auditring.documents.jsontext import read_json
+from auditring.documents.tree import DEPTH_MAX, Mapping, Node, Number, Scalar, TextError
 
 JSON_VALUES = st.recursive(
     st.none()

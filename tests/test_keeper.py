@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditring.cursor import Cursor, CursorFile
-from auditring.keeper import CursorKeeper
+from auditring.follow.cursor_saver import CursorKeeper
 
 MIB = 2**20
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.labelselector import is_label_selector
+from auditring.request.labelselector import is_label_selector
 
 
 @pytest.mark.parametrize(

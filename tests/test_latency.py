@@ -1,6 +1,6 @@
 import pytest
 
-from auditring.latency import duration_text, latency_annotations
+from auditring.audit.latency import duration_text, latency_annotations
 
 SECOND = 1_000_000_000
 

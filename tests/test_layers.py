@@ -1,12 +1,14 @@
-"""Imports and includes point one way: to the shelves above, never sideways or down.
+"""Imports and includes point one way: to the levels above, never sideways or down.
 
-A shelf may use everything on the shelves before it. What stands on one shelf doesn't
-know of each other. A trailing ``.*`` stands for the modules of a folder.
+Python: a family, which is a folder of the package or a file beside them, may use the
+families on the levels before its own; inside a family, no two modules need each other.
+C: a shelf may use everything on the shelves before it.
 """
 
 import ast
 import re
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,168 +17,21 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "auditring"
 CSRC = ROOT / "csrc"
 
-PYTHON_SHELVES = [
-    # 1: what everybody may use, and the binding of csrc
-    {
-        "_block",
-        "_line",
-        "_nativethread",
-        "_version",
-        "errors",
-        "known",
-        "linesplitter",
-        "loadable",
-        "pyinstaller.*",
-        "user",
-    },
-    {"_copying", "afterfork", "cooperation", "namedfile", "reaper"},
-    {
-        "_ascii",
-        "_cooperativelock",
-        "_headername",
-        "_jsonstring",
-        "_microtext",
-        "_octets",
-        "_slots",
-    },
-    {"_attributeslots", "_environheaders", "_routetable", "_sharedtext", "_uuid"},
-    {"_plainjson", "coerce", "distrust", "ownership"},
-    {"_writer"},
-    # 2: events
-    {"_echotable", "_rawjson", "_secretsigns", "microtime"},
-    {"_bodywalk"},
-    {"rawjson"},
-    {"typedjson"},
-    {"status"},
-    {"event", "dnsname", "fieldselector", "requesturl", "sourceips"},
-    {"_plainuser", "impersonation", "labelselector"},
-    {"listoptions", "requestheaders"},
-    {"_sourcelist", "requestinfo"},
-    {"_plainrequest"},
-    {"attributes", "targets"},
-    # 3: what a policy says
-    {"nodes"},
-    {"jsontext", "notapolicy", "yamlevents", "yamlscalar", "yamlwords", "schema"},
-    {"policytypes", "commandlines", "yamltext"},
-    {"kubernetesresources", "rules"},
-    {"rulewords", "targetreading", "validation", "_decide"},
-    {"policylint", "reachability"},
-    {"policyfile", "decisions"},
-    {"_encode", "legacytext"},
-    # 3: decide, write, read
-    {"backups", "cursornote", "formats", "rotatednames"},
-    {"backupfiles"},
-    {"backupnames", "cursor", "generation", "unpacking"},
-    {"beginning"},
-    {"ageorder"},
-    {"generations"},
-    {"place"},
-    {"reader", "followers"},
-    {"millsettings", "space", "torn"},
-    {"packing"},
-    {"datedbackups", "parting", "retention", "stats"},
-    {"compressor"},
-    {
-        "policy",
-        "encode",
-        "managedfields",
-        "payload",
-        "mill",
-        "follower",
-        "keeper",
-        "tail",
-        "verify",
-    },
-    {"secrettext", "follow"},
-    {"secretarguments"},
-    {"scrubbedquery"},
-    {"answerstatus", "objectidentity"},
-    {"truncation", "stageevent", "masks", "redactionrules"},
-    {"echoes"},
-    {"redactedbody"},
-    {"redact"},
-    {"eventsize"},
-    # 3: ask a policy
-    {"eventforms", "recordedlog"},
-    {"recordedevents"},
-    {
-        "explanation",
-        "policyinspection",
-        "requestlines",
-        "simulation",
-    },
-    {"millthread"},
-    {"mills"},
-    {"droppedoptions", "leftovers", "lifetime", "writeroptions"},
-    {"messenger"},
-    {"writer"},
-    {"_asctime", "_logcall", "_logmessage", "_versions"},
-    {"_untouched"},
-    {"_logrecord"},
-    {"_formatpiece"},
-    {"_lineformat"},
-    # 4: places and questions
-    {"latency", "losses"},
-    {"backend"},
-    {"_outlet"},
-    {"_audited"},
-    {"_begin"},
-    {"query", "backends.*"},
-    # 5: put together
-    {"reloads"},
-    {"everything"},
-    {"auditor"},
-    {"metrics"},
-    {"suggestion"},
-    {"configkinds", "hiddenvalues"},
-    {"confignames", "configsizes", "configtimes"},
-    {"configmasks", "pythonnode"},
-    {"configkeys"},
-    {"configtext"},
-    {"environment", "configpolicy", "configrules"},
-    {"flags"},
-    {"configloading", "configwatch"},
-    {"configassembly", "configreference", "configschema", "configshown"},
-    {"configuredauditor"},
-    {"config"},
-    {"disconnects", "identity", "incompleteness", "rejection", "routes", "wsgienviron"},
-    {"approutes", "bodies", "identification", "requestreader"},
-    {"unrecorded"},
-    {"_scope", "exchange", "watchedstream"},
-    {"_exchange"},
-    # 6: ways in
-    {
-        "_fasthandler",
-        "handleroptions",
-        "handlerpickle",
-        "linecodec",
-        "logstream",
-        "overriding",
-        "pastring",
-        "patience",
-        "ringless",
-        "ringstate",
-        "rollovertrouble",
-    },
-    {"_logroute", "ringhandler"},
-    {"_fastlogger"},
-    {"audithandleroptions", "byteslogger", "recordevent"},
-    {"audithandler"},
-    {"fastlogger", "rotatinghandler", "timedhandler", "watchedhandler"},
-    {"middleware.asgi", "middleware.wsgi"},
-    {"handlers", "middleware.*", "web.*"},
-    # 7: doors
-    {"__init__"},
-    {"complaints", "oneline"},
-    {"commandgroup", "feed", "demo_worker", "recovery"},
-    {"logview", "problems", "output", "outputform", "sizeoption"},
-    {"policyreport", "sidecar", "speedtrial"},
-    {"configcommands", "policycommands"},
-    {"demo_account"},
-    {"demo"},
-    {"cli_bench", "cli_follow"},
+LEVELS = [
+    {"errors", "_version", "pyinstaller"},
+    {"_native", "process"},
+    {"documents"},
+    {"ring", "request"},
+    {"files"},
+    {"event", "backups", "follow"},
+    {"policy", "redact", "log"},
+    {"backends"},
+    {"audit", "records"},
+    {"handlers", "exchange", "metrics"},
+    {"middleware", "config"},
     {"cli"},
-    {"__main__"},
+    # Doors, which nothing of the package goes through.
+    {"__init__", "__main__", "cursor", "encode", "routes"},
 ]
 
 C_SHELVES = [
@@ -236,38 +91,43 @@ C_ROOMS = {
 }
 
 
-def shelf_of(name: str, shelves: list[set[str]]) -> int:
-    """Return the number of the shelf that *name* stands on, or raise KeyError."""
-    folder = name.partition(".")[0] + ".*"
-    for number, shelf in enumerate(shelves):
-        if name in shelf or folder in shelf:
+MODULES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+    for suffix in ("py", "pyx", "pxd")
+    for path in PACKAGE.rglob(f"*.{suffix}")
+}
+
+
+def level_of(module: str) -> int:
+    """Return the number of the level of *module*'s family, or raise KeyError."""
+    family = module.partition(".")[0]
+    for number, level in enumerate(LEVELS):
+        if family in level:
             return number
-    raise KeyError(f"{name} stands on no shelf of {Path(__file__).name}")
+    raise KeyError(f"{family} stands on no level of {Path(__file__).name}")
 
 
 def name_of(path: Path) -> str:
     """Return the dotted name of a module below the package."""
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    return name.removesuffix(".__init__")
 
 
 def module_of(dotted: str) -> str:
-    """Return the module, named as on the shelves, that *dotted* lives in.
-
-    ``auditring.mill.compress`` and ``auditring.mill`` are both in ``mill``; what no
-    shelf knows can only come through the door, ``__init__``.
-    """
-    parts = dotted.split(".")[1:]
-    for shelf in PYTHON_SHELVES:
-        if parts and parts[0] in shelf:
-            return parts[0]
-        if parts and f"{parts[0]}.*" in shelf:
-            return ".".join(parts[:2])
-    return "__init__"
+    """Return the module that ``auditring.…`` names, or that has what it names."""
+    name = dotted.partition(".")[2]
+    while name and name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name or "__init__"
 
 
-def python_imports(source: str, importer: str) -> Iterator[str]:
+def package_of(path: Path) -> list[str]:
+    """Return the package that a relative import of *path* begins in."""
+    return ["auditring", *path.relative_to(PACKAGE).parts[:-1]]
+
+
+def python_imports(source: str, package: list[str]) -> Iterator[str]:
     """Yield the modules of this package that *source* imports, at any depth of it."""
-    package = ["auditring", *importer.split(".")[:-1]]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
@@ -282,10 +142,31 @@ def python_imports(source: str, importer: str) -> Iterator[str]:
                 yield module_of(target)
 
 
-def cython_imports(source: str) -> Iterator[str]:
+def cython_imports(source: str, package: list[str]) -> Iterator[str]:
     """Yield the modules of this package that Cython's *source* imports."""
-    pattern = r"^\s*(?:from\s+(?:auditring)?\.|c?import\s+auditring\.)(\w+)"
-    yield from re.findall(pattern, source, re.MULTILINE)
+    pattern = r"^\s*(?:from\s+(\.*)([\w.]*)\s+c?import\s+(\w+)|c?import\s+([\w.]+))"
+    for dots, origin, name, whole in re.findall(pattern, source, re.MULTILINE):
+        above = package[: len(package) - len(dots) + 1] if dots else []
+        target = whole or ".".join([*above, *filter(None, [origin]), name])
+        if target.split(".")[0] == "auditring":
+            yield module_of(target)
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Yield the modules of this package that a file of it imports."""
+    source = path.read_text(encoding="utf-8")
+    find = cython_imports if path.suffix in (".pyx", ".pxd") else python_imports
+    return find(source, package_of(path))
+
+
+def wrong_levels(name: str, used: Iterator[str]) -> set[str]:
+    """Return what *name* may not use, out of *used*."""
+    family = name.partition(".")[0]
+    return {
+        other
+        for other in used
+        if other.partition(".")[0] != family and level_of(other) >= level_of(name)
+    }
 
 
 def c_includes(source: str) -> Iterator[str]:
@@ -294,40 +175,50 @@ def c_includes(source: str) -> Iterator[str]:
         yield C_ROOMS.get(name, name)
 
 
-def wrong_way(name: str, used: Iterator[str], shelves: list[set[str]]) -> set[str]:
-    """Return what *name* may not use, out of *used*."""
-    own = shelf_of(name, shelves)
+def shelf_of(name: str) -> int:
+    """Return the number of the shelf that *name* stands on, or raise KeyError."""
+    for number, shelf in enumerate(C_SHELVES):
+        if name in shelf:
+            return number
+    raise KeyError(f"{name} stands on no shelf of {Path(__file__).name}")
+
+
+def wrong_includes(name: str, used: Iterator[str]) -> set[str]:
+    """Return what *name* may not include, out of *used*."""
     others = set(used) - {name}
-    return {other for other in others if shelf_of(other, shelves) >= own}
+    return {other for other in others if shelf_of(other) >= shelf_of(name)}
 
 
-PYTHON_FILES = sorted([*PACKAGE.rglob("*.py"), *PACKAGE.rglob("*.pyi")])
-CYTHON_FILES = sorted([*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.pxd")])
+FILES = sorted(
+    path
+    for suffix in ("py", "pyi", "pyx", "pxd")
+    for path in PACKAGE.rglob(f"*.{suffix}")
+)
+FAMILIES = sorted({name_of(path).partition(".")[0] for path in FILES})
 C_FILES = sorted([*CSRC.glob("*.c"), *CSRC.glob("*.h")])
 
 
-@pytest.mark.parametrize("path", PYTHON_FILES, ids=lambda path: path.name)
-def test_a_module_imports_only_from_the_shelves_above(path: Path) -> None:
-    name = name_of(path)
-
-    used = python_imports(path.read_text(encoding="utf-8"), name)
-
-    assert wrong_way(name, used, PYTHON_SHELVES) == set()
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_module_imports_only_from_the_levels_above(path: Path) -> None:
+    assert wrong_levels(name_of(path), imports_of(path)) == set()
 
 
-@pytest.mark.parametrize("path", CYTHON_FILES, ids=lambda path: path.name)
-def test_the_binding_imports_only_from_the_shelves_above(path: Path) -> None:
-    used = cython_imports(path.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_two_modules_of_a_family_need_each_other(family: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for path in FILES:
+        name = name_of(path)
+        if name.partition(".")[0] == family:
+            graph.setdefault(name, set()).update(set(imports_of(path)) - {name})
 
-    assert wrong_way(name_of(path), used, PYTHON_SHELVES) == set()
+    TopologicalSorter(graph).prepare()
 
 
 @pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
 def test_a_c_file_includes_only_from_the_shelves_above(path: Path) -> None:
     used = c_includes(path.read_text(encoding="utf-8"))
-    room = C_ROOMS.get(path.stem, path.stem)
 
-    assert wrong_way(room, used, C_SHELVES) == set()
+    assert wrong_includes(C_ROOMS.get(path.stem, path.stem), used) == set()
 
 
 @pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
@@ -343,36 +234,42 @@ def test_a_c_file_and_its_header_come_in_pairs(path: Path) -> None:
 
 
 def test_there_is_something_to_look_at() -> None:
-    assert {"errors.py", "writer.py"} <= {path.name for path in PYTHON_FILES}
-    assert "_writer.pyx" in {path.name for path in CYTHON_FILES}
+    assert {"errors", "log.writer", "ring._writer"} <= {name_of(path) for path in FILES}
     assert {"ring.c", "ring.h"} <= {path.name for path in C_FILES}
 
 
 @pytest.mark.parametrize(
-    ("importer", "source"),
+    ("package", "source"),
     [
-        ("errors", "from .writer import LogWriter"),
-        ("errors", "from . import writer"),
-        ("errors", "import auditring.writer"),
-        ("errors", "from auditring import writer"),
-        ("errors", "def lazily() -> None:\n    from .writer import LogWriter"),
-        ("mill", "from auditring import LogWriter"),
-        ("backends.log", "from . import stdout"),
-        ("backends.log", "from .stdout import Backend"),
+        ("", "from .log.writer import LogWriter"),
+        ("", "from .log import writer"),
+        ("", "import auditring.log.writer"),
+        ("", "from auditring.log import writer"),
+        ("documents", "from ..log.writer import LogWriter"),
+        ("documents", "def lazily() -> None:\n    from ..log.writer import LogWriter"),
+        ("documents", "from auditring import LogWriter"),
+        ("documents", "from ..process import known"),
     ],
 )
-def test_an_import_the_wrong_way_is_noticed(importer: str, source: str) -> None:
-    used = python_imports(source, importer)
+def test_an_import_the_wrong_way_is_noticed(package: str, source: str) -> None:
+    used = python_imports(source, ["auditring", *filter(None, [package])])
 
-    assert wrong_way(importer, used, PYTHON_SHELVES)
+    assert wrong_levels(package or "errors", used)
 
 
-@pytest.mark.parametrize("source", ["from .writer cimport x", "import auditring.cli"])
+@pytest.mark.parametrize(
+    "source", ["from ..log.writer cimport x", "import auditring.cli"]
+)
 def test_a_cython_import_the_wrong_way_is_noticed(source: str) -> None:
-    assert wrong_way("_writer", cython_imports(source), PYTHON_SHELVES)
+    assert wrong_levels("ring._writer", cython_imports(source, ["auditring", "ring"]))
+
+
+def test_a_circle_in_a_family_is_noticed() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a.b": {"a.c"}, "a.c": {"a.b"}}).prepare()
 
 
 def test_an_include_the_wrong_way_is_noticed() -> None:
     used = c_includes('#include "leader.h"\n#include "sys.h"\n')
 
-    assert wrong_way("ring", used, C_SHELVES) == {"leader"}
+    assert wrong_includes("ring", used) == {"leader"}

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditring._lineformat import LinePlan, plan_for
+from auditring.records._format import LinePlan, plan_for
 
 USUAL = "%(asctime)s %(levelname)-8s [%(name)s:%(lineno)d] %(message)s"
 RECORD = {

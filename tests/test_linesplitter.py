@@ -5,7 +5,7 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.linesplitter import LineSplitter
+from auditring.documents.linesplitter import LineSplitter
 
 MIB = 2**20
 

@@ -1,6 +1,6 @@
 import pytest
 
-from auditring.listoptions import ListOptions, list_options
+from auditring.request.listoptions import ListOptions, list_options
 
 
 @pytest.mark.parametrize(

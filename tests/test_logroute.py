@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from auditring.fastlogger import FastLogger
 from auditring.handlers import WatchedFileHandler
+from auditring.handlers.install import FastLogger
 
 FORMAT = "%(name)s %(levelname)s %(message)s"
 LEVELS = [logging.DEBUG, logging.INFO, 25, logging.ERROR, 1000]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.logstream import LogStream
+from auditring.handlers.stream import LogStream
 
 
 @pytest.fixture

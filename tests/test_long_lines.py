@@ -22,11 +22,11 @@ import pytest
 import zstandard
 
 from auditring import LogWriter
+from auditring.cli.recover import recover
+from auditring.cli.stdin_pump import Feed, Signals
 from auditring.cursor import Cursor
-from auditring.feed import Feed, Signals
 from auditring.follow import follow, follow_chunks
-from auditring.follower import Follower
-from auditring.recovery import recover
+from auditring.follow.follower import Follower
 
 COMMAND = Path(sys.executable).parent / "auditring"
 LIMIT_S = 100

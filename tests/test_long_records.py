@@ -18,7 +18,7 @@ from programs import run
 
 from auditring import LogWriter
 from auditring.handlers import RotatingFileHandler
-from auditring.pastring import append_to_file
+from auditring.handlers.fallback import append_to_file
 
 RING_BYTES = 65_536
 LONG = 300_000

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from some_events import BODIES
 
-from auditring import rawjson
-from auditring.event import Event
-from auditring.managedfields import (
+from auditring.event import Event, rawjson
+from auditring.event.managedfields import (
     event_without_managed_fields,
     without_managed_fields,
 )

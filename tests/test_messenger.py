@@ -20,8 +20,10 @@ from pathlib import Path
 import pytest
 from bystander import Bystander, wait_until
 
-from auditring import LogWriter, _writer, messenger
+from auditring import LogWriter
 from auditring.handlers import AuditHandler, RotatingFileHandler, WatchedFileHandler
+from auditring.log import messenger
+from auditring.ring import _writer
 
 LIMIT_S = 60
 OnError = Callable[[Exception], object]

@@ -7,10 +7,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from auditring import LogWriter, __version__
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.metrics import Collector, Family, exposition, families
+from auditring.request.attributes import Attributes
 
 GET = Attributes.from_request("GET", "/")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.microtime import ZERO_TIME, MicroTime
+from auditring.event.microtime import ZERO_TIME, MicroTime
 
 
 @given(st.datetimes(timezones=st.just(UTC)))

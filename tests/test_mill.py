@@ -28,8 +28,8 @@ from millwork import (
     unpacked,
 )
 
-from auditring.formats import Compression
-from auditring.mill import Mill, MillSettings
+from auditring.backups.mill import Mill, MillSettings
+from auditring.files.formats import Compression
 
 
 def test_a_refused_write_leaves_the_backup_and_the_next_one_is_compressed(

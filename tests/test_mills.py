@@ -23,7 +23,7 @@ from bystander import wait_until
 from kernelthreads import threads_called
 
 from auditring import LogWriter, handlers
-from auditring.millthread import THREAD_NAME
+from auditring.backups.thread import THREAD_NAME
 
 RING_BYTES = 64 * 1024
 

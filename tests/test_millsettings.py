@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auditring.mill import MillSettings
+from auditring.backups.mill import MillSettings
 
 
 @pytest.mark.parametrize(

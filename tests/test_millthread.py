@@ -28,9 +28,9 @@ from millwork import (
     wait_until,
 )
 
-from auditring.mill import Mill, MillSettings
-from auditring.millthread import STOP_LIMIT_S, MillThread
-from auditring.space import SpaceWatch
+from auditring.backups.mill import Mill, MillSettings
+from auditring.backups.space import SpaceWatch
+from auditring.backups.thread import STOP_LIMIT_S, MillThread
 
 
 class Rotations:
@@ -316,8 +316,8 @@ def test_an_interpreter_ends_at_once_though_nobody_stopped_the_thread(
 import sys, time
 sys.path.insert(0, {os.path.dirname(__file__)!r})
 from pathlib import Path
-from auditring.mill import Mill, MillSettings
-from auditring.millthread import STOP_LIMIT_S, MillThread
+from auditring.backups.mill import Mill, MillSettings
+from auditring.backups.thread import STOP_LIMIT_S, MillThread
 
 class Never:
     def wait_rotation(self, seen, timeout):

@@ -18,12 +18,12 @@ import pytest
 
 from auditring import Policy
 from auditring.config import open_auditor
-from auditring.configloading import load_config
-from auditring.configwatch import FileStates
+from auditring.config.loading import load_config
+from auditring.config.watch import FileStates
 from auditring.cursor import Cursor, CursorFile
+from auditring.documents.namedfile import NAMED_FILE_MAX_BYTES, read_named
 from auditring.errors import ConfigError
 from auditring.handlers import AuditHandler
-from auditring.namedfile import NAMED_FILE_MAX_BYTES, read_named
 
 COMMAND = Path(sys.executable).parent / "auditring"
 LIMIT_S = 60

@@ -18,7 +18,7 @@ from bystander import wait_until
 from kernelthreads import threads_called
 from programs import run
 
-from auditring._nativethread import NativeEvent, NativeLock, NativeThread, sleep
+from auditring.process._nativethread import NativeEvent, NativeLock, NativeThread, sleep
 
 LIMIT_S = 30.0
 
@@ -160,7 +160,7 @@ def test_sleep_takes_its_time() -> None:
 
 def test_an_interpreter_ends_beside_a_thread_that_works_and_one_that_waits() -> None:
     program = """
-        from auditring._nativethread import NativeEvent, NativeThread
+        from auditring.process._nativethread import NativeEvent, NativeThread
         def work():
             while True:
                 sum(range(1000))

@@ -2,9 +2,9 @@
 
 import pytest
 
-from auditring._plainrequest import read_request
-from auditring._scope import read_scope
-from auditring.attributes import Attributes
+from auditring.exchange._scope import read_scope
+from auditring.request._plain import read_request
+from auditring.request.attributes import Attributes
 
 LENGTHS = range(1, 71)
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.oneline import one_line
+from auditring.cli.summary import one_line
 
 EVENT: dict[str, Any] = {
     "kind": "Event",

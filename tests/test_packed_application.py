@@ -14,6 +14,7 @@ import sys
 import textwrap
 import zipapp
 from collections.abc import Iterator
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -89,10 +90,10 @@ def test_a_frozen_demo_is_refused(frozen: Path, tmp_path: Path) -> None:
 
 def imported_by_compiled_modules() -> Iterator[str]:
     """Yield what the sources of the compiled modules import when they run."""
-    for path in PACKAGE.glob("*.pyx"):
+    for path in PACKAGE.rglob("*.pyx"):
         source = path.read_text(encoding="utf-8")
         for name in re.findall(r"^ *from (\S+) import ", source, re.M):
-            yield f"auditring{name}" if name.startswith(".") else name
+            yield resolve_name(name, f"auditring.{path.parent.name}")
         yield from re.findall(r"^ *import ([\w.]+)", source, re.M)
 
 
@@ -107,28 +108,43 @@ def test_the_hook_names_what_compiled_modules_import() -> None:
 
 def test_the_hook_names_what_is_imported_by_a_computed_name() -> None:
     hook = importlib.import_module("auditring.pyinstaller.hook-auditring")
-    later = [auditring._LATER, importlib.import_module("auditring.handlers")._LATER]
 
-    names = {f"auditring.{module}" for each in later for module in each.values()}
+    doors = ("auditring", "auditring.config", "auditring.handlers")
+    names = {
+        resolve_name(module, door)
+        for door in doors
+        for module in importlib.import_module(door)._LATER.values()
+    }
 
-    assert names - {"auditring.event"} <= set(hook.hiddenimports)
-    by_package = re.compile(r'import_module\(f"{__package__}\.(\w+)"\)')
-    sources = {path.stem: path.read_text() for path in PACKAGE.glob("*.py")}
-    found = {name for text in sources.values() for name in by_package.findall(text)}
-    assert {f"auditring.{name}" for name in found} <= set(hook.hiddenimports)
+    assert names <= set(hook.hiddenimports)
+    by_name = re.compile(r'import_module\("(auditring[\w.]+)"\)')
+    sources = {
+        path.relative_to(PACKAGE).as_posix(): path.read_text()
+        for path in PACKAGE.rglob("*.py")
+    }
+    found = {name for text in sources.values() for name in by_name.findall(text)}
+    assert found <= set(hook.hiddenimports)
     # Whoever is new here has to tell the hook what is imported.
-    users = {name for name, text in sources.items() if "import_module(" in text}
-    assert users == {"__init__", "handleroptions", "handlers", "loadable", "unpacking"}
+    assert {name for name, text in sources.items() if "import_module(" in text} == {
+        "__init__.py",
+        "_native/loadable.py",
+        "config/__init__.py",
+        "files/unpacking.py",
+        "handlers/__init__.py",
+        "handlers/options.py",
+    }
     assert {"bz2", "lzma"} <= set(hook.hiddenimports)
 
 
 def test_the_hook_names_all_compiled_modules_and_data_files() -> None:
     hook = importlib.import_module("auditring.pyinstaller.hook-auditring")
 
-    sources = {f"auditring.{path.stem}" for path in PACKAGE.glob("*.pyx")}
+    sources = {
+        f"auditring.{path.parent.name}.{path.stem}" for path in PACKAGE.rglob("*.pyx")
+    }
 
     assert sources <= set(hook.hiddenimports)
-    folders = [PACKAGE / "data", PACKAGE / "policies"]
+    folders = [PACKAGE / "cli" / "data", PACKAGE / "policy" / "presets"]
     files = {str(file) for folder in folders for file in folder.iterdir()}
     assert {source for source, _ in hook.datas} == files
 

@@ -12,8 +12,8 @@ from bystander import wait_until
 from millwork import LINES, every_format, files_in, mill_of, pack, run, unpacked
 
 from auditring import LogWriter
-from auditring.backups import Dialect
-from auditring.formats import Compression
+from auditring.files.formats import Compression
+from auditring.files.names import Dialect
 
 RING_BYTES = 64 * 1024
 OTHERS = b"somebody's\n" * 100

@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.pastring import PATIENCE_S, append_to_file, append_to_open_file
+from auditring.handlers.fallback import PATIENCE_S, append_to_file, append_to_open_file
 
 LIMIT_S = 100
 _LOCK = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1 << 62, 1, 0)
@@ -30,7 +30,7 @@ _LOCK = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 1 << 62, 1, 0)
 # Appends lines of many sizes, none of them twice, and prints those that were taken.
 WRITER = """\
 import sys, os
-from auditring.pastring import append_to_file
+from auditring.handlers.fallback import append_to_file
 name, path, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 print("up", flush=True)
 sys.stdin.readline()
@@ -159,7 +159,7 @@ def test_a_leader_on_a_full_disk_is_never_written_into(disk: Path) -> None:
 def test_a_line_beyond_a_limit_leaves_nothing(tmp_path: Path) -> None:
     log = tmp_path / "app.log"
     program = """        import resource, sys
-        from auditring.pastring import append_to_file
+        from auditring.handlers.fallback import append_to_file
         append_to_file(sys.argv[1], b"a" * 59 + b"\\n", 0o600)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
         try:
@@ -197,7 +197,7 @@ def test_who_has_the_file_and_does_not_get_on_is_waited_for_once(
 
 def test_an_event_loop_is_not_held_up(tmp_path: Path) -> None:
     program = """        import asyncio, fcntl, os, sys, time
-        from auditring.pastring import append_to_file
+        from auditring.handlers.fallback import append_to_file
         append_to_file(sys.argv[1], b"first\\n", 0o600)
         fd = os.open(sys.argv[1], os.O_RDWR)
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, bytes.fromhex(sys.argv[2]))

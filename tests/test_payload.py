@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring import encode
-from auditring.attributes import Attributes
 from auditring.event import Event
-from auditring.payload import (
+from auditring.event.payload import (
     Omission,
     Payload,
     has_payloads,
     read_payload,
     with_payloads,
 )
+from auditring.request.attributes import Attributes
 
 BODY = b'{"a":1.0}'
 

@@ -5,9 +5,9 @@ from dataclasses import astuple, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.attributes import Attributes
 from auditring.errors import RequestError
 from auditring.event import UserInfo
+from auditring.request.attributes import Attributes
 
 USER = UserInfo("alice")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from auditring.attributes import Attributes
-from auditring.configloading import load_config
+from auditring.config.loading import load_config
 from auditring.errors import PolicyError
 from auditring.event import Level, Stage, UserInfo
 from auditring.policy import PRESETS, Decision, Policy, preset_text
-from auditring.targetreading import Compat
+from auditring.policy.targetreading import Compat
+from auditring.request.attributes import Attributes
 
 CREATED = "POST", "/api/v1/namespaces/x/configmaps"
 READ = "GET", "/api/v1/namespaces/x/configmaps/a"

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from auditring.errors import AuditringError, PolicyError
 from auditring.event import Level, Stage
-from auditring.policyfile import Dialect, read_policy
-from auditring.rules import GroupResources, Rule, RuleSet
+from auditring.policy.rules import GroupResources, Rule, RuleSet
+from auditring.policy.text import Dialect, read_policy
 
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\n"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auditring.policy import PRESETS, preset_text
-from auditring.policyinspection import inspect_policy
+from auditring.policy.inspection import inspect_policy
 
 HEAD = "apiVersion: audit.k8s.io/v1\nkind: Policy\nrules:\n"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auditring import rawjson
+from auditring.event import rawjson
 
 # Pieces that make a JSON text, or something near it, when put together.
 PIECES = st.sampled_from(

@@ -5,12 +5,12 @@ from itertools import product
 
 import pytest
 
-from auditring.attributes import Attributes
 from auditring.event import Level, UserInfo
 from auditring.policy import Policy
-from auditring.policyfile import read_policy
-from auditring.reachability import unreachable_rules
-from auditring.rules import GroupResources, Rule, RuleSet
+from auditring.policy.reachability import unreachable_rules
+from auditring.policy.rules import GroupResources, Rule, RuleSet
+from auditring.policy.text import read_policy
+from auditring.request.attributes import Attributes
 
 USERS = ("a", "b")
 GROUPS = ("g", "h")

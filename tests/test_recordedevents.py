@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from auditring.encode import json_line
-from auditring.recordedevents import RecordedEvents
+from auditring.event.recordedevents import RecordedEvents
 
 EVENT = (
     '{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Metadata","auditID":"1",'

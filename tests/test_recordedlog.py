@@ -7,8 +7,8 @@ import lz4.frame
 import pytest
 import zstandard
 
-from auditring.formats import DamagedError
-from auditring.recordedlog import CHUNK_BYTES, read_lines
+from auditring.event.recordedlog import CHUNK_BYTES, read_lines
+from auditring.files.formats import DamagedError
 
 CONTENT = b"one\ntwo\n" + b"x" * (2 * CHUNK_BYTES) + b"\n\nlast"
 

@@ -7,12 +7,12 @@ from enum import Enum
 import pytest
 from eventlog import policy_of
 
-from auditring.decisions import Decision
 from auditring.encode import json_line
 from auditring.event import Event, Level, ObjectReference, UserInfo
+from auditring.event.status import Status
 from auditring.policy import Policy
-from auditring.recordevent import RecordReading
-from auditring.status import Status
+from auditring.policy.decisions import Decision
+from auditring.records.event import RecordReading
 
 EVERYTHING = Decision(Level.REQUEST_RESPONSE, frozenset(), False, -1)
 PREFIX = "log.auditring.io/"

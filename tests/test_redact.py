@@ -25,12 +25,12 @@ from secret_places import (
 )
 from some_events import events
 
-from auditring import encode, rawjson
-from auditring.event import Event, ObjectReference, UserInfo
-from auditring.eventsize import MIN_EVENT_BYTES, sized_line
+from auditring import encode
+from auditring.event import Event, ObjectReference, UserInfo, rawjson
+from auditring.event.eventsize import MIN_EVENT_BYTES, sized_line
+from auditring.event.status import Status
+from auditring.event.truncation import TruncationLimits, truncate
 from auditring.redact import DEFAULT_RULES, RedactionRule, Redactor
-from auditring.status import Status
-from auditring.truncation import TruncationLimits, truncate
 
 KEY = b"0123456789abcdef"
 REDACTED = "[redacted]"

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from auditring.errors import BadRequestError
-from auditring.requestheaders import read_headers
+from auditring.request.headers import read_headers
 
 UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring.errors import RequestInfoError
-from auditring.requestinfo import RequestInfo, read_request_info
+from auditring.request.info import RequestInfo, read_request_info
 
 SEGMENTS = st.sampled_from(
     [

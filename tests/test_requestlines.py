@@ -6,7 +6,7 @@ import pytest
 
 from auditring.errors import RequestError
 from auditring.event import UserInfo
-from auditring.requestlines import read_request
+from auditring.policy.requestlines import read_request
 
 
 def test_a_line_is_a_request() -> None:

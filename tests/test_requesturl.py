@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring.errors import BadRequestError
-from auditring.requesturl import RequestURL, first_values, parse_request_url
+from auditring.request.url import RequestURL, first_values, parse_request_url
 
 ANY_TEXT = st.text(st.characters(codec=None))
 URLISH = st.text("/:?#[]@%2F5azAZ.-_*&=;+ \x00\x7fé\udcff\ud800", max_size=30)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from millwork import NOON_MS, backup_name, files_in, mill_of, pack, put_backups, run
 
-from auditring.mill import Mill, MillSettings
+from auditring.backups.mill import Mill, MillSettings
 
 
 def test_the_newest_backups_are_kept(tmp_path: Path) -> None:

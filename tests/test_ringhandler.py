@@ -25,8 +25,8 @@ from auditring.handlers import (
     TimedRotatingFileHandler,
     WatchedFileHandler,
 )
-from auditring.logstream import LogStream
-from auditring.ringhandler import RingHandler
+from auditring.handlers.ring import RingHandler
+from auditring.handlers.stream import LogStream
 
 KINDS = [RotatingFileHandler, TimedRotatingFileHandler, WatchedFileHandler]
 SMALL_RING = 64 * 1024

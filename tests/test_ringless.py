@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.ringless import has_others
+from auditring.handlers.ringless import has_others
 
 LIMIT_S = 100
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from auditring.files.rotated import read_name
 from auditring.handlers import TimedRotatingFileHandler
-from auditring.rotatednames import read_name
 
 SUFFIXES = ["", ".gz", ".zst", ".lz4", ".bz2", ".xz"]
 # Of one log, app.log, each older than the one behind it.

@@ -22,7 +22,7 @@ import zstandard
 from bystander import Bystander, wait_until
 
 from auditring import LogWriter
-from auditring.backups import list_backups
+from auditring.files.names import list_backups
 
 NAME = re.compile(r"audit-(\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3})\.log")
 LINE = b"1234567\n"

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring._scope import read_scope
-from auditring.attributes import Attributes
 from auditring.event import UserInfo
+from auditring.exchange._scope import read_scope
+from auditring.request.attributes import Attributes
 from auditring.routes import Routes
 
 CASES = Path(__file__).parent / "data" / "conformance" / "requestinfo_cases.jsonl"

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring import _secretsigns, rawjson
-from auditring.scrubbedquery import QUERY_LOOKS_MAX, scrub_uri
-from auditring.secrettext import (
+from auditring.event import rawjson
+from auditring.redact import _secretsigns
+from auditring.redact.scrubbedquery import QUERY_LOOKS_MAX, scrub_uri
+from auditring.redact.secrettext import (
     has_sign,
     is_secret_name,
     is_secret_option,

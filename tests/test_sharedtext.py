@@ -2,7 +2,7 @@
 
 import random
 
-from auditring.attributes import Attributes
+from auditring.request.attributes import Attributes
 
 TEXT_COUNT = 4000  # so that there are several for each slot
 

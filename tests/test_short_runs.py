@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from auditring import LogWriter
-from auditring.mills import CLOSE_WORK_S
+from auditring.backups.mills import CLOSE_WORK_S
 
 RUN = """\
 import logging, sys

@@ -12,8 +12,8 @@ from bystander import Bystander, wait_until
 
 from auditring import LogWriter
 from auditring.cursor import Cursor, CursorFile
+from auditring.files.followers import followers_of
 from auditring.follow import follow
-from auditring.followers import followers_of
 
 COMMAND = [sys.executable, "-m", "auditring", "sidecar"]
 LIMIT_S = 60.0
@@ -563,5 +563,5 @@ def test_the_command_line_loads_nothing_of_the_reading_side() -> None:
     )
 
     loaded = set(done.stdout.split())
-    assert "auditring.cli_follow" in loaded
+    assert "auditring.cli.follow" in loaded
     assert not {f"auditring.{name}" for name in ("follower", "cursor")} & loaded

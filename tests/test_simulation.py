@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from auditring.policy import Policy
-from auditring.simulation import Account, Simulation
+from auditring.policy.simulation import Account, Simulation
 
 ALL = "rules: [{level: RequestResponse}]"
 
@@ -51,7 +51,7 @@ def simulate(policy: str, *lines: bytes) -> Simulation:
 
 
 def test_what_was_recorded_alike_is_neither_lost_nor_gained() -> None:
-    file = resources.files("auditring") / "data" / "kube-audit-sample.jsonl.gz"
+    file = resources.files("auditring.cli") / "data" / "kube-audit-sample.jsonl.gz"
     lines = [
         line
         for line in gzip.decompress(file.read_bytes()).splitlines()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.sourceips import source_ips
+from auditring.request.sourceips import source_ips
 
 
 @pytest.mark.parametrize(

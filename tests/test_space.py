@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.backups import list_backups
-from auditring.mill import Mill, MillSettings
-from auditring.space import SpaceLimits, SpaceState, SpaceWatch, state_of
+from auditring.backups.mill import Mill, MillSettings
+from auditring.backups.space import SpaceLimits, SpaceState, SpaceWatch, state_of
+from auditring.files.names import list_backups
 
 MIB = 1024**2
 ORDER: list[SpaceState] = ["ok", "warn", "critical", "full"]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from auditring.policy import Policy
-from auditring.speedtrial import (
+from auditring.cli.speedtrial import (
     DISK_BYTES_MAX,
     SpeedTrial,
     limit_of,
     percentile,
     recommended_ring_bytes,
 )
+from auditring.policy import Policy
 
 MIB = 2**20
 SECONDS = 1.0

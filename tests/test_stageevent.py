@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from some_events import STRINGS, users
 
 from auditring import encode
-from auditring.attributes import Attributes
 from auditring.event import Event, Level, ObjectReference, Stage, UserInfo
-from auditring.microtime import MicroTime
-from auditring.stageevent import stage_event, stage_line
-from auditring.status import Status
+from auditring.event.microtime import MicroTime
+from auditring.event.stage import stage_event, stage_line
+from auditring.event.status import Status
+from auditring.request.attributes import Attributes
 
 ATTRIBUTES = st.builds(
     Attributes,

@@ -15,7 +15,7 @@ import pytest
 import zstandard
 
 from auditring.follow import follow
-from auditring.tail import cursor_before
+from auditring.follow.tail import cursor_before
 
 COMMAND = [sys.executable, "-m", "auditring", "tail"]
 LIMIT_S = 60.0

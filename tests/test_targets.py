@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.attributes import Attributes
 from auditring.errors import BadRequestError
-from auditring.targets import RequestTarget, Role, Route, find_route
+from auditring.request.attributes import Attributes
+from auditring.request.gateway import RequestTarget, Role, Route, find_route
 
 NAMES = st.text("abc-.1%é", min_size=1).filter(lambda name: name not in (".", ".."))
 

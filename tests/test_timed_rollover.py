@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from bystander import wait_until
 
-from auditring.backupfiles import is_free
-from auditring.follower import Follower
-from auditring.followers import FollowerRecord
+from auditring.files.followers import FollowerRecord
+from auditring.files.opened import is_free
+from auditring.follow.follower import Follower
 from auditring.handlers import TimedRotatingFileHandler
 
 HOUR = 3600

@@ -9,7 +9,7 @@ from some_events import events
 
 from auditring import encode
 from auditring.event import Event, Level
-from auditring.truncation import TruncationLimits, truncate
+from auditring.event.truncation import TruncationLimits, truncate
 
 BODY = b'"' + b"x" * 1000 + b'"'
 SMALL = Event(level=Level.REQUEST)

@@ -21,7 +21,7 @@ LIMIT_S = 60
 
 PROGRAM = """\
 import os, sys, errno
-import auditring.distrust
+import auditring.ring.distrust
 from auditring import LogWriter
 uid, groups, options = int(sys.argv[2]), eval(sys.argv[3]), eval(sys.argv[4])
 if uid:

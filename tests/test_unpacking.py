@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from auditring.formats import DamagedError
-from auditring.recordedlog import read_lines
-from auditring.unpacking import PACKED_SUFFIXES, unpack
+from auditring.event.recordedlog import read_lines
+from auditring.files.formats import DamagedError
+from auditring.files.unpacking import PACKED_SUFFIXES, unpack
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     ".bz2": bz2.compress,

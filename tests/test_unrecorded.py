@@ -18,22 +18,22 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
-from auditring.approutes import (
+from auditring.audit.auditor import Auditor
+from auditring.exchange.approutes import (
     AppRoute,
     routes_of,
     routes_of_django,
     routes_of_flask,
 )
-from auditring.auditor import Auditor
+from auditring.exchange.reader import RequestReader
+from auditring.exchange.unrecorded import StartCheck
 from auditring.middleware.asgi import AuditMiddleware, Message, Receive, Scope, Send
 from auditring.middleware.fastapi import AuditMiddleware as FastApiMiddleware
 from auditring.middleware.flask import init_app
 from auditring.middleware.wsgi import AuditMiddleware as WsgiMiddleware
 from auditring.policy import Policy
-from auditring.requestreader import RequestReader
+from auditring.request.gateway import Role
 from auditring.routes import Routes
-from auditring.targets import Role
-from auditring.unrecorded import StartCheck
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from auditring.bodies import Body
-from auditring.watchedstream import WatchedStream
+from auditring.exchange.body import Body
+from auditring.exchange.stream import WatchedStream
 
 
 def kept(body: Body) -> tuple[bytes | None, bool]:

@@ -18,7 +18,7 @@ import pytest
 from bystander import Bystander
 
 from auditring import LogWriter, Stats
-from auditring._writer import COUNTER_NAMES
+from auditring.ring._writer import COUNTER_NAMES
 
 RING_BYTES = 64 * 1024
 RECORD_LIMIT = RING_BYTES // 2 - 64

@@ -13,8 +13,8 @@ import pytest
 from millwork import every_format, files_in, run
 
 from auditring import LogWriter
-from auditring.backups import Dialect
-from auditring.mill import Mill, MillSettings
+from auditring.backups.mill import Mill, MillSettings
+from auditring.files.names import Dialect
 
 DAY_S = 86400
 # 2001-01-01, before any kernel's time: what that says of a file is the future as well.

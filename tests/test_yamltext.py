@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditring.nodes import DEPTH_MAX, Mapping, Node, Number, Scalar, TextError
-from auditring.yamltext import read_yaml
+from auditring.documents.tree import DEPTH_MAX, Mapping, Node, Number, Scalar, TextError
+from auditring.documents.yamltext import read_yaml
 
 
 def plain(node: Node) -> object:

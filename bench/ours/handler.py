@@ -48,6 +48,6 @@ class OurInstalledHandler(OurHandler):
     """The same after `auditring.handlers.install()`, which gives loggers this class."""
 
     def _logger_class(self) -> type[logging.Logger]:
-        from auditring.fastlogger import FastLogger
+        from auditring.handlers.install import FastLogger
 
         return FastLogger

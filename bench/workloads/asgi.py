@@ -16,7 +16,7 @@ from stand import Measured, Stand
 from workloads.workload import Workload
 
 from auditring import LogWriter
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.middleware.asgi import (
     App,
     AuditMiddleware,

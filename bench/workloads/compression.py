@@ -13,8 +13,8 @@ from lines import Account, cycled
 from stand import Measured, Stand
 from workloads.workload import Workload
 
-from auditring.formats import FORMATS
-from auditring.packing import Pace, buffer, pack, verify
+from auditring.backups.packing import Pace, buffer, pack, verify
+from auditring.files.formats import FORMATS
 
 __all__ = ["WORKLOADS"]
 

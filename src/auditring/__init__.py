@@ -7,7 +7,9 @@ private. Importing it loads no third-party module but orjson.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import loadable as loadable  # First: it says why the others can't be loaded.
+from ._native import (
+    loadable as loadable,  # First: it says why the others can't be loaded.
+)
 from ._version import __version__
 from .errors import (
     AuditringError,
@@ -17,7 +19,7 @@ from .errors import (
     RingFullError,
 )
 from .follow import follow
-from .writer import LogWriter
+from .log.writer import LogWriter
 
 __all__ = [
     "Attributes",
@@ -39,29 +41,30 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from .attributes import Attributes
-    from .auditor import Auditor
-    from .event import Event, Level, Stage, UserInfo
-    from .policy import Policy
-    from .stats import Stats
+    from .audit.auditor import Auditor
+    from .event.event import Event, Level, Stage
+    from .log.stats import Stats
+    from .policy.policy import Policy
+    from .request.attributes import Attributes
+    from .request.user import UserInfo
 
 # What not every program uses, and where it is.
 _LATER = {
-    "Attributes": "attributes",
-    "Auditor": "auditor",
-    "Event": "event",
-    "Level": "event",
-    "Policy": "policy",
-    "Stage": "event",
-    "Stats": "stats",
-    "UserInfo": "event",
+    "Attributes": ".request.attributes",
+    "Auditor": ".audit.auditor",
+    "Event": ".event.event",
+    "Level": ".event.event",
+    "Policy": ".policy.policy",
+    "Stage": ".event.event",
+    "Stats": ".log.stats",
+    "UserInfo": ".request.user",
 }
 
 
 def __getattr__(name: str) -> object:
     """Import what only some programs use when they do."""
     if name in _LATER:
-        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+        return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

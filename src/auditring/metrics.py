@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from ._version import __version__
-from .auditor import Auditor
-from .reloads import ReloadCounts
-from .stats import HEALTH, Stats
-from .writer import LogWriter
+from .audit.auditor import Auditor
+from .audit.reloads import ReloadCounts
+from .log.stats import HEALTH, Stats
+from .log.writer import LogWriter
 
 if TYPE_CHECKING:
     from prometheus_client import Metric

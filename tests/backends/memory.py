@@ -3,10 +3,10 @@
 import threading
 from collections.abc import Sequence
 
-from auditring.backend import KeptEvent, OutgoingEvent
+from auditring.backends.backend import KeptEvent, OutgoingEvent
+from auditring.backends.losses import Losses
 from auditring.encode import json_line
 from auditring.event import Event
-from auditring.losses import Losses
 
 
 def outgoing(number: int, **members: object) -> KeptEvent:

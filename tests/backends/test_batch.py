@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from memory import Memory, outgoing
 
-from auditring.backend import OutgoingEvent
+from auditring.backends.backend import OutgoingEvent
 from auditring.backends.batch import Batch, BatchSettings
 
 ONE_BY_ONE = BatchSettings(max_events=1, max_wait_s=None, qps=None, is_concurrent=False)

@@ -17,7 +17,7 @@ from memory import outgoing
 from auditring.backends.handler import AuditRecord, HandlerBackend
 from auditring.encode import json_line
 from auditring.event import Event
-from auditring.microtime import MicroTime
+from auditring.event.microtime import MicroTime
 
 LIMIT_S = 10
 

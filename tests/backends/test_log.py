@@ -6,10 +6,10 @@ from eventlog import EventLog
 from memory import outgoing
 
 from auditring.backends.log import LogBackend
+from auditring.backends.losses import print_loss
 from auditring.encode import json_line, legacy_line
 from auditring.errors import ClosedError
 from auditring.event import Event
-from auditring.losses import print_loss
 
 
 class Lines:

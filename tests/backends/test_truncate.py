@@ -2,7 +2,7 @@ from memory import Memory, outgoing
 
 from auditring.backends.truncate import Truncate
 from auditring.event import Event, Level
-from auditring.truncation import TRUNCATED, TruncationLimits
+from auditring.event.truncation import TRUNCATED, TruncationLimits
 
 BODY = b'"' + b"x" * 500 + b'"'
 

@@ -3,10 +3,10 @@
 from functools import lru_cache
 from typing import Any
 
-from auditring.attributes import Attributes
 from auditring.errors import RequestError
 from auditring.event import UserInfo
 from auditring.policy import Policy
+from auditring.request.attributes import Attributes
 
 from . import Case
 

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 
-from auditring.attributes import Attributes
 from auditring.errors import BadRequestError, RequestInfoError
-from auditring.requesturl import parse_request_url
+from auditring.request.attributes import Attributes
+from auditring.request.url import parse_request_url
 
 from . import Case
 

@@ -1,6 +1,6 @@
 """Headers and peer of a request to the addresses that an event shows."""
 
-from auditring.attributes import Attributes
+from auditring.request.attributes import Attributes
 
 from . import Case
 

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from auditring.attributes import Attributes
-from auditring.auditor import AuditedRequest, Auditor
+from auditring.audit.auditor import AuditedRequest, Auditor
 from auditring.backends.log import LogBackend
 from auditring.errors import RequestInfoError
 from auditring.event import UserInfo
+from auditring.event.status import Status
 from auditring.policy import Policy
-from auditring.requesturl import first_values
-from auditring.status import Status
+from auditring.request.attributes import Attributes
+from auditring.request.url import first_values
 
 from . import Case
 

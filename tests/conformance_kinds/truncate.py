@@ -1,7 +1,7 @@
 """Events and limits to the lines that the truncating backend passes on."""
 
 from auditring.event import Event
-from auditring.truncation import TruncationLimits, truncate
+from auditring.event.truncation import TruncationLimits, truncate
 
 from . import Case
 

@@ -18,7 +18,7 @@ from ledger import Ledger
 from puppet import archive, close_all
 
 # All that a writer imports late, so that a child has it from the start.
-import auditring.mill  # noqa: F401
+import auditring.backups.mill  # noqa: F401
 from auditring import LogWriter
 
 __all__ = ["Crew"]

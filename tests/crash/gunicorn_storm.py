@@ -60,10 +60,10 @@ import gzip
 import urllib.parse
 
 import auditring.handlers
-import auditring.mill
+import auditring.backups.mill
 import auditring.middleware.asgi
 import auditring.middleware.wsgi
-import auditring.millthread
+import auditring.backups.thread
 import stream
 
 with contextlib.suppress(ImportError):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from auditring import LogWriter
-from auditring.recovery import recover
+from auditring.cli.recover import recover
 
 __all__ = ["trial"]
 

@@ -22,8 +22,8 @@ from ledger import Ledger
 from scene import started_scene
 
 # Nothing can be imported in a process whose descriptors are being closed.
-import auditring.mill
-import auditring.stats  # noqa: F401
+import auditring.backups.mill
+import auditring.log.stats  # noqa: F401
 from auditring import LogWriter
 
 __all__ = ["LIMIT_S", "Puppet", "wait_until"]

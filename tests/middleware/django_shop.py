@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, JsonResponse, StreamingHttpRespons
 from django.http.response import HttpResponseBase
 from django.urls import path
 
-from auditring.auditor import Auditor
-from auditring.bodies import BodyRules
+from auditring.audit.auditor import Auditor
+from auditring.exchange.body import BodyRules
 from auditring.middleware.django import audited
 
 auditor = Auditor(None)

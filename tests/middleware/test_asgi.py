@@ -11,11 +11,10 @@ import websockets.sync.client
 from eventlog import EventLog, FullLog, policy_of
 from loopback import LIMIT_S, asgi_server
 
-from auditring.attributes import Attributes
-from auditring.auditor import AuditedRequest, Auditor
+from auditring.audit.auditor import AuditedRequest, Auditor
 from auditring.backends.log import LogBackend
-from auditring.bodies import BodyRules
 from auditring.event import UserInfo
+from auditring.exchange.body import BodyRules
 from auditring.middleware.asgi import (
     App,
     AuditMiddleware,
@@ -26,6 +25,7 @@ from auditring.middleware.asgi import (
     audited,
 )
 from auditring.policy import Policy
+from auditring.request.attributes import Attributes
 from auditring.routes import Routes
 
 ORDER = "/apis/shop.example/v1/namespaces/north/orders/7"

@@ -21,7 +21,7 @@ import pytest
 from eventlog import EventLog, Json, policy_of
 from loopback import LIMIT_S, asgi_server
 
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.middleware import asgi, wsgi
 from auditring.middleware.asgi import App, Message, Receive, Scope, Send
 

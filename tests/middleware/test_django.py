@@ -13,7 +13,7 @@ from django.test import override_settings
 from eventlog import EventLog, FullLog, policy_of
 from loopback import asgi_server, wsgi_server
 
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.middleware.django import AuditMiddleware, user_of
 from auditring.policy import Policy

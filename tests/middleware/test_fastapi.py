@@ -19,8 +19,8 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from websockets.sync.client import connect
 
-from auditring.auditor import AuditedRequest, Auditor
-from auditring.bodies import BodyRules
+from auditring.audit.auditor import AuditedRequest, Auditor
+from auditring.exchange.body import BodyRules
 from auditring.middleware.fastapi import AuditMiddleware, audited, identify
 from auditring.policy import Policy
 from auditring.routes import Routes

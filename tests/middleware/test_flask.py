@@ -6,9 +6,9 @@ from eventlog import EventLog, FullLog, policy_of
 from flask import Flask, Response, abort, g, jsonify, request
 from loopback import wsgi_server
 
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
-from auditring.bodies import BodyRules
+from auditring.exchange.body import BodyRules
 from auditring.middleware.flask import audited, init_app
 from auditring.policy import Policy
 from auditring.routes import Routes

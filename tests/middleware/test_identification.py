@@ -17,9 +17,9 @@ from eventlog import EventLog, Json, policy_of
 from starlette.authentication import AuthCredentials, SimpleUser
 from starlette.middleware.authentication import AuthenticationMiddleware
 
-from auditring import identification
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.event import UserInfo
+from auditring.exchange import identification
 from auditring.middleware import asgi, fastapi, wsgi
 from auditring.middleware import flask as audited_flask
 from auditring.middleware.asgi import App, Message, Receive, Scope, Send

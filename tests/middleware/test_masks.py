@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from auditring.attributes import Attributes
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
-from auditring.bodies import BodyRules
 from auditring.event import Event
+from auditring.exchange.body import BodyRules
 from auditring.middleware.asgi import AuditMiddleware, Receive, Scope, Send
 from auditring.policy import Policy
 from auditring.redact import DEFAULT_RULES, Redactor
-from auditring.scrubbedquery import is_harmless_query
+from auditring.redact.scrubbedquery import is_harmless_query
+from auditring.request.attributes import Attributes
 
 EVERYTHING = """\
 apiVersion: audit.k8s.io/v1

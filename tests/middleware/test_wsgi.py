@@ -10,7 +10,7 @@ import pytest
 from eventlog import EventLog, FullLog, policy_of
 from loopback import LIMIT_S, wsgi_server
 
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.backends.log import LogBackend
 from auditring.middleware.wsgi import AuditMiddleware, audited
 from auditring.policy import Policy

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from auditring import Auditor, LogWriter, Policy
-from auditring.bodies import BodyRules
+from auditring.exchange.body import BodyRules
 from auditring.routes import Routes
 
 __all__ = [

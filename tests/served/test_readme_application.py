@@ -16,7 +16,7 @@ import pytest
 from bystander import wait_until
 from shops import LIMIT_S, served
 
-from auditring.auditor import Auditor
+from auditring.audit.auditor import Auditor
 from auditring.policy import Policy
 
 README = (Path(__file__).parent.parent.parent / "README.md").read_text(encoding="utf-8")

@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .._nativethread import NativeEvent, NativeThread, sleep
-from ..afterfork import renew_after_fork
-from ..backend import Backend, KeptEvent, OutgoingEvent
-from ..cooperation import wait_until
-from ..known import Known
-from ..losses import Losses, OnLoss
+from ..process._nativethread import NativeEvent, NativeThread, sleep
+from ..process.afterfork import renew_after_fork
+from ..process.cooperation import wait_until
+from ..process.known import Known
+from .backend import Backend, KeptEvent, OutgoingEvent
+from .losses import Losses, OnLoss
 
 __all__ = ["Batch", "BatchSettings"]
 

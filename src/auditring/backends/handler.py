@@ -9,9 +9,9 @@ import sys
 import threading
 from collections.abc import Iterable, Sequence
 
-from ..backend import Mode, OutgoingEvent
-from ..event import Event
-from ..losses import Losses, OnLoss
+from ..event.event import Event
+from .backend import Mode, OutgoingEvent
+from .losses import Losses, OnLoss
 
 __all__ = ["LOGGER_NAME", "AuditRecord", "HandlerBackend"]
 

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
-from .._writer import Writer
-from ..backend import Mode, OutgoingEvent
-from ..encode import json_line, legacy_line
 from ..errors import ClosedError
-from ..event import Event
-from ..eventsize import MIN_EVENT_BYTES, sized_line
-from ..losses import Losses, OnLoss
+from ..event.encode import json_line, legacy_line
+from ..event.event import Event
+from ..event.eventsize import MIN_EVENT_BYTES, sized_line
+from ..ring._writer import Writer
+from .backend import Mode, OutgoingEvent
+from .losses import Losses, OnLoss
 
 __all__ = ["Form", "LineWriter", "LogBackend"]
 

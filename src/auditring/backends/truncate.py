@@ -5,11 +5,11 @@ Source: Kubernetes v1.36, the truncating audit backend.
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..backend import Backend, KeptEvent, OutgoingEvent
-from ..encode import json_line
-from ..event import Level
-from ..losses import Losses, OnLoss
-from ..truncation import TruncationLimits, without_bodies
+from ..event.encode import json_line
+from ..event.event import Level
+from ..event.truncation import TruncationLimits, without_bodies
+from .backend import Backend, KeptEvent, OutgoingEvent
+from .losses import Losses, OnLoss
 
 __all__ = ["Truncate"]
 

@@ -9,21 +9,21 @@ from types import MethodType
 from typing import Any
 from urllib.parse import quote
 
-from .._exchange import SCOPE_KEY, HttpExchange, HttpOpener
-from ..approutes import routes_of
-from ..attributes import Attributes
-from ..auditor import AuditedRequest, Auditor
-from ..bodies import BodyRules
-from ..disconnects import code_of, is_cancelled, is_raised_in
-from ..event import UserInfo
-from ..identification import ask_later, ask_user
-from ..identity import ANONYMOUS_USER, Identity, as_user
-from ..incompleteness import CLIENT_LEFT, HANDLER_ERROR, UNANSWERED, error_text
-from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
-from ..requestreader import RequestReader
-from ..routes import Routes
-from ..targets import Role
-from ..unrecorded import StartCheck
+from ..audit.auditor import AuditedRequest, Auditor
+from ..event.event import UserInfo
+from ..exchange._asgi import SCOPE_KEY, HttpExchange, HttpOpener
+from ..exchange.approutes import routes_of
+from ..exchange.body import BodyRules
+from ..exchange.disconnects import code_of, is_cancelled, is_raised_in
+from ..exchange.identification import ask_later, ask_user
+from ..exchange.incompleteness import CLIENT_LEFT, HANDLER_ERROR, UNANSWERED, error_text
+from ..exchange.reader import RequestReader
+from ..exchange.rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
+from ..exchange.routes import Routes
+from ..exchange.unrecorded import StartCheck
+from ..request.attributes import Attributes
+from ..request.gateway import Role
+from ..request.identity import ANONYMOUS_USER, Identity, as_user
 
 __all__ = ["AuditMiddleware", "audited", "identify"]
 

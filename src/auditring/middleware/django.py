@@ -26,19 +26,19 @@ from django.http.response import HttpResponseBase
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from ..approutes import routes_of_django
-from ..auditor import AuditedRequest, Auditor
-from ..bodies import BodyRules
-from ..event import UserInfo
-from ..exchange import Exchange
-from ..identification import ask_later, ask_user
-from ..identity import ANONYMOUS_USER, Identity, as_user, authenticated
-from ..rejection import REJECTION_BODY, REJECTION_CODE
-from ..requestreader import RequestReader
-from ..routes import Routes
-from ..unrecorded import StartCheck
-from ..watchedstream import WatchedStream
-from ..wsgienviron import headers_of, peer_of, target_of
+from ..audit.auditor import AuditedRequest, Auditor
+from ..event.event import UserInfo
+from ..exchange.approutes import routes_of_django
+from ..exchange.body import BodyRules
+from ..exchange.environ import headers_of, peer_of, target_of
+from ..exchange.exchange import Exchange
+from ..exchange.identification import ask_later, ask_user
+from ..exchange.reader import RequestReader
+from ..exchange.rejection import REJECTION_BODY, REJECTION_CODE
+from ..exchange.routes import Routes
+from ..exchange.stream import WatchedStream
+from ..exchange.unrecorded import StartCheck
+from ..request.identity import ANONYMOUS_USER, Identity, as_user, authenticated
 
 __all__ = ["AuditMiddleware", "audited", "identify", "user_of"]
 

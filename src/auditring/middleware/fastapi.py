@@ -15,12 +15,12 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from ..auditor import AuditedRequest, Auditor
-from ..bodies import BodyRules
-from ..event import UserInfo
-from ..identity import Identity, authenticated
-from ..routes import Routes
-from ..targets import Role
+from ..audit.auditor import AuditedRequest, Auditor
+from ..event.event import UserInfo
+from ..exchange.body import BodyRules
+from ..exchange.routes import Routes
+from ..request.gateway import Role
+from ..request.identity import Identity, authenticated
 from . import asgi
 
 __all__ = ["AuditMiddleware", "audited", "identify", "user_of"]

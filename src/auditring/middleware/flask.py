@@ -9,14 +9,14 @@ from collections.abc import Callable
 
 from flask import Flask, Response, got_request_exception, request
 
-from ..approutes import routes_of_flask
-from ..auditor import AuditedRequest, Auditor
-from ..bodies import BodyRules
-from ..event import UserInfo
-from ..identity import Identity
-from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
-from ..routes import Routes
-from ..targets import Role
+from ..audit.auditor import AuditedRequest, Auditor
+from ..event.event import UserInfo
+from ..exchange.approutes import routes_of_flask
+from ..exchange.body import BodyRules
+from ..exchange.rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
+from ..exchange.routes import Routes
+from ..request.gateway import Role
+from ..request.identity import Identity
 from . import wsgi
 
 __all__ = ["audited", "identify", "init_app"]

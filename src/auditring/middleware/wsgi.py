@@ -8,20 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..attributes import Attributes
-from ..auditor import AuditedRequest, Auditor
-from ..bodies import BodyRules
-from ..event import UserInfo
-from ..exchange import Exchange
-from ..identification import Ask, ask_later, ask_user
-from ..identity import ANONYMOUS_USER, Identity, as_user
-from ..rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
-from ..requestreader import RequestReader
-from ..routes import Routes
-from ..targets import Role
-from ..unrecorded import StartCheck
-from ..watchedstream import WatchedStream
-from ..wsgienviron import headers_of, peer_of, target_of
+from ..audit.auditor import AuditedRequest, Auditor
+from ..event.event import UserInfo
+from ..exchange.body import BodyRules
+from ..exchange.environ import headers_of, peer_of, target_of
+from ..exchange.exchange import Exchange
+from ..exchange.identification import Ask, ask_later, ask_user
+from ..exchange.reader import RequestReader
+from ..exchange.rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
+from ..exchange.routes import Routes
+from ..exchange.stream import WatchedStream
+from ..exchange.unrecorded import StartCheck
+from ..request.attributes import Attributes
+from ..request.gateway import Role
+from ..request.identity import ANONYMOUS_USER, Identity, as_user
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication

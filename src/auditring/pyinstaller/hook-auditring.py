@@ -30,38 +30,46 @@ _IMPORTED_BY_COMPILED = [
     "time",
     "types",
     "uuid",
-    "auditring.answerstatus",
-    "auditring.auditor",
-    "auditring.coerce",
-    "auditring.cooperation",
-    "auditring.decisions",
-    "auditring.disconnects",
-    "auditring.distrust",
-    "auditring.encode",
+    "auditring.event.answerstatus",
+    "auditring.audit.auditor",
+    "auditring.ring.coerce",
+    "auditring.process.cooperation",
+    "auditring.policy.decisions",
+    "auditring.exchange.disconnects",
+    "auditring.ring.distrust",
+    "auditring.event.encode",
     "auditring.errors",
-    "auditring.event",
-    "auditring.exchange",
-    "auditring.identification",
-    "auditring.identity",
-    "auditring.incompleteness",
-    "auditring.latency",
-    "auditring.managedfields",
-    "auditring.objectidentity",
-    "auditring.requestinfo",
-    "auditring.sourceips",
-    "auditring.stageevent",
-    "auditring.status",
+    "auditring.event.event",
+    "auditring.exchange.exchange",
+    "auditring.exchange.identification",
+    "auditring.request.identity",
+    "auditring.exchange.incompleteness",
+    "auditring.audit.latency",
+    "auditring.event.managedfields",
+    "auditring.event.objectidentity",
+    "auditring.request.info",
+    "auditring.request.sourceips",
+    "auditring.event.stage",
+    "auditring.event.status",
+    "auditring.request.user",
 ]
 _IMPORTED_BY_NAME = [
     "bz2",
     "lzma",
-    "auditring.attributes",
-    "auditring.audithandler",
-    "auditring.byteslogger",
-    "auditring.mills",
-    "auditring.mills",
-    "auditring.policy",
-    "auditring.stats",
+    "auditring.audit.auditor",
+    "auditring.event.event",
+    "auditring.request.attributes",
+    "auditring.request.user",
+    "auditring.handlers.audit",
+    "auditring.handlers.byteslogger",
+    "auditring.backups.mills",
+    "auditring.config.auditor",
+    "auditring.config.keys",
+    "auditring.config.loading",
+    "auditring.config.open",
+    "auditring.errors",
+    "auditring.policy.policy",
+    "auditring.log.stats",
     # Of the interpreter, by which loadable.py knows a sub-interpreter.
     *filter(find_spec, ["_xxsubinterpreters"]),
 ]
@@ -71,8 +79,8 @@ def _compiled_modules() -> list[str]:
     """Return the modules of this package that are built for this interpreter."""
     suffix = EXTENSION_SUFFIXES[0]
     return [
-        f"{_PACKAGE.name}.{file.name.removesuffix(suffix)}"
-        for file in sorted(_PACKAGE.glob(f"_*{suffix}"))
+        ".".join((_PACKAGE.name, file.parent.name, file.name.removesuffix(suffix)))
+        for file in sorted(_PACKAGE.glob(f"*/_*{suffix}"))
     ]
 
 
@@ -86,4 +94,4 @@ def _data_files(*folders: str) -> list[tuple[str, str]]:
 
 
 hiddenimports = [*_compiled_modules(), *_IMPORTED_BY_COMPILED, *_IMPORTED_BY_NAME]
-datas = _data_files("data", "policies")
+datas = _data_files("cli/data", "policy/presets")
