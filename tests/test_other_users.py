@@ -263,6 +263,86 @@ def test_a_child_that_gave_up_root_before_it_wrote_goes_on_in_the_same_file(
 
 
 @needs_root
+@pytest.mark.parametrize("call", ["write(b'line')", "flush()", "flush(20)", "sync()"])
+def test_a_child_that_may_not_enter_the_new_directory_is_told_at_once(
+    root_log: Path, call: str
+) -> None:
+    """It has no ring in the log that was moved away, and none in the present one."""
+    run(
+        f"""
+        folder = log.parent / "logs"
+        folder.mkdir()
+        log = folder / "app.log"
+        writer = LogWriter(log)
+        writer.write(b"before")
+        writer.flush()
+        folder.rename(folder.with_name("moved"))
+        folder.mkdir()
+        other = Member(lambda member: service_writes(member, "root"))
+        assert other.hear() == "up"
+        become(SERVICE)
+        writer.write(b"into the ring of the past")
+        writer.flush(0)  # which looks where the log is now
+        def work(member):
+            try:
+                writer.{call}
+            except PermissionError as error:
+                member.say(f"refused {{error.filename}}")
+            member.obey()
+            writer.close(20)
+            member.say("closed")
+            member.obey()
+        child = Member(work)
+        assert child.hear() == f"refused {{log}}"
+        assert child.ask() == "closed"
+        """,
+        root_log,
+    )
+
+
+@needs_root
+def test_who_alone_has_no_right_to_lead_is_told_and_not_kept_waiting(
+    root_log: Path,
+) -> None:
+    run(
+        """
+        def work(member):
+            writer = LogWriter(log, ring_bytes=65_536)
+            writer.write(b"root begins")
+            writer.flush()
+            become(SERVICE)
+            member.say("up")
+            member.obey()
+            written = 0
+            try:
+                while True:
+                    writer.write(b"line %d " % written + b"x" * 1000)
+                    written += 1
+            except PermissionError as error:
+                member.say(f"{written} {error.filename}")
+            member.obey()
+            try:
+                writer.flush()
+            except PermissionError as error:
+                member.say(f"{error.strerror}")
+            member.obey()
+        service = Member(work)
+        assert service.hear() == "up"
+        log.rename(log.with_name("app.log.1"))
+        written, name = service.ask().split()
+        assert int(written) > 10 and name == str(log)
+        assert service.ask() == "Permission denied"
+        service.kill()
+        with LogWriter(log) as writer:
+            writer.write(b"root ends")
+        kept = [line.split()[1] for line in lines() if line.startswith("line")]
+        assert kept == [str(number) for number in range(int(written))]
+        """,
+        root_log,
+    )
+
+
+@needs_root
 @pytest.mark.parametrize("kind", ["RotatingFileHandler", "TimedRotatingFileHandler"])
 def test_a_child_of_a_handler_that_wrote_nothing_goes_on_in_what_it_inherited(
     root_log: Path, kind: str

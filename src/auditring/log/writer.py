@@ -107,7 +107,8 @@ class LogWriter(Writer):
                 a MiB and gets the rest when it needs it.
             on_full: What `write` does when the ring is full: ``"block"``, ``"drop"``
                 (a gap event will tell) or ``"raise"``.
-            block_timeout: Seconds that ``"block"`` waits; None is for ever.
+            block_timeout: Seconds that ``"block"`` waits; None is for ever, but for
+                5 seconds when nobody has the rights to write to the log.
             on_timeout: What it does then: ``"raise"`` or ``"drop"``.
             durability: ``"process"`` survives the death of processes, ``"interval"``
                 is synced to the disk every `sync_interval`, ``"sync"`` before `write`

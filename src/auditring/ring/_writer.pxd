@@ -168,6 +168,9 @@ cdef class Writer:
     cdef bint _is_closing
     cdef bint _is_stream
     cdef bint _is_renewing
+    cdef int _renewal_error
+    cdef int64_t _stuck_since_ns
+    cdef uint64_t _stuck_at
     cdef int64_t _gone_since_ns  # in the wait under way; 0: it isn't
     cdef bint _waits_for_disk
     cdef int _on_full  # 0 block, 1 drop, 2 raise
@@ -192,7 +195,12 @@ cdef class Writer:
     cdef bint _take_slowly(
         self, int error, const char *data, Py_ssize_t size, writer_ticket *ticket
     ) except -1
+    cdef int _write_elsewhere(
+        self, const char *data, Py_ssize_t size, writer_ticket *ticket
+    ) except? -1
     cdef bint _is_useless(self, bint in_loop)
+    cdef bint _is_hopeless(self) except -1
+    cdef int _last_error(self) except? -1
     cdef int _wait_space(self, Py_ssize_t size, int64_t deadline) except -1
     cdef bint _give_up(self, Py_ssize_t size, int64_t limit_ns) except -1
     cdef int _refuse(self, int error, Py_ssize_t size) except -1

@@ -14,6 +14,7 @@ from cpython.buffer cimport (
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport (
+    EACCES,
     EAGAIN,
     EBUSY,
     EINVAL,
@@ -22,6 +23,7 @@ from libc.errno cimport (
     EPIPE,
     EREMCHG,
     EREMOTE,
+    EROFS,
     EUSERS,
 )
 from libc.math cimport isfinite
@@ -55,6 +57,8 @@ cdef uint64_t SLICE_NS = 10 * 1000 * 1000
 cdef int64_t FOREVER_NS = INT64_MAX
 # How long a wait goes on without a directory, which a leader may still have open.
 cdef int64_t GONE_PATIENCE_NS = 1000 * 1000 * 1000
+# How long a wait for ever goes on when nobody has the rights that the log takes.
+cdef int64_t RIGHTS_PATIENCE_NS = 5 * GONE_PATIENCE_NS
 # The same in a program of greenlets, which wait along; and how long these then run.
 cdef uint64_t SHORT_SLICE_NS = 1000 * 1000
 cdef double GREENLETS_S = 0.002
@@ -88,6 +92,10 @@ cdef bint runs_loop() except -1:
     """Tell whether this thread runs an event loop of asyncio."""
     events = _modules.get("asyncio.events")
     return events is not None and events._get_running_loop() is not None
+
+
+cdef bint _is_for_good(int error):
+    return error in (-EACCES, -EPERM, -EROFS)
 
 
 cdef object _error(int error, object path):
@@ -450,11 +458,8 @@ cdef class Writer:
         """Go on after a refusal: wait, drop or raise as the options say."""
         cdef int64_t limit_ns, deadline
         cdef bint in_loop
-        while error == -EREMCHG:
-            self._go_on()
-            error = writer_write(
-                self._writer, data, <size_t> size, data[size - 1] != 10, ticket
-            )
+        if error == -EREMCHG:
+            error = self._write_elsewhere(data, size, ticket)
         if error == 0:
             return True
         if error != -EAGAIN:
@@ -470,7 +475,7 @@ cdef class Writer:
         if in_loop and not 0 <= limit_ns < LOOP_LIMIT_NS:
             limit_ns = LOOP_LIMIT_NS
         deadline = FOREVER_NS if limit_ns < 0 else time.monotonic_ns() + limit_ns
-        while error == -EAGAIN or error == -EREMCHG:
+        while error == -EAGAIN:
             if limit_ns >= 0 and (
                 self._is_useless(in_loop) or time.monotonic_ns() >= deadline
             ):
@@ -479,16 +484,43 @@ cdef class Writer:
                 else:
                     self._given_up_at = writer_drained(self._writer)
                 return self._give_up(size, limit_ns)
-            if error == -EREMCHG:
-                self._go_on()
-            else:
-                self._wait_space(size, deadline)
+            self._wait_space(size, deadline)
+            if limit_ns < 0 and self._is_hopeless():
+                writer_count_refused(self._writer)
+                raise _error(self._last_error(), self.path)
             error = writer_write(
                 self._writer, data, <size_t> size, data[size - 1] != 10, ticket
             )
+            if error == -EREMCHG:
+                error = self._write_elsewhere(data, size, ticket)
         if error < 0:
             self._refuse(error, size)
         return True
+
+    cdef int _write_elsewhere(
+        self, const char *data, Py_ssize_t size, writer_ticket *ticket
+    ) except? -1:
+        """Write to the log at its path; return 0, or a negative errno.
+
+        Without a ring in the past log (a forked child) and without the right to open
+        the present one there is nowhere to go: that error is the answer.
+        """
+        cdef int error = -EREMCHG
+        cdef bint in_loop = self._spares_loops and runs_loop()
+        cdef int64_t deadline = time.monotonic_ns()
+        deadline += LOOP_LIMIT_NS if in_loop else GONE_PATIENCE_NS
+        while error == -EREMCHG:
+            self._go_on()
+            error = writer_write(
+                self._writer, data, <size_t> size, data[size - 1] != 10, ticket
+            )
+            if error != -EREMCHG or self._renewal_error == 0:
+                continue
+            # A directory that is being made anew is there in a moment.
+            if _is_for_good(self._renewal_error) or time.monotonic_ns() >= deadline:
+                return self._renewal_error
+            pause(0.001)
+        return error
 
     cdef bint _is_useless(self, bint in_loop):
         """Tell whether somebody waited in vain, and nothing was drained since."""
@@ -566,6 +598,28 @@ cdef class Writer:
             self._gone_since_ns = now
         return self._gone_since_ns != 0 and now - self._gone_since_ns > GONE_PATIENCE_NS
 
+    cdef bint _is_hopeless(self) except -1:
+        """Tell whether rights have been missing for RIGHTS_PATIENCE_NS.
+
+        Nobody who has them came in that time, and a wait for ever would be one.
+        """
+        cdef int64_t now = time.monotonic_ns()
+        cdef uint64_t drained = writer_drained(self._writer)
+        if (
+            self._stuck_since_ns == 0
+            or drained != self._stuck_at
+            or not _is_for_good(self._last_error())
+        ):
+            self._stuck_since_ns = now
+            self._stuck_at = drained
+        return now - self._stuck_since_ns > RIGHTS_PATIENCE_NS
+
+    cdef int _last_error(self) except? -1:
+        """Return what is wrong with the log, a negative errno; 0 if nothing is."""
+        cdef writer_statistics stats
+        read_stats(self._writer, &stats)
+        return 0 if stats.health == HEALTH_OK else stats.last_error
+
     cdef int _go_on(self) except -1:
         """Go on where the log is now, or where it was as long as that can't be."""
         if self._is_renewing:
@@ -589,6 +643,7 @@ cdef class Writer:
                 error = writer_renew(past, &opened)
         finally:
             self._calls -= 1
+        self._renewal_error = error
         if error < 0:
             writer_put_off(past, error)
             return False
@@ -643,6 +698,7 @@ cdef class Writer:
         self._check_open()
         self._look()
         self._gone_since_ns = 0
+        self._stuck_since_ns = 0
         while True:
             self._check_open()
             if asked != self._writer:
@@ -651,6 +707,13 @@ cdef class Writer:
                 if error == -EREMCHG:
                     asked = NULL
                     self._go_on()
+                    if _is_for_good(self._renewal_error):
+                        raise _error(self._renewal_error, self.path)
+                    if self._renewal_error < 0:
+                        pause(0.001)
+                        self._look_around()
+                        if time.monotonic_ns() >= deadline:
+                            return False
                     continue
                 if error < 0:
                     raise _error(error, self.path)
@@ -659,6 +722,8 @@ cdef class Writer:
             self._look_around()
             if time.monotonic_ns() >= deadline:
                 return False
+            if deadline == FOREVER_NS and self._is_hopeless():
+                raise _error(self._last_error(), self.path)
         if error < 0:
             raise _error(error, self.path)
         return True
@@ -710,6 +775,8 @@ cdef class Writer:
             ClosedError: The writer was closed, before the call or while it waited.
             BrokenPipeError: It is standard output, which nobody reads.
             FileNotFoundError: The log's directory was removed or replaced.
+            PermissionError: For 5 seconds of a wait for ever, nobody had the rights to
+                write to the log; the records stay in the ring.
         """
         cdef int64_t deadline = _deadline(timeout)
         cdef uint64_t drops
