@@ -2,6 +2,7 @@
 
 #include "intent.h"
 #include "intentblock.h"
+#include "intentprefix.h"
 #include "packsearch.h"
 #include "ring.h"
 #include "rotate.h"
@@ -81,32 +82,7 @@ struct completion {
     struct logfile *file;
     uint64_t position; /* of the record at hand, in the file */
     uint64_t end;      /* where the file ended as recovery began */
-    bool is_same;
 };
-
-static int
-compare_with_file(void *context, const uint8_t *data, uint64_t size)
-{
-    struct completion *at = context;
-    uint8_t there[4096];
-
-    while (size > 0 && at->position < at->end && at->is_same) {
-        uint64_t left = at->end - at->position;
-        size_t part = size < sizeof(there) ? (size_t)size : sizeof(there);
-        int64_t got;
-
-        part = part < left ? part : (size_t)left;
-        got = at->file->sys->pread(at->file->fd, there, part, at->position);
-        if (got <= 0) {
-            return got < 0 ? (int)got : -EIO;
-        }
-        at->is_same = memcmp(there, data, (size_t)got) == 0;
-        at->position += (uint64_t)got;
-        data += got;
-        size -= (uint64_t)got;
-    }
-    return 0;
-}
 
 static int
 append_missing(void *context, const uint8_t *data, uint64_t size)
@@ -132,33 +108,22 @@ append_missing(void *context, const uint8_t *data, uint64_t size)
     return error;
 }
 
-static int
-count_nothing(void *context, const uint8_t *data, uint64_t size)
-{
-    (void)context, (void)data, (void)size;
-    return 0;
-}
-
 /* Appends what the torn batch lacks. -EUCLEAN: file or rings hold something else. */
 static int
 complete(const struct control_intent *intent, struct ring *const *rings,
          struct logfile *file)
 {
-    struct completion at = {
-        .file = file, .position = intent->start, .end = file->size, .is_same = true};
-    int error = intent_walk(intent, rings, count_nothing, NULL);
+    struct completion at = {.file = file, .position = intent->start, .end = file->size};
+    uint64_t same;
+    int error = intentprefix_measure(intent, rings, file, &same);
 
-    if (error == 0) {
-        error = intent_walk(intent, rings, compare_with_file, &at);
-    }
     TEST_POINT(recover_rebuilt);
     if (error < 0) {
         return error;
     }
-    if (!at.is_same) {
+    if (same < file->size - intent->start) {
         return -EUCLEAN;
     }
-    at.position = intent->start;
 #if defined(AUDITRING_MUTANT) && AUDITRING_MUTANT == 1
     return 0;
 #endif
@@ -214,31 +179,85 @@ note_cut(struct control *control, const struct logfile *live)
     control_add(control, COUNTER_live_file_cut, 1);
 }
 
-/* Other bytes than ours are in the file: they stay as they are, and the batch is
- * written again, to a new file. */
+static bool
+has_sync_slot(const struct control *control, const struct control_intent *intent)
+{
+    for (uint32_t i = 0; i < intent->range_count; i++) {
+        const struct control_slot *entry =
+            &control->shared->slots[intent->ranges[i].slot];
+        if (entry->nonce == intent->ranges[i].nonce &&
+            control_slot_durability(control, intent->ranges[i].slot) ==
+                DURABILITY_SYNC) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The part of the batch that is whole in the file, whatever follows it there; NULL:
+ * none, or it can't be told. One that is to be synced is written again as a whole. */
+static struct control_intent *
+find_part(struct control *control, const struct control_intent *intent,
+          struct ring *const *rings, const struct logfile *target)
+{
+    struct control_intent *part;
+    uint64_t same;
+
+    if (rings == NULL || has_sync_slot(control, intent) ||
+        intentprefix_measure(intent, rings, target, &same) < 0 || same == 0) {
+        return NULL;
+    }
+    part = calloc(1, sizeof(*part));
+    if (part != NULL) {
+        intentprefix_say(part, intent, control, target, rings, same);
+    }
+    return part;
+}
+
+/* The rest of the batch stays in the rings. */
+static void
+publish_part(struct control *control, const struct control_intent *intent,
+             struct control_intent *part, struct ring *const *rings)
+{
+    if (part == NULL || part->length == 0) {
+        clear(control, intent, COUNTER_recovery_conflicts);
+        return;
+    }
+    intentblock_say(control, part);
+    clear(control, intent, COUNTER_recovery_conflicts);
+    intent_publish(control, part, rings, false);
+}
+
+/* Other bytes than ours are in the file: they stay as they are, and what is not whole
+ * before them is written to a new file. `rings`: NULL if they aren't there. */
 static int
 leave_conflict(struct control *control, const struct control_intent *intent,
-               struct logfile *target, struct logfile *live, int state_dir)
+               struct ring *const *rings, struct logfile *target, struct logfile *live,
+               int state_dir)
 {
     bool is_live = target->fd == live->fd;
     /* Then lines of before the batch are missing as well; or the file was removed, and
      * the new one has its inode. */
     bool is_cut = is_live && control->shared->live_inode == live->inode &&
                   live->size < control->shared->live_size;
+    struct control_intent *part = find_part(control, intent, rings, target);
+    uint64_t kept = part != NULL ? part->length : 0;
     int error = is_live ? leave_live(control, live, state_dir, live->size) : 0;
     bool is_fixed = error == -EBUSY;
 
     if (error < 0 && !is_fixed) {
+        free(part);
         return error;
     }
     if (is_cut) {
         note_cut(control, live);
     }
-    control_add_loss(control, GAP_CONFLICT, 1, intent->length);
+    control_add_loss(control, GAP_CONFLICT, 1, intent->length - kept);
+    publish_part(control, intent, part, rings);
+    free(part);
     if (is_fixed) {
         control->shared->live_size = live->size;
     }
-    clear(control, intent, COUNTER_recovery_conflicts);
     return is_live && !is_fixed ? rotate_reopen(live, control) : 0;
 }
 
@@ -261,21 +280,6 @@ leave_unfinished(struct control *control, const struct control_intent *intent,
     clear(control, intent, COUNTER_batches_redone);
     atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     return is_live ? rotate_reopen(live, control) : 0;
-}
-
-static bool
-has_sync_slot(const struct control *control, const struct control_intent *intent)
-{
-    for (uint32_t i = 0; i < intent->range_count; i++) {
-        const struct control_slot *entry =
-            &control->shared->slots[intent->ranges[i].slot];
-        if (entry->nonce == intent->ranges[i].nonce &&
-            control_slot_durability(control, intent->ranges[i].slot) ==
-                DURABILITY_SYNC) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* Publishing began, so everything before it, a sync too, was done. */
@@ -321,13 +325,24 @@ is_published(const struct control_intent *intent, struct ring *const *rings)
     return true;
 }
 
+/* Somebody appended something: 0 if the whole batch stands before that. */
+static int
+look_before(const struct control_intent *intent, struct ring *const *rings,
+            const struct logfile *target)
+{
+    uint64_t same;
+    int error = intentprefix_measure(intent, rings, target, &same);
+
+    return error < 0 ? error : same == intent->length ? 0 : -EUCLEAN;
+}
+
 static int
 finish(struct control *control, const struct control_intent *intent,
        struct ring **rings, struct logfile *target)
 {
     enum control_counter counter = COUNTER_batches_forwarded;
     bool must_sync = has_sync_slot(control, intent);
-    int error;
+    int error = 0;
 
     if (is_published(intent, rings)) {
         intent_publish(control, intent, rings, must_sync);
@@ -338,16 +353,17 @@ finish(struct control *control, const struct control_intent *intent,
         clear(control, intent, COUNTER_batches_redone);
         return 0;
     }
-    if (target->size != intent->start + intent->length) {
-        if (target->size < intent->start ||
-            target->size > intent->start + intent->length) {
-            return -EUCLEAN;
-        }
+    if (target->size < intent->start) {
+        return -EUCLEAN;
+    }
+    if (target->size < intent->start + intent->length) {
         error = complete(intent, rings, target);
-        if (error < 0) {
-            return error;
-        }
         counter = COUNTER_batches_completed;
+    } else if (target->size > intent->start + intent->length) {
+        error = look_before(intent, rings, target);
+    }
+    if (error < 0) {
+        return error;
     }
     error = must_sync && !is_being_published(intent, rings)
                 ? sync_target(control, target)
@@ -366,7 +382,7 @@ recover_in(struct control *control, const struct control_intent *intent,
            int state_dir, bool give_up)
 {
     struct ring *rings[CONTROL_SLOTS];
-    int error;
+    int error, are_there;
 
     if (atomic_load_explicit(&control->shared->syncing, memory_order_acquire)) {
         error = leave_unfinished(control, intent, target, live, state_dir);
@@ -376,7 +392,8 @@ recover_in(struct control *control, const struct control_intent *intent,
         control_add_loss(control, GAP_SUSPECT, 1, intent->length);
         atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     }
-    error = map_rings(map, intent, rings);
+    are_there = map_rings(map, intent, rings);
+    error = are_there;
     if (error == 0 && give_up && !is_being_published(intent, rings)) {
         return leave_unfinished(control, intent, target, live, state_dir);
     }
@@ -388,7 +405,8 @@ recover_in(struct control *control, const struct control_intent *intent,
         return leave_unfinished(control, intent, target, live, state_dir);
     }
     if (error == -EUCLEAN) {
-        return leave_conflict(control, intent, target, live, state_dir);
+        return leave_conflict(control, intent, are_there == 0 ? rings : NULL, target,
+                              live, state_dir);
     }
     return error;
 }

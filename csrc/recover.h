@@ -7,8 +7,10 @@
  *   has all of the batch          heads are published              batches_forwarded
  *   has a part, and it matches    the rest is appended             batches_completed
  *   has nothing of it             the intent is cleared            batches_redone
- *   has other bytes, or the       the file is rotated away, the    recovery_conflicts,
- *   rings are not there           batch is written to a new one    and a gap event
+ *   has all of it, and more       heads are published              batches_forwarded
+ *   has other bytes behind a      the file is rotated away, what   recovery_conflicts,
+ *   part or instead of it, or     is not whole in it is written    and a gap event
+ *   the rings are not there       to a new one
  *   was being synced, or can't    the same, its part cut off       batches_redone
  *   be written (`give_up`)        the old file
  *

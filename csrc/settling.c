@@ -2,60 +2,16 @@
 
 #include "intent.h"
 #include "intentblock.h"
-#include "ringreader.h"
+#include "intentprefix.h"
 #include "testpoint.h"
-
-#include <stddef.h>
-
-/* Adds the records of one range that are whole within `limit` bytes; false at the
- * first that is not. */
-static bool
-extend_prefix(struct control_intent *part, const struct control_range *whole,
-              struct ring *ring, uint64_t limit)
-{
-    struct control_range *range = &part->ranges[part->range_count++];
-    struct ring_record record;
-
-    *range = intent_range(whole->slot, whole->owner_gone != 0, ring);
-    while (ring_next(ring, range->to, whole->to, range->owner_gone != 0, &record)) {
-        struct gap_mark mark;
-        const uint8_t *data;
-        uint64_t size;
-
-        intent_line(part, &record, &data, &size);
-        if (part->length + size > limit) {
-            return false;
-        }
-        part->length += size;
-        if (record.type == RING_GAP &&
-            gap_line(record.data, record.size, &mark) != NULL) {
-            intent_report(part, range, &mark);
-        }
-        intent_add(part, range, &record);
-    }
-    intent_skip(part, &record);
-    range->to = record.next;
-    return true;
-}
 
 /* In batch->part, what of the outstanding intent is whole in the file's first `limit`
  * bytes after its start. */
 static void
 say_prefix(struct batch *batch, uint64_t limit)
 {
-    const struct control_intent *whole = batch->intent;
-    struct control_intent *part = batch->part;
-
-    intent_begin(part, batch->control, batch->file, whole->gaps_aside != 0);
-    part->start = whole->start;
-    part->sequence = whole->sequence + 1;
-    part->block = 1 - whole->block;
-    for (uint32_t i = 0; i < whole->range_count; i++) {
-        if (!extend_prefix(part, &whole->ranges[i], batch->rings[i], limit)) {
-            break;
-        }
-    }
-    part->bytes_after += part->length;
+    intentprefix_say(batch->part, batch->intent, batch->control, batch->file,
+                     batch->rings, limit);
 }
 
 uint64_t

@@ -46,7 +46,7 @@ C_SHELVES = [
     {"appending", "ringwait", "intentblock", "ringstake"},
     {"ringhead"},
     {"gapfile", "intent", "packsearch", "rotate"},
-    {"leader"},
+    {"intentprefix", "leader"},
     {"batch"},
     {"recover", "salvage", "settling"},
     {"writer"},

@@ -296,10 +296,37 @@ bytes_behind_the_batch_are_kept(void)
     CHECK_EQUAL(write(fd, "line of another\n", 16), 16);
     close(fd);
 
-    check_conflict(2);
+    recover_now();
 
+    CHECK(is_drained());
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 0);
+    CHECK_EQUAL(loss_of(GAP_CONFLICT), 0);
     check_log_is("line before\nline one\nline two, a bit longer\nline three\n"
                  "line of another\n");
+    scene_close();
+}
+
+/* A process without a ring waited in vain for the end of the line. */
+static void
+what_is_whole_before_other_bytes_is_not_written_again(void)
+{
+    int fd;
+
+    open_torn(12);
+    fd = open("audit.log", O_WRONLY | O_APPEND | O_CLOEXEC);
+    CHECK_EQUAL(write(fd, "\nline of another\n", 17), 17);
+    close(fd);
+
+    recover_now();
+    drain_rest();
+
+    CHECK(is_drained());
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 1);
+    CHECK_EQUAL(loss_of(GAP_CONFLICT), 1);
+    CHECK_EQUAL(scene.control.shared->losses[GAP_CONFLICT].bytes, THREE_SIZE - 9);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 3);
+    check_log_is("line before\nline one\nlin\nline of another\n"
+                 "line two, a bit longer\nline three\n");
     scene_close();
 }
 
@@ -764,6 +791,7 @@ RUN(TEST(a_batch_that_is_all_in_the_file_is_published),
     TEST(other_bytes_in_the_place_of_the_batch_are_kept),
     TEST(bytes_behind_the_batch_are_kept),
     TEST(a_file_that_was_cut_below_the_batch_is_left),
+    TEST(what_is_whole_before_other_bytes_is_not_written_again),
     TEST(a_backup_with_other_bytes_is_not_rotated_again),
     TEST(a_ring_that_is_not_there_is_a_conflict),
     TEST(a_ring_that_holds_something_else_is_a_conflict),
