@@ -15,7 +15,8 @@ int
 batch_open(struct batch *batch, const struct sys *sys, struct control *control,
            struct logfile *file)
 {
-    *batch = (struct batch){.sys = sys, .control = control, .file = file};
+    *batch = (struct batch){
+        .sys = sys, .control = control, .file = file, .file_limit = UINT64_MAX};
     batch->staging = malloc(BATCH_STAGING_SIZE);
     batch->staging_size = BATCH_STAGING_SIZE;
     batch->intent = calloc(1, sizeof(*batch->intent));
@@ -52,6 +53,7 @@ batch_begin(struct batch *batch)
     gapfile_begin(&batch->gaps);
     batch->must_sync = false;
     batch->sync_error = 0;
+    batch->is_at_limit = false;
 }
 
 bool
@@ -64,11 +66,15 @@ batch_is_empty(const struct batch *batch)
  * its own. Sources: lumberjack rotates at `>` (but at `>=` on the first write to a file
  * that it found), RotatingFileHandler at `>=`. */
 static bool
-exceeds_file(const struct batch *batch, uint64_t size)
+exceeds_file(struct batch *batch, uint64_t size)
 {
     uint64_t limit = batch->settings.max_bytes;
     uint64_t before = batch->file->size + batch->size, after = before + size;
 
+    if (after > batch->file_limit && before > 0) {
+        batch->is_at_limit = true;
+        return true;
+    }
     if (limit == 0 || before == 0 || size == 0 || batch->file->is_stream ||
         batch->may_exceed) {
         return false;

@@ -41,6 +41,9 @@ struct batch {
     uint64_t written; /* how much of it is in the file */
     struct gapfile gaps; /* gap events for the file beside the log */
     bool must_sync; /* a slot of durability sync takes part */
+    uint64_t file_limit; /* the largest file that this process could write when it
+                            began to lead */
+    bool is_at_limit; /* it is reached */
     bool may_exceed; /* rotating failed a moment ago: better too large than stuck */
     bool is_outstanding; /* the intent is valid */
     int sync_error; /* of an outstanding batch that could not be synced */

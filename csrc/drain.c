@@ -2,6 +2,7 @@
 
 #include "appending.h"
 #include "durability.h"
+#include "filelimit.h"
 #include "generation.h"
 #include "livefile.h"
 #include "ringhead.h"
@@ -161,6 +162,10 @@ drain_batch(struct writer *writer, bool *complete, uint64_t *bytes)
         writer->sys->now_mono() < writer->next_rotate_ns || generation_is_past(writer);
     taken = fill(writer, complete);
     if (batch_is_empty(&writer->batch)) {
+        if (taken == BATCH_FILE_FULL && writer->batch.is_at_limit) {
+            *complete = false;
+            return filelimit_leave(writer);
+        }
         if (taken == BATCH_FILE_FULL) {
             (void)livefile_rotate(writer, false);
         }

@@ -146,6 +146,7 @@ struct writer {
     uint32_t rotation_failures; /* in a row */
     uint32_t rotation_settings; /* the version of the settings that it failed with */
     uint32_t failures; /* of the outstanding batch, in a row */
+    uint64_t limited_inode; /* a live file that grew too large for this process */
     bool must_recover; /* it began to lead and has not looked back yet */
     bool is_suspect; /* a sync of the live file failed */
     bool wants_rotation; /* and it is to be left for that */

@@ -206,6 +206,7 @@ recover(struct writer *writer)
         return error;
     }
     keptfile_drop(writer);
+    writer->batch.file_limit = writer->sys->file_size_limit();
     sources_finish_inheritance(writer);
     TEST_POINT(lead_recovered);
     trouble_end(writer);

@@ -62,6 +62,7 @@ C_ROOMS = {
     "drainer": "writer",
     "durability": "writer",
     "fault": "mapping",
+    "filelimit": "writer",
     "forking": "writer",
     "generation": "writer",
     "growth": "writer",

@@ -241,7 +241,61 @@ a_limit_on_file_sizes_starts_a_new_file(void)
     CHECK(log_files("audit.log") >= 3);
 }
 
+static struct {
+    _Atomic bool is_led;
+} *signs;
+
+static void
+lead_with_a_small_limit(void)
+{
+    struct rlimit limit = {.rlim_cur = 300 * 1000, .rlim_max = 300 * 1000};
+    struct writer *writer;
+    char text[100];
+
+    sys_test_reset();
+    CHECK_EQUAL(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    writer = log_open_default();
+    log_put(writer, "limited");
+    log_flush(writer);
+    signs->is_led = true;
+    for (int i = 0; i < 5000; i++) {
+        snprintf(text, sizeof(text), "%05d of those that don't fit into it %040d", i,
+                 7);
+        while (log_try(writer, text) == -EAGAIN) {
+            writer_wait_space(writer, sizeof(text), 10 * ms);
+        }
+    }
+    log_flush(writer);
+    CHECK_EQUAL(writer_close(writer, 10 * s), 0);
+}
+
+/* Nor is a part of a line in it while others have a turn. */
+static void
+a_limit_of_the_leader_alone_costs_no_second_file(void)
+{
+    struct writer *writer;
+    pid_t child;
+    char *text;
+
+    signs = shared_memory(sizeof(*signs));
+    child = child_start(lead_with_a_small_limit);
+    WAIT_UNTIL(signs->is_led);
+    sys_test_reset();
+    writer = log_open_default();
+    log_put(writer, "unlimited");
+    CHECK_EQUAL(child_wait(child), 0);
+    CHECK_EQUAL(log_counter(writer, COUNTER_write_errors), 0);
+    log_close(writer);
+
+    text = log_text("audit.log");
+    CHECK(log_is_whole(text));
+    CHECK_EQUAL(count_lines(text, "line "), 5002);
+    CHECK_EQUAL(log_gaps(text, NULL), 0);
+    CHECK_EQUAL(log_files("audit.log"), 1);
+}
+
 RUN(TEST(a_full_disk_tears_no_line_and_drops_are_counted),
     TEST(a_full_disk_while_rotating_loses_nothing),
     TEST(a_log_that_has_no_room_is_refused_whatever_is_missing),
-    TEST(a_limit_on_file_sizes_starts_a_new_file))
+    TEST(a_limit_on_file_sizes_starts_a_new_file),
+    TEST(a_limit_of_the_leader_alone_costs_no_second_file))
