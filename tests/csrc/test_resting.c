@@ -303,6 +303,7 @@ a_fork_while_it_rests_harms_neither(void)
 /* Another process, whose steps the test asks for. */
 static struct {
     _Atomic uint32_t ready;
+    _Atomic bool other_rests;
 } *signs;
 
 static void
@@ -310,16 +311,26 @@ lead_and_stay(void)
 {
     struct writer *writer;
 
+    WAIT_UNTIL(signs->other_rests);
     writer = open_in_a_hurry();
     do {
+        WAIT_UNTIL(signs->other_rests); /* it doesn't while others write */
         log_put(writer, "of the other");
         log_flush(writer);
     } while (!leads(writer));
     signs->ready = 1;
+    WAIT_UNTIL(signs->other_rests); /* in trouble nobody begins to */
     sys_test_fail(CALL_writev, ENOSPC, 1, UINT32_MAX);
     log_put(writer, "left behind");
     signs->ready = 2;
     pause();
+}
+
+static bool
+is_ready(struct writer *writer, uint32_t ready)
+{
+    signs->other_rests = keeper_has(writer);
+    return signs->ready == ready;
 }
 
 static void
@@ -329,10 +340,9 @@ the_lines_of_a_leader_that_is_killed_are_taken_over(void)
     pid_t child;
 
     signs = shared_memory(sizeof(*signs));
+    child = child_start(lead_and_stay); /* while there is no thread yet */
     writer = open_and_rest("one");
-    child = child_start(lead_and_stay);
-    WAIT_UNTIL(signs->ready == 2);
-    CHECK(keeper_has(writer));
+    WAIT_UNTIL(is_ready(writer, 2));
     kill(child, SIGKILL);
     CHECK_EQUAL(child_wait(child), -SIGKILL);
 
@@ -368,9 +378,9 @@ check_that_another_drains(int signal)
     pid_t child;
 
     signs = shared_memory(sizeof(*signs));
+    child = child_start(write_without_a_thread);
     writer = open_in_a_hurry();
     log_put(writer, "one");
-    child = child_start(write_without_a_thread);
     WAIT_UNTIL(signs->ready == 1);
     wait_until_it_rests(writer);
     signs->ready = 2;
