@@ -128,10 +128,12 @@ mapping_close(struct mapping *mapping)
 {
     uintptr_t begin = atomic_load_explicit(&mapping->begin, memory_order_relaxed);
     uintptr_t end = atomic_load_explicit(&mapping->end, memory_order_relaxed);
+    const struct sys *sys = mapping->sys;
 
-    /* First: whatever is mapped there next is not ours. */
+    /* First: whatever is mapped there next is not ours. From here on the entry may be
+     * another mapping's. */
     atomic_store_explicit(&mapping->is_used, false, memory_order_release);
-    mapping->sys->munmap((void *)begin, end - begin);
+    sys->munmap((void *)begin, end - begin);
 }
 
 void *
