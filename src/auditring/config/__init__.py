@@ -55,3 +55,8 @@ def __getattr__(name: str) -> object:
     if name in _LATER:
         return getattr(import_module(_LATER[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what may be used, loaded or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-__all__ = ["unknown"]
+__all__ = ["did_you_mean", "unknown"]
 
 
 def unknown(name: str, known: Iterable[str], what: str, got: str = "") -> str:
@@ -16,12 +16,16 @@ def unknown(name: str, known: Iterable[str], what: str, got: str = "") -> str:
     """
     if "://" in got:
         got = "an address"  # which may have a password in it
+    return f"no such {what}{f', got {got}' if got else ''}{did_you_mean(name, known)}"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the question that follows on an unknown *name*; "" if none is like it."""
     import difflib  # Here, as most texts have no such name.
 
     plain = {_plain(each): each for each in known}
     meant = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
-    hint = f"; did you mean {plain[meant[0]]}?" if meant else ""
-    return f"no such {what}{f', got {got}' if got else ''}{hint}"
+    return f"; did you mean {plain[meant[0]]}?" if meant else ""
 
 
 def _plain(name: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ..documents.suggestion import did_you_mean
 from ..event.eventsize import MIN_EVENT_BYTES
 from ..log.options import check_options
 from ..log.writer import LogWriter
@@ -80,9 +81,8 @@ def _checked(options: dict[str, Any]) -> dict[str, Any]:
     defaults = LogWriter.__init__.__kwdefaults__ or {}
     for name in options:
         if name not in defaults:
-            raise TypeError(
-                f"AuditHandler() got an unexpected keyword argument {name!r}"
-            )
+            told = f"AuditHandler() got an unexpected keyword argument {name!r}"
+            raise TypeError(told + did_you_mean(name, defaults))
     # Checking a state_dir makes it; the writer will do that.
     options = {**DROP_IN_DEFAULTS, **options}
     check_options({**defaults, **options, "state_dir": None})

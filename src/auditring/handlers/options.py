@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
 
+from ..documents.suggestion import did_you_mean
 from ..log.options import check_options
 from ..log.writer import LogWriter
 
@@ -159,7 +160,9 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
     options = dict(given)
     for name in options:
         if name not in HandlerOptions.__annotations__:
-            raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}")
+            hint = did_you_mean(name, HandlerOptions.__annotations__)
+            told = f"{owner}() got an unexpected keyword argument {name!r}"
+            raise TypeError(told + hint)
     _translate(options)
     asked = {name: options[name] for name in options if name in _OF_WRITER}
     writer = {**DROP_IN_DEFAULTS, **asked}

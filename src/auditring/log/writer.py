@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
+from ..documents.suggestion import did_you_mean
 from ..errors import ClosedError
 from ..process._cooperativelock import CooperativeLock
 from ..process.reaper import hand_over
@@ -321,7 +322,8 @@ class LogWriter(Writer):
         """
         for name, value in options.items():
             if name not in _OPTIONS:
-                raise TypeError(f"{name}: no such option, got {value!r}")
+                hint = did_you_mean(name, _OPTIONS)
+                raise TypeError(f"{name}: no such option, got {value!r}{hint}")
             if name in LASTING and value != self._given[name]:
                 raise ValueError(f"{name}: can't change, got {value!r}")
         given = {**self._given, **options}

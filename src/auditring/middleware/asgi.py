@@ -13,6 +13,7 @@ from ..audit.auditor import AuditedRequest, Auditor
 from ..event.event import UserInfo
 from ..exchange._asgi import SCOPE_KEY, HttpExchange, HttpOpener
 from ..exchange.approutes import routes_of
+from ..exchange.arguments import check_arguments
 from ..exchange.body import BodyRules
 from ..exchange.disconnects import code_of, is_cancelled, is_raised_in
 from ..exchange.identification import ask_later, ask_user
@@ -105,6 +106,7 @@ class AuditMiddleware:
             role: Whether paths have the prefixes of Loft's gateway, or of an agent.
             bodies: Which bodies are recorded; None for `BodyRules`' defaults.
         """
+        check_arguments(auditor, user, routes, bodies)
         self._app = app
         self._auditor = auditor
         self._auditor.mask_by_default()

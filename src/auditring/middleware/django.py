@@ -27,8 +27,10 @@ from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from ..audit.auditor import AuditedRequest, Auditor
+from ..documents.suggestion import did_you_mean
 from ..event.event import UserInfo
 from ..exchange.approutes import routes_of_django
+from ..exchange.arguments import check_arguments
 from ..exchange.body import BodyRules
 from ..exchange.environ import headers_of, peer_of, target_of
 from ..exchange.exchange import Exchange
@@ -204,19 +206,24 @@ def _settings() -> dict[str, Any]:
         raise ImproperlyConfigured(f"AUDITRING: expected a mapping, got {given!r}")
     unknown = set(given) - set(_KEYS)
     if unknown:
-        raise ImproperlyConfigured(f"AUDITRING: no such key: {min(unknown)!r}")
+        name = min(map(str, unknown))
+        hint = did_you_mean(name, _KEYS)
+        raise ImproperlyConfigured(f"AUDITRING: no such key: {name!r}{hint}")
     found = {key: given.get(key) for key in _KEYS}
     for key in ("auditor", "user"):
         value = found[key]
         if isinstance(value, str):
             found[key] = import_string(value)
-    if not isinstance(found["auditor"], Auditor):
-        raise ImproperlyConfigured(
-            f"AUDITRING['auditor']: expected an Auditor, got {found['auditor']!r}"
-        )
-    found["user"] = found["user"] or user_of
     if isinstance(found["routes"], Mapping):
         found["routes"] = Routes(found["routes"])
+    try:
+        check_arguments(
+            found["auditor"], found["user"], found["routes"], found["bodies"]
+        )
+    except TypeError as error:
+        key, _, told = str(error).partition(": ")
+        raise ImproperlyConfigured(f"AUDITRING[{key!r}]: {told}") from None
+    found["user"] = found["user"] or user_of
     found["bodies"] = found["bodies"] or BodyRules()
     return found
 

@@ -12,6 +12,7 @@ from flask import Flask, Response, got_request_exception, request
 from ..audit.auditor import AuditedRequest, Auditor
 from ..event.event import UserInfo
 from ..exchange.approutes import routes_of_flask
+from ..exchange.arguments import check_arguments
 from ..exchange.body import BodyRules
 from ..exchange.rejection import REJECTION_BODY, REJECTION_CODE, REJECTION_HEADERS
 from ..exchange.routes import Routes
@@ -46,6 +47,7 @@ def init_app(
         role: Whether paths have the prefixes of Loft's gateway, or of an agent.
         bodies: Which bodies are recorded; None for `BodyRules`' defaults.
     """
+    check_arguments(auditor, user, routes, bodies)
     middleware = wsgi.AuditMiddleware(
         app.wsgi_app, auditor, user=None, routes=routes, role=role, bodies=bodies
     )

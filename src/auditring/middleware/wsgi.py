@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..audit.auditor import AuditedRequest, Auditor
 from ..event.event import UserInfo
+from ..exchange.arguments import check_arguments
 from ..exchange.body import BodyRules
 from ..exchange.environ import headers_of, peer_of, target_of
 from ..exchange.exchange import Exchange
@@ -111,6 +112,7 @@ class AuditMiddleware:
             role: Whether paths have the prefixes of Loft's gateway, or of an agent.
             bodies: Which bodies are recorded; None for `BodyRules`' defaults.
         """
+        check_arguments(auditor, user, routes, bodies)
         self._app = app
         self._auditor = auditor
         self._auditor.mask_by_default()

@@ -29,3 +29,8 @@ def __getattr__(name: str) -> object:
 
         return getattr(redactor, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Name what may be used, loaded or not."""
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

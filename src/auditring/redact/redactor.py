@@ -66,7 +66,7 @@ class Redactor:
         key: bytes | None = None,
         env_values: bool = True,
     ) -> None:
-        self._rules = tuple(rules)
+        self._rules = _checked(rules)
         self._mask = Mask(key)
         self._env_values = env_values
         self._agents: set[str] = set()
@@ -248,6 +248,14 @@ def _redact_annotation(key: str, value: str, bodies: BodyRedaction) -> str:
 
 def _scrubber(bodies: BodyRedaction) -> Change:
     return lambda text: scrub_text(text, bodies.masked)
+
+
+def _checked(rules: object) -> tuple[RedactionRule, ...]:
+    if isinstance(rules, tuple | list) and all(
+        isinstance(rule, RedactionRule) for rule in rules
+    ):
+        return tuple(rules)
+    raise TypeError(f"rules: expected a tuple of RedactionRule, got {rules!r}")
 
 
 def _without_echoes(event: Event, echoes: Echoes) -> Event:
