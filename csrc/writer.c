@@ -7,6 +7,7 @@
 #include "forking.h"
 #include "generation.h"
 #include "growth.h"
+#include "helping.h"
 #include "keeper.h"
 #include "keptfile.h"
 #include "losses.h"
@@ -400,6 +401,7 @@ writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
         /* A gap event goes first. */
         size = ring_span(size + 1) + ring_span(sizeof(struct gap_mark) + GAP_LINE_MAX);
     }
+    helping_step(writer);
     ring_wait_space(&own->ring, size + 1, limit_ns);
     atomic_fetch_add_explicit(&own->ring.shared->blocked_ns,
                               writer->sys->now_mono() - begin, memory_order_relaxed);
@@ -468,6 +470,7 @@ writer_wait_durable(struct writer *writer, const struct writer_ticket *ticket,
                              memory_order_relaxed)) {
         control_wake_leader(&writer->control);
     }
+    helping_step(writer);
     return ring_wait_durable(ticket->ring, ticket->end, limit_ns);
 }
 
@@ -520,6 +523,7 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
     struct control_shared *shared = writer->control.shared;
     uint32_t seen = atomic_load_explicit(&shared->done_word, memory_order_acquire);
 
+    helping_step(writer);
     if (!is_answered(writer, request, ticket)) {
         wait_word(writer->sys, &shared->done_word, seen, limit_ns);
         if (!is_answered(writer, request, ticket)) {

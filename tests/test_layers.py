@@ -67,6 +67,7 @@ C_ROOMS = {
     "generation": "writer",
     "growth": "writer",
     "heir": "writer",
+    "helping": "writer",
     "keeper": "writer",
     "keptfile": "writer",
     "livefile": "writer",
