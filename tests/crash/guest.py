@@ -185,40 +185,48 @@ def _raise_again(record: logging.LogRecord) -> None:
 
 def fork(pen: Pen, first: int) -> None:
     """Have children that write through the log that is open, and end in some way."""
-    for stream in range(first, first + SPARE_STREAMS - _FIRST_CHILD):
-        if pen.must_stop:
-            return
-        pid = os.fork()
-        if pid == 0:
-            _be_child(pen, stream)
-        os.waitpid(pid, 0)
-        time.sleep(_HABIT_PACE_S)
+    _have_children(pen, first, _be_child)
 
 
-def _be_child(pen: Pen, stream: int) -> None:
-    """Write and end, with the log closed or not; never returns."""
-    try:
-        pen.write(stream, _CHILD_LINES)
-        if stream % 2:
-            pen.close()
-    finally:
-        os._exit(0)
+def have_few_threads(pen: Pen, first: int) -> None:
+    """Have children that can start no thread."""
+    _have_children(pen, first, _be_alone)
 
 
 def exec_anew(pen: Pen, first: int) -> None:
     """Have children that become another program with the log open."""
+    _have_children(pen, first, _be_another)
+
+
+def _have_children(pen: Pen, first: int, live: Callable[[Pen, int], None]) -> None:
     for stream in range(first, first + SPARE_STREAMS - _FIRST_CHILD):
         if pen.must_stop:
             return
         pid = os.fork()
         if pid == 0:
             try:
-                pen.write(stream, _CHILD_LINES)
-                os.execv("/bin/true", ["true"])
+                live(pen, stream)
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)
         time.sleep(_HABIT_PACE_S)
+
+
+def _be_child(pen: Pen, stream: int) -> None:
+    """Write and end, with the log closed or not."""
+    pen.write(stream, _CHILD_LINES)
+    if stream % 2:
+        pen.close()
+
+
+def _be_alone(pen: Pen, stream: int) -> None:
+    resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    _be_child(pen, stream)
+
+
+def _be_another(pen: Pen, stream: int) -> None:
+    pen.write(stream, _CHILD_LINES)
+    os.execv("/bin/true", ["true"])
 
 
 def reload(pen: Pen, first: int) -> None:
@@ -279,6 +287,7 @@ HABITS: dict[str, Callable[[Pen, int], None]] = {
         give_up_rights,
         have_small_files,
         have_few_descriptors,
+        have_few_threads,
     )
 }
 

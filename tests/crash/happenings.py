@@ -6,6 +6,7 @@ Each is called with the meeting that it happens to, and returns when it is over.
 import contextlib
 import os
 import random
+import shutil
 import signal
 import struct
 import subprocess
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["HAPPENINGS", "HARMLESS", "NEEDS_OWN_DISK", "Scene"]
+__all__ = ["BY_CHANCE", "HAPPENINGS", "HARMLESS", "NEEDS_OWN_DISK", "Scene"]
 
 _FREEZE_MAX_S = 1.0
 _FULL_S = 1.0
@@ -84,6 +85,11 @@ def move_directory(scene: Scene) -> None:
     directory.chmod(status.st_mode & 0o7777)
 
 
+def remove_state(scene: Scene) -> None:
+    """Remove the state directory while its log is open, as a cleaner does."""
+    shutil.rmtree(scene.path.parent / f".{scene.path.name}.ring", ignore_errors=True)
+
+
 def pack(scene: Scene) -> None:
     """Pack a backup with gzip, as a cron job does.
 
@@ -146,6 +152,7 @@ HAPPENINGS: dict[str, Callable[[Scene], None]] = {
         kill_all,
         freeze,
         move_directory,
+        remove_state,
         pack,
         rename_away,
         fill_disk,
@@ -153,7 +160,11 @@ HAPPENINGS: dict[str, Callable[[Scene], None]] = {
         step_clock,
     )
 }
-# What may happen by chance.
+# With the state of a log goes what was written by who can't settle it any more: one
+# that was killed, or has no rights or descriptors left.
+_HARMFUL_WITH_OTHERS = frozenset({"remove_state"})
+# What costs no line by itself, and what may happen by chance together with the rest.
 HARMLESS = tuple(name for name in HAPPENINGS if name != "steal")
+BY_CHANCE = tuple(name for name in HARMLESS if name not in _HARMFUL_WITH_OTHERS)
 # Those that may only happen on a disk that is the meeting's alone.
 NEEDS_OWN_DISK = frozenset({"fill_disk"})

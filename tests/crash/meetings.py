@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from guest import HABITS
-from happenings import HARMLESS, NEEDS_OWN_DISK
+from happenings import BY_CHANCE, NEEDS_OWN_DISK
 from meeting import Plan
 
 __all__ = ["Options", "Place", "hold", "look_around", "make_plan"]
@@ -77,7 +77,7 @@ def make_plan(seed: int, place: Place) -> Plan:
     chance = random.Random(seed)
     allowed = [
         name
-        for name in HARMLESS
+        for name in BY_CHANCE
         if (place.is_root or name not in NEEDS_OWN_DISK)
         and (place.shim is not None or name != "step_clock")
     ]
