@@ -10,6 +10,7 @@ import zstandard
 
 from ..files.names import list_backups
 from .demo_worker import Oracle, Sample
+from .progress import counted
 
 __all__ = ["Account", "Contents"]
 
@@ -77,7 +78,7 @@ class Contents:
             contents.files += 1
             contents.compressed_files += path.suffix == ".zst"
             contents.file_bytes += path.stat().st_size
-            for line in _lines(path):
+            for line in counted(_lines(path), f"events of {path.name} checked"):
                 contents.line_bytes += len(line)
                 if not _enter(line, sample, accounts):
                     is_gap = b'"verb":"gap"' in line

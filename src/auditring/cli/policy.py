@@ -26,6 +26,7 @@ from .policy_report import (
     simulation_document,
     simulation_text,
 )
+from .progress import counted
 
 if TYPE_CHECKING:
     from ..policy.policy import Policy
@@ -253,14 +254,12 @@ def _replay(simulation: "Simulation", log: str) -> None:
     reader = RecordedEvents(blame)
     with refusing(name):
         try:
-            simulation.replay(
-                read_lines(
-                    log,
-                    on_long=lambda number, size: reader.skip(size),
-                    limit_bytes=EVENT_MAX_BYTES,
-                ),
-                reader,
+            lines = read_lines(
+                log,
+                on_long=lambda number, size: reader.skip(size),
+                limit_bytes=EVENT_MAX_BYTES,
             )
+            simulation.replay(counted(lines, f"lines of {name}"), reader)
         except DamagedError as error:
             raise Refusal(f"{name}: damaged: {error}") from error
     blame.end()
