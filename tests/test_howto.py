@@ -12,6 +12,7 @@ from typing import Any
 
 import flask
 import pytest
+from test_layers import LEVELS
 
 from auditring import Policy
 from auditring.config import load_config, open_auditor, parse_config
@@ -106,3 +107,23 @@ def test_the_page_on_celery_audits_a_task(tmp_path: Path) -> None:
     last = events(log)[-1]
     assert last["user"]["username"] == "alice"
     assert (last["verb"], last["responseStatus"]["code"]) == ("delete", 200)
+
+
+def test_the_tour_names_files_that_are_there() -> None:
+    tour = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:src|csrc|tests|docs)/[\w/.]+\.\w+)`", tour):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"`(\w+\.[ch])`", tour):
+        assert (ROOT / "csrc" / name).exists(), name
+    for name in re.findall(
+        r"`((?:config|log|handlers|backends|redact)/\w+\.py)`", tour
+    ):
+        assert (ROOT / "src/auditring" / name).exists(), name
+
+
+def test_the_tour_has_every_family_on_its_level() -> None:
+    tour = (ROOT / "docs/explanation/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", tour, re.MULTILINE)
+    drawn = [set(re.findall(r"`(\w+)`", families)) for _, families in rows]
+
+    assert drawn == [level - {"_version", "pyinstaller"} for level in LEVELS[:-1]]
