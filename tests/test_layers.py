@@ -250,7 +250,7 @@ def test_there_is_something_to_look_at() -> None:
         ("documents", "from ..log.writer import LogWriter"),
         ("documents", "def lazily() -> None:\n    from ..log.writer import LogWriter"),
         ("documents", "from auditring import LogWriter"),
-        ("documents", "from ..process import known"),
+        ("process", "from ..documents import tree"),
     ],
 )
 def test_an_import_the_wrong_way_is_noticed(package: str, source: str) -> None:
