@@ -331,6 +331,7 @@ def test_finalizers_may_log_while_a_way_is_found_out(
     held: list[dict[str, int]] = []
     thresholds = gc.get_threshold()
     gc.disable()
+    gc.freeze()  # each collection would look at all that other tests left
     try:
         for number, (one, other) in enumerate(pairs_in_one_place(loggers)):
             # None is left over to be used again: a new one is an object more.
@@ -346,6 +347,7 @@ def test_finalizers_may_log_while_a_way_is_found_out(
             expected[int(one.name) % 3][f"{number}"] += 1
             expected[int(other.name) % 3][f"{number} is gone"] += 1
     finally:
+        gc.unfreeze()
         gc.set_threshold(*thresholds)
         gc.enable()
 
