@@ -11,7 +11,9 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -148,8 +150,15 @@ def test_what_is_dropped_in_the_finalization_of_modules_is_in_its_ring_or_file(
     assert (tmp_path / "app.log").read_bytes() == b"late\n"
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A directory that all may enter: those of `tmp_path` are one user's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        yield Path(name)
+
+
 def test_without_a_thread_to_have_the_end_closes_what_was_dropped(
-    tmp_path: Path,
+    open_folder: Path,
 ) -> None:
     program = """
     import resource
@@ -166,17 +175,14 @@ def test_without_a_thread_to_have_the_end_closes_what_was_dropped(
     """
     if os.geteuid() != 0 or resource.getrlimit(resource.RLIMIT_NPROC)[1] == 0:
         pytest.skip("needs root: the limit holds for other users only")
-    tmp_path.chmod(0o777)
-    for directory in tmp_path.parents:
-        if not directory.stat().st_mode & 0o001:
-            pytest.skip("needs a directory that all may enter")
+    open_folder.chmod(0o777)
 
     done = subprocess.run(
         [
             sys.executable,
             "-c",
             "import gc, os, sys\n" + textwrap.dedent(program),
-            str(tmp_path / "app.log"),
+            str(open_folder / "app.log"),
         ],
         capture_output=True,
         text=True,
@@ -185,7 +191,7 @@ def test_without_a_thread_to_have_the_end_closes_what_was_dropped(
     )
 
     assert done.stdout == "1\n"
-    assert (tmp_path / "app.log").read_bytes() == b"one\n"
+    assert (open_folder / "app.log").read_bytes() == b"one\n"
 
 
 def test_a_fork_beside_the_thread_that_closes_disturbs_neither_side(

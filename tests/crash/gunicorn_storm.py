@@ -320,8 +320,11 @@ class GunicornStorm:
         outcome.workers = len(workers)
         outcome.users = sorted({user for _, user in workers})
         found = self._read_lines(), *self._read_events()
+        # A handler holds an event loop up for a moment only, and then drops and tells.
+        told = self._dropped_lines()
         for counts in found:
-            outcome.lost += len(answered - counts.keys())
+            outcome.lost += max(0, len(answered - counts.keys()) - told)
+            told = 0
             outcome.doubled += counts.total() - len(counts)
             outcome.invented += len(counts.keys() - asked)
         files = [
@@ -347,6 +350,22 @@ class GunicornStorm:
             for stream, runs in reading.streams.items()
             for run in runs
             for number in run
+        )
+
+    def _dropped_lines(self) -> int:
+        """Return how many lines app.log's gap events tell of, which stand beside it."""
+        try:
+            lines = (
+                (self._folder / "app.log.gaps").read_bytes().splitlines(keepends=True)
+            )
+        except FileNotFoundError:
+            return 0
+        notes = [gap["annotations"] for gap in map(parse_gap, lines) if gap is not None]
+        self._note_gaps(note["auditring.io/reason"] for note in notes)
+        return sum(
+            int(note["auditring.io/count"])
+            for note in notes
+            if note["auditring.io/reason"] == "dropped"
         )
 
     def _read_events(self) -> tuple[Counter[Id], Counter[Id]]:
