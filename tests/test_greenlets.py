@@ -127,7 +127,7 @@ def test_what_a_background_thread_opened_is_closed_when_it_says_so(
 ) -> None:
     """gevent's `os.close` waits for a hub, which in such a thread runs no more."""
     program = """
-        from auditring._nativethread import NativeThread
+        from auditring.process._nativethread import NativeThread
         from auditring.backupfiles import DIRECTORY_FLAGS, opened
         from auditring.cooperation import pause
         directory = os.path.dirname(path)
