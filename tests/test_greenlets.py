@@ -128,8 +128,8 @@ def test_what_a_background_thread_opened_is_closed_when_it_says_so(
     """gevent's `os.close` waits for a hub, which in such a thread runs no more."""
     program = """
         from auditring.process._nativethread import NativeThread
-        from auditring.backupfiles import DIRECTORY_FLAGS, opened
-        from auditring.cooperation import pause
+        from auditring.files.opened import DIRECTORY_FLAGS, opened
+        from auditring.process.cooperation import pause
         directory = os.path.dirname(path)
         targets = []
         def work():
