@@ -129,11 +129,11 @@ def test_what_a_background_thread_opened_is_closed_when_it_says_so(
     program = """
         from auditring.process._nativethread import NativeThread
         from auditring.files.opened import DIRECTORY_FLAGS, opened
-        from auditring.process.cooperation import pause
         directory = os.path.dirname(path)
         targets = []
+        time.sleep(0)  # two threads that make their first hubs at once may hang
         def work():
-            pause(0.001)  # that makes the thread's hub
+            time.sleep(0.001)  # that makes the thread's hub
             with opened(directory, DIRECTORY_FLAGS) as fd:
                 pass
             try:
@@ -147,6 +147,31 @@ def test_what_a_background_thread_opened_is_closed_when_it_says_so(
     """
 
     assert run(library, program, log) == "True\n"
+
+
+def test_a_background_thread_waits_without_a_loop_of_greenlets(
+    library: str, log: Path
+) -> None:
+    """Made at the same moment as the main thread's, gevent's hangs in one of ten."""
+    program = """
+        from auditring.process._nativethread import NativeThread
+        from auditring.process.cooperation import pause
+        from auditring.process import cooperation
+        patched, slept = time.sleep, []
+        def work():
+            pause(0.001)
+            slept.append(True)
+        def sleep(seconds):
+            slept.append(False)
+            patched(seconds)
+        cooperation.time = type(sys)("time")
+        cooperation.time.sleep = sleep
+        NativeThread(work, "waits").start()
+        wait_until(lambda: slept)
+        print(slept)
+    """
+
+    assert run(library, program, log) == "[True]\n"
 
 
 def test_other_greenlets_run_while_one_closes_a_log_with_a_mill(

@@ -50,6 +50,12 @@ cdef extern from "<pthread.h>" nogil:
     pthread_t pthread_self()
     int pthread_setname_np(pthread_t, const char *)
 
+cdef extern from *:
+    """
+    static _Thread_local int is_native; /* a thread that was started here */
+    """
+    int is_native
+
 cdef extern from "<sys/syscall.h>" nogil:
     long SYS_gettid, SYS_tgkill
 
@@ -282,7 +288,9 @@ cdef class NativeThread:
 
 
 cdef void _run(void *context) noexcept with gil:
+    global is_native
     cdef NativeThread thread = <NativeThread> <PyObject *> context
+    is_native = 1
     Py_DECREF(thread)  # what start() counted; the variable counts as well
     _call_to_its_end(thread)
     # The function may hold what holds this thread.
@@ -320,6 +328,11 @@ def close(int fd):
         result = unistd_close(fd)
     if result != 0 and errno != EINTR:  # at EINTR Linux has closed it
         PyErr_SetFromErrno(OSError)
+
+
+def is_native_thread():
+    """Tell whether the caller is a thread that was started here: it has no greenlets."""
+    return is_native != 0
 
 
 def is_main_thread():

@@ -8,7 +8,7 @@ import time
 import types
 from collections.abc import Callable
 
-from ._nativethread import sleep
+from ._nativethread import is_native_thread, sleep
 
 __all__ = ["has_greenlets", "pause", "wait_until"]
 
@@ -41,8 +41,12 @@ def pause(seconds: float) -> None:
     """Sleep, and let other greenlets run if there are any.
 
     In the loop that runs greenlets itself nothing can be switched to; both libraries
-    raise an AssertionError then.
+    raise an AssertionError then. A thread of ours has none: gevent would make a loop
+    for it, and two threads that make their first one at once may wait for each other.
     """
+    if is_native_thread():
+        sleep(seconds)
+        return
     try:
         time.sleep(seconds)
     except AssertionError:
