@@ -68,12 +68,37 @@ controlPlane:
         - --audit-log-maxage=30
         - --audit-policy-file={folder}/policy.yaml
 """
+KIND = """\
+kind: Cluster
+apiVersion: kind.x-k8s.io/v1alpha4
+nodes:
+- role: control-plane
+  kubeadmConfigPatches:
+  - |
+    kind: ClusterConfiguration
+    apiServer:
+      extraArgs:
+        audit-log-path: {folder}/audit.log
+        audit-log-maxage: "30"
+        audit-policy-file: {folder}/policy.yaml
+"""
+KWOK = """\
+kind: KwokctlConfiguration
+componentsPatches:
+- name: kube-apiserver
+  extraArgs:
+  - {{key: audit-log-path, value: {folder}/audit.log}}
+  - {{key: audit-log-maxage, value: "30"}}
+  - {{key: audit-policy-file, value: {folder}/policy.yaml}}
+"""
 CASES = {
     "a command line": COMMAND_LINE,
     "a Pod": POD,
     "kubeadm": KUBEADM,
     "kubeadm, pairs": KUBEADM_OF_PAIRS,
     "k3s": K3S,
+    "kind": KIND,
+    "kwok": KWOK,
     "vCluster": VCLUSTER,
 }
 

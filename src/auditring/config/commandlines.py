@@ -9,8 +9,10 @@ own for them.
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import TypeGuard
 
-from ..documents.tree import Mapping, Node, Scalar, Sequence
+from ..documents.tree import Mapping, Node, Scalar, Sequence, TextError
 
 __all__ = ["PROGRAM", "arguments_in", "command_line_of"]
 
@@ -59,13 +61,24 @@ def _lists_in(node: Node) -> Iterator[list[str]]:
             yield named
         for _, _, value in node.entries:
             yield from _lists_in(value)
+    elif isinstance(node, Scalar) and _is_document(node.value):
+        from ..documents.yamltext import read_yaml  # Here: few need it.
+
+        with suppress(TextError):  # then it is some other text
+            yield from _lists_in(read_yaml(node.value))
+
+
+def _is_document(value: object) -> TypeGuard[str]:
+    """Tell whether a text may be a document inside of one, as kind has its patches."""
+    return isinstance(value, str) and "\n" in value and "audit-" in value
 
 
 def _word_of(node: Node) -> str:
-    """Return an argument; kubeadm has them as pairs of a name and a value, too."""
+    """Return an argument; kubeadm and kwok have pairs of a name and a value, too."""
     if isinstance(node, Mapping):
         pair = {key: _text_of(value) for key, _, value in node.entries}
-        return f"{pair['name']}={pair['value']}" if {*pair} == {"name", "value"} else ""
+        name = pair.get("name", pair.get("key", ""))
+        return f"{name}={pair['value']}" if len(pair) == 2 and "value" in pair else ""
     return _text_of(node)
 
 
