@@ -331,7 +331,7 @@ def close(int fd):
 
 
 def is_native_thread():
-    """Tell whether the caller is a thread that was started here: it has no greenlets."""
+    """Tell whether the caller is a thread that was started here: without greenlets."""
     return is_native != 0
 
 
