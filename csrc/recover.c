@@ -195,23 +195,30 @@ has_sync_slot(const struct control *control, const struct control_intent *intent
 }
 
 /* The part of the batch that is whole in the file, whatever follows it there; NULL:
- * none, or it can't be told. One that is to be synced is written again as a whole. */
-static struct control_intent *
+ * none. One that is to be synced is written again as a whole. An error is one of the
+ * file or of memory: not knowing the part would be writing it twice. */
+static int
 find_part(struct control *control, const struct control_intent *intent,
-          struct ring *const *rings, const struct logfile *target)
+          struct ring *const *rings, const struct logfile *target,
+          struct control_intent **part)
 {
-    struct control_intent *part;
     uint64_t same;
+    int error;
 
-    if (rings == NULL || has_sync_slot(control, intent) ||
-        intentprefix_measure(intent, rings, target, &same) < 0 || same == 0) {
-        return NULL;
+    *part = NULL;
+    if (rings == NULL || has_sync_slot(control, intent)) {
+        return 0;
     }
-    part = calloc(1, sizeof(*part));
-    if (part != NULL) {
-        intentprefix_say(part, intent, control, target, rings, same);
+    error = intentprefix_measure(intent, rings, target, &same);
+    if (error < 0 || same == 0) {
+        return error == -EUCLEAN ? 0 : error;
     }
-    return part;
+    *part = calloc(1, sizeof(**part));
+    if (*part == NULL) {
+        return -ENOMEM;
+    }
+    intentprefix_say(*part, intent, control, target, rings, same);
+    return 0;
 }
 
 /* The rest of the batch stays in the rings. */
@@ -240,11 +247,15 @@ leave_conflict(struct control *control, const struct control_intent *intent,
      * the new one has its inode. */
     bool is_cut = is_live && control->shared->live_inode == live->inode &&
                   live->size < control->shared->live_size;
-    struct control_intent *part = find_part(control, intent, rings, target);
+    struct control_intent *part;
+    int error = find_part(control, intent, rings, target, &part);
     uint64_t kept = part != NULL ? part->length : 0;
-    int error = is_live ? leave_live(control, live, state_dir, live->size) : 0;
-    bool is_fixed = error == -EBUSY;
+    bool is_fixed;
 
+    if (error == 0 && is_live) {
+        error = leave_live(control, live, state_dir, live->size);
+    }
+    is_fixed = error == -EBUSY;
     if (error < 0 && !is_fixed) {
         free(part);
         return error;

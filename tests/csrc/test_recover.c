@@ -308,7 +308,7 @@ bytes_behind_the_batch_are_kept(void)
 
 /* A process without a ring waited in vain for the end of the line. */
 static void
-what_is_whole_before_other_bytes_is_not_written_again(void)
+check_other_bytes_behind_a_part(uint32_t failing_read)
 {
     int fd;
 
@@ -317,6 +317,12 @@ what_is_whole_before_other_bytes_is_not_written_again(void)
     CHECK_EQUAL(write(fd, "\nline of another\n", 17), 17);
     close(fd);
 
+    if (failing_read > 0) {
+        scene_change_leader();
+        sys_test_fail(CALL_pread, EIO, failing_read, 1);
+        CHECK_EQUAL(recover_once(false), -EIO);
+        sys_test_heal();
+    }
     recover_now();
     drain_rest();
 
@@ -328,6 +334,25 @@ what_is_whole_before_other_bytes_is_not_written_again(void)
     check_log_is("line before\nline one\nlin\nline of another\n"
                  "line two, a bit longer\nline three\n");
     scene_close();
+}
+
+static void
+what_is_whole_before_other_bytes_is_not_written_again(void)
+{
+    check_other_bytes_behind_a_part(0);
+}
+
+/* It is compared twice: to find out that it isn't all, and how much there is. */
+static void
+a_file_that_can_not_be_compared_now_is_compared_later(void)
+{
+    check_other_bytes_behind_a_part(1);
+}
+
+static void
+a_part_that_can_not_be_measured_now_is_measured_later(void)
+{
+    check_other_bytes_behind_a_part(3);
 }
 
 static void
@@ -792,6 +817,8 @@ RUN(TEST(a_batch_that_is_all_in_the_file_is_published),
     TEST(bytes_behind_the_batch_are_kept),
     TEST(a_file_that_was_cut_below_the_batch_is_left),
     TEST(what_is_whole_before_other_bytes_is_not_written_again),
+    TEST(a_file_that_can_not_be_compared_now_is_compared_later),
+    TEST(a_part_that_can_not_be_measured_now_is_measured_later),
     TEST(a_backup_with_other_bytes_is_not_rotated_again),
     TEST(a_ring_that_is_not_there_is_a_conflict),
     TEST(a_ring_that_holds_something_else_is_a_conflict),
