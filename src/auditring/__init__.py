@@ -4,11 +4,11 @@ This is the public door: what isn't listed here or in the `__all__` of a module 
 private. Importing it loads no third-party module but orjson.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._native import door
 from ._native import (
-    loadable as loadable,  # First: it says why the others can't be loaded.
+    loadable as loadable,  # Before the others: it says why they can't be loaded.
 )
 from ._version import __version__
 from .errors import (
@@ -59,15 +59,4 @@ _LATER = {
     "Stats": ".log.stats",
     "UserInfo": ".request.user",
 }
-
-
-def __getattr__(name: str) -> object:
-    """Import what only some programs use when they do."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Name what may be used, loaded or not."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__getattr__, __dir__ = door.open_late(__name__, _LATER)

@@ -12,8 +12,9 @@ The reference of all keys is docs/reference/configuration.md. `keys` has them, `
 them together and judges; `assembly` and `auditor` make of them what runs.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from .._native.door import open_late
 
 __all__ = [
     "KEYS",
@@ -48,15 +49,4 @@ _LATER = {
     "open_auditor": ".open",
     "parse_config": ".loading",
 }
-
-
-def __getattr__(name: str) -> object:
-    """Import what only some programs use when they do."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Name what may be used, loaded or not."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__getattr__, __dir__ = open_late(__name__, _LATER)

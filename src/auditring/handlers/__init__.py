@@ -13,9 +13,9 @@ too.
 structlog.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .._native.door import open_late
 from .install import install
 from .options import HandlerOptions
 from .rotating import RotatingFileHandler
@@ -38,15 +38,4 @@ if TYPE_CHECKING:
 
 # What not every program uses, and where it is.
 _LATER = {"AuditHandler": ".audit", "BytesLoggerFactory": ".byteslogger"}
-
-
-def __getattr__(name: str) -> object:
-    """Import what only some programs use when they do."""
-    if name in _LATER:
-        return getattr(import_module(_LATER[name], __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Name what may be used, loaded or not."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+__getattr__, __dir__ = open_late(__name__, _LATER)

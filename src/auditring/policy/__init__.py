@@ -7,6 +7,8 @@ leaves out; `simulation` what it would have recorded.
 
 from typing import TYPE_CHECKING
 
+from .._native.door import open_late
+
 __all__ = [
     "PRESETS",
     "Decision",
@@ -22,16 +24,5 @@ if TYPE_CHECKING:
         preset_text,
     )
 
-
-def __getattr__(name: str) -> object:
-    """Import it when it is asked for: who uses one module needn't load all."""
-    if name in __all__:
-        from . import policy
-
-        return getattr(policy, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Name what may be used, loaded or not."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+_LATER = dict.fromkeys(__all__, ".policy")
+__getattr__, __dir__ = open_late(__name__, _LATER)

@@ -69,6 +69,7 @@ _IMPORTED_BY_NAME = [
     "auditring.config.open",
     "auditring.errors",
     "auditring.policy.policy",
+    "auditring.redact.redactor",
     "auditring.log.stats",
     # Of the interpreter, by which loadable.py knows a sub-interpreter.
     *filter(find_spec, ["_xxsubinterpreters"]),

@@ -6,6 +6,8 @@
 
 from typing import TYPE_CHECKING
 
+from .._native.door import open_late
+
 __all__ = [
     "DEFAULT_RULES",
     "MASKED_WHOLE",
@@ -21,16 +23,5 @@ if TYPE_CHECKING:
         Redactor,
     )
 
-
-def __getattr__(name: str) -> object:
-    """Import it when it is asked for: who uses one module needn't load all."""
-    if name in __all__:
-        from . import redactor
-
-        return getattr(redactor, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    """Name what may be used, loaded or not."""
-    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})
+_LATER = dict.fromkeys(__all__, ".redactor")
+__getattr__, __dir__ = open_late(__name__, _LATER)
