@@ -143,7 +143,7 @@ def test_null_is_as_if_the_key_was_not_there(path: str) -> None:
 @pytest.mark.parametrize("path", KEYS)
 def test_a_default_can_be_written_as_it_is_shown(path: str) -> None:
     key = KEYS[path]
-    dumped = key.kind.dump(key.default)
+    dumped = key.type.dump(key.default)
     *blocks, name = path.split(".")
     given: dict[str, Any] = {name: dumped}
     for block in reversed(blocks):

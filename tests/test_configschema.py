@@ -11,9 +11,9 @@ from jsonschema import Draft202012Validator
 
 from auditring.config import KEYS
 from auditring.config.flags import FLAGS
-from auditring.config.kinds import plain
 from auditring.config.reference import config_reference
 from auditring.config.schema import config_schema
+from auditring.documents.tree import plain
 from auditring.policy.text import read_text
 
 ROOT = Path(__file__).parent.parent
@@ -47,7 +47,7 @@ def test_the_schema_has_every_key(path: str) -> None:
         place = place["properties"][name]
 
     assert place["description"]
-    default = KEYS[path].kind.dump(KEYS[path].default)
+    default = KEYS[path].type.dump(KEYS[path].default)
     assert place.get("default") == default
 
 
@@ -81,7 +81,7 @@ def test_an_editor_finds_the_same_mistakes(mistake: dict[str, Any]) -> None:
             "webhook": {"create": True},
         },
         {
-            key.path: key.kind.dump(key.default)
+            key.path: key.type.dump(key.default)
             for key in KEYS.values()
             if "." not in key.path
         },

@@ -186,8 +186,8 @@ def test_a_wrong_type_is_told_with_what_stands_there() -> None:
     assert str(caught.value) == (
         "rules[0].users[0]: expected a string, got the truth value true;"
         " rules[0].users[1]: expected a string, got the number 1;"
-        " rules[0].users[2]: expected a string, got a list;"
-        " rules[0].users[3]: expected a string, got an object"
+        ' rules[0].users[2]: expected a string, got a list ["a"];'
+        " rules[0].users[3]: expected a string, got an object {}"
     )
 
 

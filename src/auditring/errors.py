@@ -66,6 +66,11 @@ class ClosedError(AuditringError, ValueError):
     """
 
 
+def printable(text: str) -> str:
+    """Return *text* in one line that can't steer the terminal that it is shown on."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 @dataclass(frozen=True, slots=True)
 class ConfigProblem:
     """One thing that is wrong with a configuration.
@@ -91,8 +96,7 @@ class ConfigProblem:
         parts = (place, self.key, self.message)
         text = mark + ": ".join(part for part in parts[1:] if part)
         text = f"{place}: {text}" if place else text
-        # What a file holds must not steer the terminal that it is shown on.
-        return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+        return printable(text)
 
 
 class ConfigError(AuditringError, ValueError):

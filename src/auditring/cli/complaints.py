@@ -8,6 +8,8 @@ from typing import IO, Any
 
 import click
 
+from ..errors import printable
+
 __all__ = ["Blame", "Refusal", "complain", "refusing", "shown_name"]
 
 _LINES_MAX = 10
@@ -80,9 +82,7 @@ class Blame:
         """Take note of a line."""
         self._count += 1
         if self._count <= _LINES_MAX:
-            # What a line holds must not steer the terminal that it is shown on.
-            shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in reason)
-            complain(f"{self._name}:{number}: {shown}")
+            complain(f"{self._name}:{number}: {printable(reason)}")
 
     def end(self) -> None:
         """Tell how many more there were."""

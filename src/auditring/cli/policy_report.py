@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..errors import PolicyProblem
+from ..errors import PolicyProblem, printable
 
 if TYPE_CHECKING:
     from ..policy.decisions import Decision
@@ -27,12 +27,8 @@ __all__ = [
 def problem_line(file: str, severity: str, problem: PolicyProblem) -> str:
     """Return ``file:line: field: message``; a warning is marked as one."""
     place = file if problem.line is None else f"{file}:{problem.line}"
-    return f"{place}: {'' if severity == 'error' else 'warning: '}{_printable(problem)}"
-
-
-def _printable(problem: PolicyProblem) -> str:
-    # What a text holds must not steer the terminal that it is shown on.
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(problem))
+    mark = "" if severity == "error" else "warning: "
+    return f"{place}: {mark}{printable(str(problem))}"
 
 
 def problem_document(

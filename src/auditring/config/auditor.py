@@ -295,8 +295,8 @@ def _with_values(settings: Settings, old: Settings, keys: list[Key]) -> Settings
 
 
 def _held_back(key: Key, before: Config, after: Config) -> ConfigProblem:
-    new = key.kind.dump(value_at(after.settings, key))
-    old = key.kind.dump(value_at(before.settings, key))
+    new = key.type.dump(value_at(after.settings, key))
+    old = key.type.dump(value_at(before.settings, key))
     origin = after.origins.get(key.path)
     told = hidden_text(f"{new!r} takes a restart; until then it stays {old!r}")
     if origin is None:

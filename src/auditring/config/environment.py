@@ -12,7 +12,6 @@ from ..documents.suggestion import unknown
 from ..documents.tree import Node, Scalar, TextError
 from ..errors import ConfigProblem
 from .keys import KEYS, Key
-from .kinds import Mismatch
 from .text import SWITCHES, Origin, Reading
 
 __all__ = ["CONFIG_VARIABLE", "read_environment", "take_text"]
@@ -51,13 +50,13 @@ def take_text(reading: Reading, key: Key, text: str, origin: Origin) -> None:
         node = _node_of_text(key, text)
     except TextError as error:
         reading.failed.add(key.path)
-        reading.blame(origin, Mismatch(f"{error.reason}, in {text!r}", 0), key.path)
+        reading.blame(origin, 0, key.path, f"{error.reason}, in {text!r}")
     else:
         reading.take(key, node, origin)
 
 
 def _node_of_text(key: Key, text: str) -> Node:
-    if key.kind.is_text:
+    if key.type.is_text:
         return Scalar(1, text)
     # PyYAML is loaded where there is something to read. JSON is YAML, too.
     from ..documents.yamltext import read_yaml

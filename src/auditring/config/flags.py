@@ -14,7 +14,6 @@ from typing import Any, Literal
 from ..documents.suggestion import unknown
 from .environment import take_text
 from .keys import KEYS
-from .kinds import Mismatch
 from .sizes import MIB
 from .text import Origin, Reading, Setting
 
@@ -206,16 +205,14 @@ def _split(arguments: Sequence[str], found: FlagReading) -> dict[str, str]:
             continue
         flag = FLAGS.get(name)
         if flag is None:
-            error = Mismatch(
-                unknown(written, FLAGS, "flag", repr(value) if equals else ""), 0
-            )
-            found.reading.blame(Origin("flag", written), error, "")
+            what = unknown(written, FLAGS, "flag", repr(value) if equals else "")
+            found.reading.blame(Origin("flag", written), 0, "", what)
             continue
         if not equals and flag.type == "bool":
             value = "true"
         elif not equals and not waiting:
-            error = Mismatch("expected a value after it, got none", 0)
-            found.reading.blame(Origin("flag", name), error, flag.key)
+            what = "expected a value after it, got none"
+            found.reading.blame(Origin("flag", name), 0, flag.key, what)
             continue
         elif not equals:
             value = waiting.pop(0)
@@ -240,15 +237,15 @@ def _has_type(type_: Type, text: str) -> bool:
 def _take(reading: Reading, flag: Flag, text: str) -> None:
     origin = Origin("flag", flag.name)
     if not _has_type(flag.type, text):
-        what = {"bool": "true or false", "int": "an integer", "float": "a number"}
-        expected = what.get(flag.type, "a duration such as 30s")
-        error = Mismatch(f"expected {expected}, got {text!r}", 0)
+        names = {"bool": "true or false", "int": "an integer", "float": "a number"}
+        expected = names.get(flag.type, "a duration such as 30s")
+        what = f"expected {expected}, got {text!r}"
         reading.failed.add(flag.key)
-        reading.blame(origin, error, flag.key)
+        reading.blame(origin, 0, flag.key, what)
     elif not flag.key:
         if text != _VERSION:
-            error = Mismatch(f"expected {_VERSION}, got {text!r}", 0)
-            reading.blame(origin, error, "")
+            what = f"expected {_VERSION}, got {text!r}"
+            reading.blame(origin, 0, "", what)
     elif flag.type == "int" and flag.key in _NUMBERS:
         _take_number(reading, flag, _number(text))
     elif text or flag.type != "text":
@@ -268,8 +265,8 @@ def _take_number(reading: Reading, flag: Flag, number: int) -> None:
     """Take a limit of the log, of which 0 is none."""
     origin = Origin("flag", flag.name)
     if not 0 <= number < 2**31:
-        error = Mismatch(f"expected an integer of at least 0, got {number}", 0)
-        reading.blame(origin, error, flag.key)
+        what = f"expected an integer of at least 0, got {number}"
+        reading.blame(origin, 0, flag.key, what)
         return
     value: Any = number
     if flag.key == "maxAge":

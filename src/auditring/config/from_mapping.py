@@ -5,26 +5,33 @@ from datetime import timedelta
 from os import PathLike, fsdecode
 
 from ..documents.tree import DEPTH_MAX, Mapping, Node, Number, Scalar, Sequence
-from .kinds import Mismatch
 
-__all__ = ["node_of"]
+__all__ = ["OddValueError", "node_of"]
 
 # Beyond it Python refuses to write an integer in decimals.
 _INTEGER_MAX = 2**128
+
+
+class OddValueError(ValueError):
+    """JSON has no form for a value; `at` is where it is, such as ``a.b[2]``."""
+
+    def __init__(self, message: str, at: str) -> None:
+        super().__init__(message)
+        self.at = at.lstrip(".")
 
 
 def node_of(value: object) -> Node:
     """Return a node without line, which is 0.
 
     Raises:
-        Mismatch: JSON has no form for something in it, or it is nested too deeply.
+        OddValueError: JSON has no form for something in it, or it is nested too deeply.
     """
     return _node(value, "", 0)
 
 
 def _node(value: object, at: str, depth: int) -> Node:
     if depth > DEPTH_MAX:
-        raise Mismatch(f"nested deeper than {DEPTH_MAX} levels", 0, at)
+        raise OddValueError(f"nested deeper than {DEPTH_MAX} levels", at)
     if value is None or isinstance(value, bool):
         return Scalar(0, value)
     if isinstance(value, str):
@@ -42,23 +49,23 @@ def _node(value: object, at: str, depth: int) -> Node:
         )
     if isinstance(value, AnyMapping):
         return Mapping(0, tuple(_entry(item, at, depth) for item in value.items()))
-    raise Mismatch(f"expected a value of JSON, got {_name_of(value)}", 0, at)
+    raise OddValueError(f"expected a value of JSON, got {_name_of(value)}", at)
 
 
 def _entry(item: tuple[object, object], at: str, depth: int) -> tuple[str, int, Node]:
     key, value = item
     if not isinstance(key, str):
-        raise Mismatch(f"expected keys that are text, got {_name_of(key)}", 0, at)
+        raise OddValueError(f"expected keys that are text, got {_name_of(key)}", at)
     return key, 0, _node(value, f"{at}.{key}", depth + 1)
 
 
 def _number(value: float, at: str) -> Node:
     if isinstance(value, int):
         if abs(value) > _INTEGER_MAX:
-            raise Mismatch("expected an integer of 64 bits, got a larger one", 0, at)
+            raise OddValueError("expected an integer of 64 bits, got a larger one", at)
         return Scalar(0, Number(int(value)))
     if value != value or abs(value) == float("inf"):
-        raise Mismatch(f"expected a number of JSON, got {value}", 0, at)
+        raise OddValueError(f"expected a number of JSON, got {value}", at)
     return Scalar(0, Number(int(value) if value.is_integer() else repr(value)))
 
 

@@ -16,22 +16,14 @@ from typing import Any, Literal
 
 from ..backends.log import Form
 from ..documents import tree as nodes
+from ..documents.types import SliceOf, Type
+from ..documents.values import BOOLEAN, Choice, Integer, Rate
 from ..event.eventsize import MAX_EVENT_BYTES, MIN_EVENT_BYTES
 from ..event.truncation import TruncationLimits
 from ..files.formats import Compression
 from ..log.options import RING_BYTES_MAX, RING_BYTES_MIN
 from ..redact.rules import RedactionRule
-from .kinds import (
-    BOOLEAN,
-    COMPRESSION,
-    LEVEL,
-    POLICY,
-    Choice,
-    Integer,
-    Kind,
-    ListOf,
-    Rate,
-)
+from .loftvalues import COMPRESSION, POLICY
 from .masks import MASK_RULE
 from .names import ENDPOINT, FILE_MODE, GROUP, PATH
 from .sizes import MIB, ByteSize, Megabytes
@@ -65,7 +57,7 @@ class Key:
     Attributes:
         path: As it stands in a file, such as ``batch.maxWait``.
         attributes: The members of `Settings` that lead to it.
-        kind: What may stand there.
+        type: What may stand there.
         default: What holds if nothing does.
         text: What it says.
         is_loft: Whether Loft has it, too.
@@ -74,7 +66,7 @@ class Key:
 
     path: str
     attributes: tuple[str, ...]
-    kind: Kind
+    type: Type
     default: Any
     text: str
     is_loft: bool
@@ -88,15 +80,15 @@ class Key:
 
 
 def _key(
-    kind: Kind,
-    default: Any,  # noqa: ANN401  # of any kind
+    type_: Type,
+    default: Any,  # noqa: ANN401  # of any type
     text: str,
     *,
     name: str = "",
     loft: bool = False,
     fixed: bool = False,
 ) -> Any:  # noqa: ANN401  # as dataclasses.field
-    told = {"kind": kind, "text": text, "name": name, "loft": loft, "fixed": fixed}
+    told = {"type": type_, "text": text, "name": name, "loft": loft, "fixed": fixed}
     return field(default=default, metadata=told)
 
 
@@ -156,7 +148,7 @@ class MaskKeys:
         " it can search for them.",
     )
     rules: tuple[RedactionRule, ...] = _key(
-        ListOf(MASK_RULE),
+        SliceOf(MASK_RULE),
         (),
         "What is secret by its place: `resources`, `kinds`, `paths`, `exceptPaths`,"
         " `base64`, `sensitive`.",
@@ -211,7 +203,7 @@ class Settings:
         " `platform`: as `types`, and without `level` and rules level 1 holds.",
     )
     level: int | None = _key(
-        LEVEL,
+        Integer(1, 4),
         None,
         "Loft's audit level: 1 changes, with the bodies of what is created; 2 reads as"
         " well; 3 all request bodies; 4 response bodies. Ignored if there are rules."
@@ -248,7 +240,7 @@ class Settings:
         Integer(0), 0, "How many backups are kept; 0 is all.", loft=True
     )
     max_size: int = _key(
-        Megabytes(low=1, zero=100 * MIB, none=0),
+        Megabytes(low=1, of_zero=100 * MIB, none=0),
         100 * MIB,
         "The size at which the log is rotated, in megabytes; 0 is 100, `none` never"
         " rotates.",
@@ -329,7 +321,7 @@ class Settings:
         " went.",
     )
     max_total_size: int | None = _key(
-        Megabytes(low=1, zero=None),
+        Megabytes(low=1, of_zero=None),
         None,
         "What all backups may take on disk, in megabytes.",
     )
@@ -345,7 +337,7 @@ class Settings:
     )
     sync_interval: float = _key(DURATION, 1.0, "How often `interval` syncs.")
     ring_size: int = _key(
-        Megabytes(low=RING_BYTES_MIN, high=RING_BYTES_MAX, zero=None),
+        Megabytes(low=RING_BYTES_MIN, high=RING_BYTES_MAX, of_zero=None),
         8 * MIB,
         "The ring in which events wait to be written, in megabytes.",
         fixed=True,
@@ -385,13 +377,13 @@ class Settings:
         BOOLEAN, True, "Whether backups wait for followers that haven't read them."
     )
     space_warn: int | None = _key(
-        Megabytes(low=1, zero=None),
+        Megabytes(low=1, of_zero=None),
         None,
         "Free space on the disk that is warned of, in megabytes.",
         fixed=True,
     )
     space_critical: int | None = _key(
-        Megabytes(low=1, zero=None),
+        Megabytes(low=1, of_zero=None),
         None,
         "Free space at which the oldest backup goes, if any may.",
         fixed=True,
@@ -423,7 +415,7 @@ def _keys(holder: Any, above: tuple[str, ...], path: str) -> Iterator[Key]:  # n
         yield Key(
             path=path + name,
             attributes=attributes,
-            kind=told["kind"],
+            type=told["type"],
             default=value,
             text=told["text"],
             is_loft=told["loft"],
@@ -435,7 +427,7 @@ KEYS: Mapping[str, Key] = {key.path: key for key in _keys(Settings(), (), "")}
 """All keys by their paths, in the order of the reference."""
 
 
-def value_at(settings: Settings, key: Key) -> Any:  # noqa: ANN401  # of the key's kind
+def value_at(settings: Settings, key: Key) -> Any:  # noqa: ANN401  # of the key's type
     """Return what *settings* have for a key."""
     value: Any = settings
     for name in key.attributes:

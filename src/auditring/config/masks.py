@@ -1,27 +1,18 @@
 """A rule of ``masks.rules`` in a configuration, which becomes a `RedactionRule`."""
 
-from dataclasses import dataclass
 from typing import Any
 
-from ..documents.suggestion import unknown
-from ..documents.tree import Mapping, Node
+from ..documents.tree import Node
+from ..documents.types import Findings, SliceOf, Struct, Type
+from ..documents.values import BOOLEAN
 from ..redact.rules import RedactionRule
-from .kinds import (
-    BOOLEAN,
-    Kind,
-    ListOf,
-    Mismatch,
-    collect,
-    raise_all,
-    told,
-)
 from .names import TEXT
 
 __all__ = ["MASK_RULE"]
 
-_TEXTS = ListOf(TEXT)
-# By name: the kind, and the argument of RedactionRule.
-_MEMBERS: dict[str, tuple[Kind, str]] = {
+_TEXTS = SliceOf(TEXT)
+# By name: the type, and the argument of RedactionRule.
+_MEMBERS: dict[str, tuple[Type, str]] = {
     "resources": (_TEXTS, "resources"),
     "kinds": (_TEXTS, "kinds"),
     "paths": (_TEXTS, "paths"),
@@ -31,46 +22,40 @@ _MEMBERS: dict[str, tuple[Kind, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _MaskRule:
+class _MaskRule(Struct):
     """What is secret in the objects of some resources or kinds."""
 
-    what: str = "an object with resources or kinds, and paths"
-    is_text: bool = False
+    __slots__ = ()
 
-    def read(self, node: Node) -> RedactionRule:
-        if not isinstance(node, Mapping):
-            raise Mismatch(f"expected {self.what}, got {told(node)}", node.line)
-        found: list[Mismatch] = []
-        members: dict[str, Any] = {}
-        for name, line, value in node.entries:
-            if name not in _MEMBERS:
-                what = unknown(name, _MEMBERS, "key", told(value))
-                found = [*found, Mismatch(what, line, f".{name}")]
-                continue
-            kind, argument = _MEMBERS[name]
+    def read(self, node: Node, onto: object, path: str, findings: Findings) -> object:
+        before = findings.count
+        members = super().read(node, onto, path, findings)
+        if findings.count == before:
             try:
-                members[argument] = kind.read(value)
-            except Mismatch as error:
-                found = collect(found, f".{name}", error)
-        raise_all(found)
-        if not members.get("resources") and not members.get("kinds"):
-            raise Mismatch("a rule needs resources or kinds", node.line)
-        try:
-            return RedactionRule(**members)
-        except ValueError as error:
-            raise Mismatch(str(error), node.line) from None
+                self.finish(members)
+            except ValueError as error:
+                findings.wrong.append((path, node.line, str(error)))
+        return members
 
-    def dump(self, value: RedactionRule) -> object:
+    def finish(self, value: object) -> RedactionRule:
         members = {
-            name: (kind, getattr(value, argument))
-            for name, (kind, argument) in _MEMBERS.items()
+            _MEMBERS[name][1]: each
+            for name, each in super().finish(value).items()
+            if each is not None
         }
-        return {name: kind.dump(each) for name, (kind, each) in members.items() if each}
+        if not members.get("resources") and not members.get("kinds"):
+            raise ValueError("a rule needs resources or kinds")
+        return RedactionRule(**members)
 
-    def schema(self) -> dict[str, object]:
-        members = {name: kind.schema() for name, (kind, _) in _MEMBERS.items()}
-        return {"type": "object", "properties": members, "additionalProperties": False}
+    def dump(self, value: Any) -> object:  # noqa: ANN401  # as `Type` has it
+        members = {
+            name: (type_, getattr(value, argument))
+            for name, (type_, argument) in _MEMBERS.items()
+        }
+        return {n: type_.dump(each) for n, (type_, each) in members.items() if each}
 
 
-MASK_RULE: Kind = _MaskRule()
+MASK_RULE: Type = _MaskRule(
+    {name: type_ for name, (type_, _) in _MEMBERS.items()},
+    "an object with resources or kinds, and paths",
+)

@@ -4,8 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
-from ..documents.tree import Node
-from .kinds import Kind, Mismatch, integer, string, unexpected
+from ..documents.tree import Node, integer, string
+from ..documents.types import Mismatch, Type, Value
 
 __all__ = ["ENDPOINT", "FILE_MODE", "GROUP", "PATH", "TEXT"]
 
@@ -14,16 +14,16 @@ _CREDENTIALS = re.compile(r"(?<=://).*@", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(Value):
     """A text; an empty one is as none, which Go writes for none."""
 
     what: str = "a text"
-    is_text: bool = True
+    is_text = True
 
-    def read(self, node: Node) -> str | None:
+    def convert(self, node: Node) -> str | None:
         value = string(node)
         if value is None or not _is_speakable(value):
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return value or None
 
     def dump(self, value: str | None) -> object:
@@ -33,25 +33,24 @@ class _Text:
         return {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Endpoint:
+class _Endpoint(Value):
     """The address of a database; who may see it may not see its password."""
 
-    what: str = (
+    __slots__ = ()
+    what = (
         "sqlite://path, mysql://user:password@tcp(host:port)/name"
         " or postgres://user:password@host:port/name"
     )
-    is_text: bool = True
+    is_text = True
 
-    def read(self, node: Node) -> str | None:
+    def convert(self, node: Node) -> str | None:
         value = string(node)
         if value == "":
             return None
         if value is None:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         if not _ENDPOINT.fullmatch(value) or not _is_speakable(value):
-            told = f"expected {self.what}, got {str(self.dump(value))!r}"
-            raise Mismatch(told, node.line)
+            raise Mismatch(f"expected {self.what}, got {str(self.dump(value))!r}")
         return value
 
     def dump(self, value: str | None) -> object:
@@ -61,18 +60,17 @@ class _Endpoint:
         return {"type": "string", "pattern": f"^({_ENDPOINT.pattern})?$"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
-    what: str = "the name or number of a group"
-    is_text: bool = False
+class _Group(Value):
+    __slots__ = ()
+    what = "the name or number of a group"
 
-    def read(self, node: Node) -> str | int:
+    def convert(self, node: Node) -> str | int:
         number = integer(node)
         name = string(node)
         if number is not None and 0 <= number < 2**32 - 1:
             return number
         if not name or not _is_speakable(name):
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return name
 
     def dump(self, value: str | int | None) -> object:
@@ -82,21 +80,20 @@ class _Group:
         return {"type": ["integer", "string"]}
 
 
-@dataclass(frozen=True, slots=True)
-class _FileMode:
+class _FileMode(Value):
     """Permission bits; a YAML number with a leading zero is octal, as is a string."""
 
-    what: str = "octal permissions such as 0640"
-    is_text: bool = False
+    __slots__ = ()
+    what = "octal permissions such as 0640"
 
-    def read(self, node: Node) -> int:
+    def convert(self, node: Node) -> int:
         text = string(node)
         bits = integer(node)
         if text is not None and re.fullmatch(r"(0o?)?[0-7]{1,3}", text):
             bits = int(text.replace("o", ""), 8)
         # 640 without its zero is more than all the bits, and so found out.
         if bits is None or not 0 <= bits <= 0o777:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return bits
 
     def dump(self, value: int) -> object:
@@ -119,8 +116,8 @@ def _is_speakable(text: str) -> bool:
         return False
 
 
-ENDPOINT: Kind = _Endpoint()
-FILE_MODE: Kind = _FileMode()
-GROUP: Kind = _Group()
-PATH: Kind = _Text("the name of a file or directory")
-TEXT: Kind = _Text()
+ENDPOINT: Type = _Endpoint()
+FILE_MODE: Type = _FileMode()
+GROUP: Type = _Group()
+PATH: Type = _Text("the name of a file or directory")
+TEXT: Type = _Text()

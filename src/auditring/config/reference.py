@@ -133,7 +133,7 @@ def _sections(keys: Iterable[Key]) -> Iterator[str]:
     for key in keys:
         marks = ["Loft"] * key.is_loft + ["Restart"] * key.is_fixed
         yield (
-            f"| `{key.path}` | {_cell(key.kind.what)} | `{_default(key)}`"
+            f"| `{key.path}` | {_cell(key.type.what)} | `{_default(key)}`"
             f" | {', '.join(marks)} | {_cell(key.text)} |\n"
         )
 
@@ -144,7 +144,7 @@ def _variables() -> str:
 
 
 def _default(key: Key) -> str:
-    dumped = key.kind.dump(key.default)
+    dumped = key.type.dump(key.default)
     return dumped if isinstance(dumped, str) else json.dumps(dumped)
 
 

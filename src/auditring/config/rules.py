@@ -107,7 +107,7 @@ class _Rules:
 
     def _shown(self, key: str) -> str:
         """Return the value of *key* as it might stand in a file."""
-        return str(KEYS[key].kind.dump(value_at(self.settings, KEYS[key])))
+        return str(KEYS[key].type.dump(value_at(self.settings, KEYS[key])))
 
     def log(self) -> Iterator[ConfigProblem]:
         """Tell of a path that is missing, and of options that can't be had."""

@@ -59,8 +59,8 @@ def _audit() -> dict[str, Any]:
         for block in blocks:
             place = place["properties"].setdefault(block, _block(block))
         place["properties"][name] = _or_null(
-            {"description": key.text.replace("`", ""), **key.kind.schema()},
-            key.kind.dump(key.default),
+            {"description": key.text.replace("`", ""), **key.type.schema()},
+            key.type.dump(key.default),
         )
     return root
 

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from ..errors import printable
 from .keys import KEYS, Settings, value_at
 from .loading import Config
 from .sizes import MIB
@@ -16,7 +17,7 @@ def shown_document(config: Config) -> dict[str, Any]:
     for path, key in KEYS.items():
         origin = config.origins.get(path)
         settings[path] = {
-            "value": key.kind.dump(value_at(config.settings, key)),
+            "value": key.type.dump(value_at(config.settings, key)),
             "source": "default" if origin is None else origin.kind,
             "place": "" if origin is None else origin.place,
             "line": None if origin is None else origin.line,
@@ -33,7 +34,7 @@ def shown_text(config: Config) -> str:
     """Return the same as lines."""
     rows = []
     for path, key in KEYS.items():
-        value = key.kind.dump(value_at(config.settings, key))
+        value = key.type.dump(value_at(config.settings, key))
         origin = config.origins.get(path)
         rows.append((f"{path}: {_text(value)}", str(origin or "default")))
     width = max(len(row[0]) for row in rows if len(row[0]) <= 48)
@@ -41,7 +42,7 @@ def shown_text(config: Config) -> str:
     if config.policy is None:
         return "\n".join([*lines, "# nothing is recorded"])
     rules = len(config.policy.rule_set.rules)
-    return "\n".join([*lines, f"# {rules} rules by {_printable(config.policy_origin)}"])
+    return "\n".join([*lines, f"# {rules} rules by {printable(config.policy_origin)}"])
 
 
 def summary(config: Config) -> str:
@@ -61,9 +62,9 @@ def summary(config: Config) -> str:
 
 def _rules_of(config: Config) -> str:
     if config.policy is None:
-        return f"{_printable(str(config.settings.policy_file))}, which isn't here"
+        return f"{printable(str(config.settings.policy_file))}, which isn't here"
     count = len(config.policy.rule_set.rules)
-    return f"{count} rule{'s' * (count != 1)} ({_printable(config.policy_origin)})"
+    return f"{count} rule{'s' * (count != 1)} ({printable(config.policy_origin)})"
 
 
 def _kept(settings: Settings) -> str:
@@ -80,7 +81,3 @@ def _text(value: object) -> str:
     if isinstance(value, str) and value.isprintable():
         return value
     return json.dumps(value)
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from ..documents.tree import Node
-from .kinds import integer, string, unexpected
+from ..documents.tree import Node, integer, string
+from ..documents.types import Mismatch, Value
 
 __all__ = ["MIB", "ByteSize", "Megabytes"]
 
@@ -16,46 +16,45 @@ _QUANTITY = re.compile(r"(\d{1,18})(Ki|Mi|Gi|Ti|k|M|G|T)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Megabytes:
+class Megabytes(Value):
     """A size in bytes, written as whole megabytes of 1,048,576 bytes or with a unit.
 
     Attributes:
         low: The smallest one, in bytes.
-        zero: What a zero is: a size in bytes, or None where there is no such thing.
+        of_zero: What a zero is: a size in bytes, or None where there is no such thing.
         none: What the word ``none`` is; -1 where it isn't taken.
     """
 
     low: int = 0
     high: int = _SIZE_MAX
-    zero: int | None = 0
+    of_zero: int | None = 0
     none: int = -1
-    is_text: bool = False
 
     @property
-    def what(self) -> str:
-        """See `Kind`."""
+    def what(self) -> str:  # type: ignore[override]  # made when it is asked for
+        """See `Type`."""
         return "megabytes or a size such as 512Ki, 100Mi" + (
             ", or none" if self.none >= 0 else ""
         )
 
-    def read(self, node: Node) -> int:
-        """See `Kind`."""
+    def convert(self, node: Node) -> int:
+        """See `Value`."""
         if self.none >= 0 and string(node) == "none":
             return self.none
         megabytes = integer(node)
         size = _quantity(node) if megabytes is None else megabytes * MIB
-        if size == 0 and self.zero is not None:
-            return self.zero
+        if size == 0 and self.of_zero is not None:
+            return self.of_zero
         if size is None or size < 0 or size > _SIZE_MAX:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         if not self.low <= size <= self.high:
             low, high = _size_text(self.low), _size_text(self.high)
             limits = f"from {low} to {high}" if self.high < _SIZE_MAX else f"of {low}"
-            raise unexpected(f"a size {limits}", node)
+            raise Mismatch.of(f"a size {limits}", node)
         return size
 
     def dump(self, value: int | None) -> object:
-        """See `Kind`."""
+        """See `Type`."""
         if value is None:
             return None
         if value == self.none:
@@ -63,10 +62,10 @@ class Megabytes:
         return value // MIB if value % MIB == 0 else _size_text(value)
 
     def schema(self) -> dict[str, object]:
-        """See `Kind`."""
+        """See `Type`."""
         number: dict[str, object] = {
             "type": "integer",
-            "minimum": int(self.zero is None),
+            "minimum": int(self.of_zero is None),
         }
         if self.high < _SIZE_MAX:
             number["maximum"] = self.high // MIB
@@ -75,7 +74,7 @@ class Megabytes:
 
 
 @dataclass(frozen=True, slots=True)
-class ByteSize:
+class ByteSize(Value):
     """A size in bytes, written as such, with a unit, or as one of some words.
 
     Attributes:
@@ -85,34 +84,33 @@ class ByteSize:
 
     low: int
     words: tuple[tuple[str, int | None], ...] = ()
-    is_text: bool = False
 
     @property
-    def what(self) -> str:
-        """See `Kind`."""
+    def what(self) -> str:  # type: ignore[override]  # made when it is asked for
+        """See `Type`."""
         names = "".join(f", {word}" for word, _ in self.words)
         return f"at least {self.low} bytes, or a size such as 100Ki{names}"
 
-    def read(self, node: Node) -> int | None:
-        """See `Kind`."""
+    def convert(self, node: Node) -> int | None:
+        """See `Value`."""
         for word, meant in self.words:
             if string(node) == word:
                 return meant
         plain = integer(node)
         size = _quantity(node) if plain is None else plain
         if size is None or not self.low <= size <= _SIZE_MAX:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return size
 
     def dump(self, value: int | None) -> object:
-        """See `Kind`."""
+        """See `Type`."""
         for word, meant in self.words:
             if value == meant:
                 return word
         return value
 
     def schema(self) -> dict[str, object]:
-        """See `Kind`."""
+        """See `Type`."""
         taken: list[dict[str, object]] = [
             {"type": "integer", "minimum": self.low},
             {"type": "string", "pattern": f"^{_QUANTITY.pattern}$"},

@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 from ..documents.suggestion import unknown
 from ..documents.tree import Mapping as NodeMapping
-from ..documents.tree import Node, Scalar, TextError
+from ..documents.tree import Node, Scalar, TextError, shown
+from ..documents.types import Findings
 from ..errors import ConfigProblem
 from ..policy.text import read_text
 from .commandlines import arguments_in, command_line_of
-from .from_mapping import node_of
+from .from_mapping import OddValueError, node_of
 from .keys import KEYS, Key
-from .kinds import Mismatch, told
 
 __all__ = [
     "SWITCHES",
@@ -79,21 +79,27 @@ class Reading:
 
     def take(self, key: Key, node: Node, origin: Origin) -> None:
         """Read a key's value."""
-        try:
-            value = key.kind.read(node)
-        except Mismatch as error:
-            self.failed.add(key.path)
-            for each in error.every:
-                self.blame(origin, each, f"{self.prefix}{key.path}{each.at}")
-        else:
-            self.settings[key.path] = Setting(value, origin)
+        findings = Findings()
+        read = key.type.read(node, key.type.zero(), "", findings)
+        if not findings.count:
+            self.settings[key.path] = Setting(key.type.finish(read), origin)
+            return
+        self.failed.add(key.path)
+        path = f"{self.prefix}{key.path}"
+        for at, line, what in findings.wrong:
+            self.blame(origin, line, f"{path}{at}", what)
+        for at, line, value, known in findings.unknown:
+            what = unknown(at.rpartition(".")[2], known, "key", shown(value))
+            self.blame(origin, line, f"{path}{at}", what)
+        for at, line in findings.repeated:
+            self.blame(origin, line, f"{path}{at}", "is there already")
 
-    def blame(self, origin: Origin, error: Mismatch, key: str) -> None:
-        """Note what is wrong with a value."""
+    def blame(self, origin: Origin, line: int, key: str, what: str) -> None:
+        """Note what is wrong with a value; 0 is no line."""
         # Of a variable it would be the line of its text.
-        line = error.line if origin.kind == "file" else None
-        problem = ConfigProblem(origin.place, line or origin.line, key, error.message)
-        self.problems.append(problem)
+        line_of_file = line if origin.kind == "file" else None
+        place = line_of_file or origin.line
+        self.problems.append(ConfigProblem(origin.place, place, key, what))
 
 
 # Beside the configuration, which is below config, Loft's chart has a block audit.
@@ -141,8 +147,8 @@ def read_mapping(given: Mapping[str, object]) -> Reading:
     """Read a mapping, as json or a YAML loader returns it."""
     try:
         node = node_of(given)
-    except Mismatch as error:
-        problem = ConfigProblem("", None, error.at.lstrip("."), error.message)
+    except OddValueError as error:
+        problem = ConfigProblem("", None, error.at, str(error))
         return Reading(problems=[problem])
     return _read_document(node, Origin("mapping"))
 
@@ -152,8 +158,8 @@ def _read_document(node: Node, origin: Origin) -> Reading:
     if isinstance(node, Scalar) and node.value is None:
         return reading
     if not isinstance(node, NodeMapping):
-        what = f"expected an object of keys, got {told(node)}"
-        reading.blame(origin, Mismatch(what, node.line), "")
+        what = f"expected an object of keys, got {shown(node)}"
+        reading.blame(origin, node.line, "", what)
         return reading
     for above in (("config", "audit"), ("audit",)):
         block = _find(node, above)
@@ -166,8 +172,8 @@ def _read_document(node: Node, origin: Origin) -> Reading:
         if isinstance(block, NodeMapping):
             _read_block(block, _TREE, "", origin, reading)
         elif not (isinstance(block, Scalar) and block.value is None):
-            what = f"expected an object of keys, got {told(block)}"
-            reading.blame(origin, Mismatch(what, block.line), ".".join(above))
+            what = f"expected an object of keys, got {shown(block)}"
+            reading.blame(origin, block.line, ".".join(above), what)
         return reading
     if not any(name in _TREE for name, _, _ in node.entries):
         reading.arguments = arguments_in(node)
@@ -204,8 +210,8 @@ def _note_misplaced(
         key = _TREE.get(name)
         is_known = key is not None and name != above[0]
         if is_known and (not is_chart or (isinstance(key, Key) and key.is_loft)):
-            what = f"belongs below audit, got {told(value)} beside it"
-            reading.blame(origin, Mismatch(what, line), name)
+            what = f"belongs below audit, got {shown(value)} beside it"
+            reading.blame(origin, line, name, what)
 
 
 def _read_block(
@@ -217,8 +223,8 @@ def _read_block(
         branch = tree.get(name)
         where = Origin(origin.kind, origin.place, line or None)
         if branch is None:
-            error = Mismatch(_unknown_key(name, value, tree), line)
-            reading.blame(origin, error, reading.prefix + at)
+            what = _unknown_key(name, value, tree)
+            reading.blame(origin, line, reading.prefix + at, what)
         elif isinstance(value, Scalar) and value.value is None:
             continue  # the same as if it weren't there
         elif isinstance(branch, Key):
@@ -230,8 +236,8 @@ def _read_block(
         elif isinstance(value, NodeMapping):
             _read_block(value, branch, f"{at}.", origin, reading)
         else:
-            what = f"expected an object of keys, got {told(value)}"
-            reading.blame(where, Mismatch(what, value.line), reading.prefix + at)
+            what = f"expected an object of keys, got {shown(value)}"
+            reading.blame(where, value.line, reading.prefix + at, what)
 
 
 def _switch_of(name: str, node: Node) -> Scalar | None:
@@ -244,7 +250,7 @@ def _switch_of(name: str, node: Node) -> Scalar | None:
 
 
 def _unknown_key(name: str, value: Node, tree: _Tree) -> str:
-    what = unknown(name, tree, "key", told(value))
+    what = unknown(name, tree, "key", shown(value))
     elsewhere = [path for path in KEYS if path.rpartition(".")[2] == name]
     if elsewhere and "did you mean" not in what:
         return f"{what}; did you mean {elsewhere[0]}?"
@@ -261,5 +267,5 @@ def _note_repeated(
             repeated.append((name, line))
         last[name] = value
     for name, line in repeated:
-        what = f"is there already; the last one says {told(last[name])}"
-        reading.blame(origin, Mismatch(what, line), path + name)
+        what = f"is there already; the last one says {shown(last[name])}"
+        reading.blame(origin, line, path + name, what)

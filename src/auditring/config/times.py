@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ..documents.tree import Node
-from .kinds import Kind, integer, string, unexpected
+from ..documents.tree import Node, integer, string
+from ..documents.types import Mismatch, Type, Value
 
 __all__ = ["DAYS", "DURATION", "HOURS"]
 
@@ -16,17 +16,16 @@ _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h
 _PART = re.compile(r"(\d{1,12}(?:\.\d{0,9})?|\.\d{1,9})(ns|us|µs|ms|s|m|h)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class _Duration:
+class _Duration(Value):
     """Seconds, written with units as Go does; 0 needs none."""
 
-    what: str = "a duration such as 500ms, 30s, 1h30m"
-    is_text: bool = False
+    __slots__ = ()
+    what = "a duration such as 500ms, 30s, 1h30m"
 
-    def read(self, node: Node) -> float:
+    def convert(self, node: Node) -> float:
         seconds = 0.0 if integer(node) == 0 else _seconds(node)
         if seconds is None or not 0 <= seconds < _SECONDS_MAX:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return seconds
 
     def dump(self, value: float | None) -> object:
@@ -38,28 +37,27 @@ class _Duration:
 
 
 @dataclass(frozen=True, slots=True)
-class _Age:
+class _Age(Value):
     """A time of whole days or hours, or a duration with units; zero is its own."""
 
     what: str
     unit: timedelta
     low: int
-    is_text: bool = False
 
-    def read(self, node: Node) -> timedelta | None:
+    def convert(self, node: Node) -> timedelta | None:
         count = integer(node)
         days_max = timedelta(days=_DAYS_MAX)
         if count is None:
             seconds = _seconds(node)
             if seconds is None or seconds > days_max.total_seconds():
-                raise unexpected(self.what, node)
+                raise Mismatch.of(self.what, node)
             age = timedelta(seconds=seconds)
         elif 0 <= count <= days_max // self.unit:
             age = count * self.unit
         else:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         if not age and self.low:
-            raise unexpected(self.what, node)
+            raise Mismatch.of(self.what, node)
         return age or None
 
     def dump(self, value: timedelta | None) -> object:
@@ -104,6 +102,6 @@ def _duration_text(seconds: float) -> str:
     return f"{seconds:.9f}".rstrip("0") + "s"
 
 
-DURATION: Kind = _Duration()
-DAYS: Kind = _Age("days or a duration such as 36h", timedelta(days=1), 0)
-HOURS: Kind = _Age("hours, 1 or more (null for unlimited)", timedelta(hours=1), 1)
+DURATION: Type = _Duration()
+DAYS: Type = _Age("days or a duration such as 36h", timedelta(days=1), 0)
+HOURS: Type = _Age("hours, 1 or more (null for unlimited)", timedelta(hours=1), 1)

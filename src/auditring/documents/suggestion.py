@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-__all__ = ["did_you_mean", "unknown"]
+__all__ = ["closest", "did_you_mean", "unknown"]
 
 
 def unknown(name: str, known: Iterable[str], what: str, got: str = "") -> str:
@@ -21,11 +21,17 @@ def unknown(name: str, known: Iterable[str], what: str, got: str = "") -> str:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return the question that follows on an unknown *name*; "" if none is like it."""
+    meant = closest(name, known)
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Return the one of *known* that an unknown *name* may stand for; "" for none."""
     import difflib  # Here, as most texts have no such name.
 
     plain = {_plain(each): each for each in known}
     meant = difflib.get_close_matches(_plain(name), plain, n=1, cutoff=0.75)
-    return f"; did you mean {plain[meant[0]]}?" if meant else ""
+    return plain[meant[0]] if meant else ""
 
 
 def _plain(name: str) -> str:

@@ -17,12 +17,12 @@ from . import rawjson
 from .microtime import ZERO_TIME, MicroTime
 
 __all__ = [
-    "Array",
-    "Map",
+    "ArrayDecoder",
+    "Decoder",
+    "MapDecoder",
     "MismatchError",
-    "Optional",
-    "Reader",
-    "Struct",
+    "ObjectDecoder",
+    "OptionalDecoder",
     "is_given",
     "micro_time",
     "raw",
@@ -59,7 +59,7 @@ class MismatchError(Exception):
         self.path = step + joint + self.path
 
 
-class Reader(Protocol):
+class Decoder(Protocol):
     """What turns JSON text into a value."""
 
     def __call__(self, text: bytes, old: Any, /) -> Any:  # noqa: ANN401  # of any type
@@ -136,10 +136,10 @@ def _time(text: bytes, parse: Callable[[str], MicroTime]) -> MicroTime | None:
     return None if time == ZERO_TIME else time
 
 
-class Array:
+class ArrayDecoder:
     """Reads an array into a tuple; null is an empty one, or None if *nullable*."""
 
-    def __init__(self, read: Reader, zero: object, *, nullable: bool = False) -> None:
+    def __init__(self, read: Decoder, zero: object, *, nullable: bool = False) -> None:
         self._read = read
         self._zero = zero
         self._null = None if nullable else ()
@@ -164,10 +164,10 @@ class Array:
         return tuple(result)
 
 
-class Map:
+class MapDecoder:
     """Reads an object of any keys into a dict; null is an empty one."""
 
-    def __init__(self, read: Reader, zero: object) -> None:
+    def __init__(self, read: Decoder, zero: object) -> None:
         self._read = read
         self._zero = zero
 
@@ -188,17 +188,17 @@ class Map:
         return result
 
 
-class Struct(Generic[T]):
+class ObjectDecoder(Generic[T]):
     """Reads an object into a frozen dataclass.
 
     *fields* are the name of a member, the attribute that it is for, and its reader. A
     name may come more than once.
     """
 
-    def __init__(self, make: type[T], *fields: tuple[str, str, Reader]) -> None:
+    def __init__(self, make: type[T], *fields: tuple[str, str, Decoder]) -> None:
         self.zero = make()
         self._make = make
-        self._fields: dict[bytes, list[tuple[str, str, Reader]]] = {}
+        self._fields: dict[bytes, list[tuple[str, str, Decoder]]] = {}
         for field in fields:
             self._fields.setdefault(rawjson.quote(field[0]), []).append(field)
 
@@ -225,16 +225,16 @@ class Struct(Generic[T]):
             return self._make(**values)
         return replace(old, **values)  # type: ignore[type-var]  # T is a dataclass
 
-    def _respelled(self, key: bytes) -> list[tuple[str, str, Reader]]:
+    def _respelled(self, key: bytes) -> list[tuple[str, str, Decoder]]:
         if b"\\" not in key:
             return []
         return self._fields.get(rawjson.quote(rawjson.unquote(key)), [])
 
 
-class Optional(Generic[T]):
+class OptionalDecoder(Generic[T]):
     """Reads a struct that may be absent: null is None."""
 
-    def __init__(self, struct: Struct[T]) -> None:
+    def __init__(self, struct: ObjectDecoder[T]) -> None:
         self._struct = struct
 
     def __call__(self, text: bytes, old: T | None, /) -> T | None:

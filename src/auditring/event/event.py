@@ -12,11 +12,11 @@ from ..errors import EventError
 from ..request.user import UserInfo
 from . import rawjson
 from .decode import (
-    Array,
-    Map,
+    ArrayDecoder,
+    MapDecoder,
     MismatchError,
-    Optional,
-    Struct,
+    ObjectDecoder,
+    OptionalDecoder,
     is_given,
     micro_time,
     raw,
@@ -256,18 +256,18 @@ def _version_of(text: bytes) -> str:
 
 
 _TYPE_KEYS = {b'"kind"', b'"apiversion"'}
-_TYPE_META = Struct(
+_TYPE_META = ObjectDecoder(
     _TypeMeta, ("kind", "kind", string), ("apiversion", "api_version", string)
 )
-_USER = Struct(
+_USER = ObjectDecoder(
     UserInfo,
     ("username", "username", string),
     ("uid", "uid", string),
-    ("groups", "groups", Array(string, "")),
+    ("groups", "groups", ArrayDecoder(string, "")),
     ("groups", "lists_groups", is_given),
-    ("extra", "extra", Map(Array(string, "", nullable=True), None)),
+    ("extra", "extra", MapDecoder(ArrayDecoder(string, "", nullable=True), None)),
 )
-_OBJECT_REF = Struct(
+_OBJECT_REF = ObjectDecoder(
     ObjectReference,
     ("resource", "resource", string),
     ("namespace", "namespace", string),
@@ -278,9 +278,11 @@ _OBJECT_REF = Struct(
     ("resourceVersion", "resource_version", string),
     ("subresource", "subresource", string),
 )
-_AUTHENTICATION = Struct(
-    AuthenticationMetadata,
-    ("impersonationConstraint", "impersonation_constraint", string),
+_AUTHENTICATION = OptionalDecoder(
+    ObjectDecoder(
+        AuthenticationMetadata,
+        ("impersonationConstraint", "impersonation_constraint", string),
+    )
 )
 _EVENT_FIELDS = (
     ("level", "level", string),
@@ -289,25 +291,29 @@ _EVENT_FIELDS = (
     ("requestURI", "request_uri", string),
     ("verb", "verb", string),
     ("user", "user", _USER),
-    ("impersonatedUser", "impersonated_user", Optional(_USER)),
-    ("authenticationMetadata", "authentication_metadata", Optional(_AUTHENTICATION)),
-    ("sourceIPs", "source_ips", Array(string, "")),
+    ("impersonatedUser", "impersonated_user", OptionalDecoder(_USER)),
+    (
+        "authenticationMetadata",
+        "authentication_metadata",
+        _AUTHENTICATION,
+    ),
+    ("sourceIPs", "source_ips", ArrayDecoder(string, "")),
     ("userAgent", "user_agent", string),
-    ("objectRef", "object_ref", Optional(_OBJECT_REF)),
-    ("responseStatus", "response_status", Optional(STATUS)),
+    ("objectRef", "object_ref", OptionalDecoder(_OBJECT_REF)),
+    ("responseStatus", "response_status", OptionalDecoder(STATUS)),
     ("requestObject", "request_object", raw),
     ("responseObject", "response_object", raw),
     ("requestReceivedTimestamp", "request_received_timestamp", micro_time),
     ("stageTimestamp", "stage_timestamp", micro_time),
-    ("annotations", "annotations", Map(string, "")),
+    ("annotations", "annotations", MapDecoder(string, "")),
 )
 MEMBER_NAMES = {attribute: name for name, attribute, _ in _EVENT_FIELDS}
 """What the attributes of an `Event` are called in JSON."""
-_EVENT = Struct(Event, *_EVENT_FIELDS)
-_OLD_METADATA = Struct(
+_EVENT = ObjectDecoder(Event, *_EVENT_FIELDS)
+_OLD_METADATA = ObjectDecoder(
     _OldMetadata, ("creationTimestamp", "creation_timestamp", rfc3339_time)
 )
-_OLD_EVENT = Struct(
+_OLD_EVENT = ObjectDecoder(
     _OldEvent,
     *_EVENT_FIELDS,
     ("metadata", "metadata", _OLD_METADATA),

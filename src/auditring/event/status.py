@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from .decode import Array, Optional, Struct, string, whole_32, whole_64
+from .decode import (
+    ArrayDecoder,
+    ObjectDecoder,
+    OptionalDecoder,
+    string,
+    whole_32,
+    whole_64,
+)
 
 __all__ = [
     "STATUS",
@@ -105,31 +112,31 @@ class Status:
     api_version: str = ""
 
 
-_SHARD_INFO = Struct(ShardInfo, ("selector", "selector", string))
-_LIST_META = Struct(
+_SHARD_INFO = ObjectDecoder(ShardInfo, ("selector", "selector", string))
+_LIST_META = ObjectDecoder(
     ListMeta,
     ("selfLink", "self_link", string),
     ("resourceVersion", "resource_version", string),
     ("continue", "continue_token", string),
     ("remainingItemCount", "remaining_item_count", whole_64),
-    ("shardInfo", "shard_info", Optional(_SHARD_INFO)),
+    ("shardInfo", "shard_info", OptionalDecoder(_SHARD_INFO)),
 )
-_CAUSE = Struct(
+_CAUSE = ObjectDecoder(
     StatusCause,
     ("reason", "reason", string),
     ("message", "message", string),
     ("field", "field", string),
 )
-_DETAILS = Struct(
+_DETAILS = ObjectDecoder(
     StatusDetails,
     ("name", "name", string),
     ("group", "group", string),
     ("kind", "kind", string),
     ("uid", "uid", string),
-    ("causes", "causes", Array(_CAUSE, _CAUSE.zero)),
+    ("causes", "causes", ArrayDecoder(_CAUSE, _CAUSE.zero)),
     ("retryAfterSeconds", "retry_after_seconds", whole_32),
 )
-STATUS = Struct(
+STATUS = ObjectDecoder(
     Status,
     ("kind", "kind", string),
     ("apiVersion", "api_version", string),
@@ -137,7 +144,7 @@ STATUS = Struct(
     ("status", "status", string),
     ("message", "message", string),
     ("reason", "reason", string),
-    ("details", "details", Optional(_DETAILS)),
+    ("details", "details", OptionalDecoder(_DETAILS)),
     ("code", "code", whole_32),
 )
 """Reads a Status."""

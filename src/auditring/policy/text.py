@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..documents import tree as nodes
-from ..documents.gotypes import Findings, Struct, name_of_kind
 from ..documents.jsontext import read_json
-from ..documents.tree import Node, Number, Scalar, TextError
+from ..documents.suggestion import closest
+from ..documents.tree import Node, Number, Scalar, TextError, name_of_kind
+from ..documents.types import Findings, Struct, read_as
 from ..errors import PolicyError, PolicyProblem
 from ..event.event import Level, Stage
 from .notapolicy import LATEST_VERSION, hint_of_kind, hint_of_text, hint_of_version
@@ -223,8 +224,7 @@ def _type_problems(findings: Findings) -> list[PolicyProblem]:
 
 
 def _read_onto(type_: Struct, node: Node, findings: Findings) -> Mapping[str, Any]:
-    value = type_.read(node, type_.zero(), "", findings)
-    document: dict[str, Any] = type_.finish(value)
+    document: dict[str, Any] = read_as(type_, node, findings)
     for rule in document.get("rules") or ():
         rule.setdefault("requestTargets", None)
         rule.setdefault("clusters", None)
@@ -291,7 +291,7 @@ def _warnings(findings: Findings) -> list[PolicyProblem]:
     """Return what is only warned of, in the order of the lines."""
     unknown = [
         PolicyProblem(path, "Unknown", _unknown_detail(path), line)
-        for path, line in findings.unknown
+        for path, line, _, _ in findings.unknown
     ]
     repeated = [
         PolicyProblem(path, "Duplicate", "is there already", line)
@@ -302,16 +302,13 @@ def _warnings(findings: Findings) -> list[PolicyProblem]:
 
 def _unknown_detail(path: str) -> str:
     """Say that there is no such field, and which one may be meant."""
-    import difflib  # Here, as most policies have no such field.
-
     name = path.rpartition(".")[2]
     if name in LOFT_FIELDS:
         return "no such field in a policy of Kubernetes, only in one of Loft"
     if name in FIELDS:
         return "no such field here"
-    known = {field.casefold(): field for field in FIELDS}
-    meant = difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.8)
-    return f"no such field; is it {known[meant[0]]}?" if meant else "no such field"
+    meant = closest(name, FIELDS)
+    return f"no such field; is it {meant}?" if meant else "no such field"
 
 
 def _rule_set(document: Mapping[str, Any], lines: Mapping[str, int]) -> RuleSet:

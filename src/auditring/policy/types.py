@@ -6,20 +6,8 @@ members of a rule beside them.
 
 from collections.abc import Mapping
 
-from ..documents.gotypes import (
-    BOOLEAN,
-    INT64,
-    POINTER_TO_BOOLEAN,
-    POINTER_TO_INT64,
-    POINTER_TO_TIME,
-    RAW,
-    STRING,
-    TIME,
-    ListOf,
-    MapOf,
-    Struct,
-    Type,
-)
+from ..documents.types import RAW, MapOf, Nullable, SliceOf, Struct, Type
+from ..documents.values import BOOLEAN, INT64, STRING, TIME
 
 __all__ = [
     "ANY_POLICY",
@@ -30,61 +18,64 @@ __all__ = [
     "LOFT_POLICY",
 ]
 
-_STRINGS = ListOf(STRING)
-_TYPE_META: dict[str, Type] = {"kind": STRING, "apiVersion": STRING}
+_STRING = Nullable(STRING, "")
+_STRINGS = SliceOf(_STRING)
+_POINTER_TO_BOOLEAN = Nullable(BOOLEAN, is_pointer=True)
+_TIME = Nullable(TIME, is_pointer=True)
+_TYPE_META: dict[str, Type] = {"kind": _STRING, "apiVersion": _STRING}
 _OWNER_REFERENCE = Struct(
     {
-        "apiVersion": STRING,
-        "kind": STRING,
-        "name": STRING,
-        "uid": STRING,
-        "controller": POINTER_TO_BOOLEAN,
-        "blockOwnerDeletion": POINTER_TO_BOOLEAN,
+        "apiVersion": _STRING,
+        "kind": _STRING,
+        "name": _STRING,
+        "uid": _STRING,
+        "controller": _POINTER_TO_BOOLEAN,
+        "blockOwnerDeletion": _POINTER_TO_BOOLEAN,
     }
 )
 _MANAGED_FIELDS_ENTRY = Struct(
     {
-        "manager": STRING,
-        "operation": STRING,
-        "apiVersion": STRING,
-        "time": POINTER_TO_TIME,
-        "fieldsType": STRING,
+        "manager": _STRING,
+        "operation": _STRING,
+        "apiVersion": _STRING,
+        "time": _TIME,
+        "fieldsType": _STRING,
         "fieldsV1": RAW,
-        "subresource": STRING,
+        "subresource": _STRING,
     }
 )
 _OBJECT_META: dict[str, Type] = {
-    "name": STRING,
-    "generateName": STRING,
-    "namespace": STRING,
-    "selfLink": STRING,
-    "uid": STRING,
-    "resourceVersion": STRING,
-    "generation": INT64,
-    "creationTimestamp": TIME,
-    "deletionTimestamp": POINTER_TO_TIME,
-    "deletionGracePeriodSeconds": POINTER_TO_INT64,
-    "labels": MapOf(STRING),
-    "annotations": MapOf(STRING),
-    "ownerReferences": ListOf(_OWNER_REFERENCE),
+    "name": _STRING,
+    "generateName": _STRING,
+    "namespace": _STRING,
+    "selfLink": _STRING,
+    "uid": _STRING,
+    "resourceVersion": _STRING,
+    "generation": Nullable(INT64, 0),
+    "creationTimestamp": _TIME,
+    "deletionTimestamp": _TIME,
+    "deletionGracePeriodSeconds": Nullable(INT64, is_pointer=True),
+    "labels": MapOf(_STRING),
+    "annotations": MapOf(_STRING),
+    "ownerReferences": SliceOf(_OWNER_REFERENCE),
     "finalizers": _STRINGS,
-    "managedFields": ListOf(_MANAGED_FIELDS_ENTRY),
+    "managedFields": SliceOf(_MANAGED_FIELDS_ENTRY),
 }
 _GROUP_RESOURCES: dict[str, Type] = {
-    "group": STRING,
+    "group": _STRING,
     "resources": _STRINGS,
     "resourceNames": _STRINGS,
 }
 _RULE: dict[str, Type] = {
-    "level": STRING,
+    "level": _STRING,
     "users": _STRINGS,
     "userGroups": _STRINGS,
     "verbs": _STRINGS,
-    "resources": ListOf(Struct(_GROUP_RESOURCES)),
+    "resources": SliceOf(Struct(_GROUP_RESOURCES)),
     "namespaces": _STRINGS,
     "nonResourceURLs": _STRINGS,
     "omitStages": _STRINGS,
-    "omitManagedFields": POINTER_TO_BOOLEAN,
+    "omitManagedFields": _POINTER_TO_BOOLEAN,
 }
 _OF_LOFT: dict[str, Type] = {"requestTargets": _STRINGS, "clusters": _STRINGS}
 _LOFT_RULE = {**_RULE, **_OF_LOFT}
@@ -92,9 +83,9 @@ _LOFT_RULE = {**_RULE, **_OF_LOFT}
 
 def _policy_fields(rule: Mapping[str, Type]) -> dict[str, Type]:
     return {
-        "rules": ListOf(Struct(rule)),
+        "rules": SliceOf(Struct(rule)),
         "omitStages": _STRINGS,
-        "omitManagedFields": BOOLEAN,
+        "omitManagedFields": Nullable(BOOLEAN, False),
     }
 
 
@@ -111,13 +102,15 @@ def _capitalized(fields: Mapping[str, Type]) -> dict[str, Type]:
 # Without a version Kubernetes reads onto its internal type, whose fields have the names
 # of Go; a wrong type is found before the missing version is.
 _INTERNAL_RULE = Struct(
-    _capitalized({**_RULE, "resources": ListOf(Struct(_capitalized(_GROUP_RESOURCES)))})
+    _capitalized(
+        {**_RULE, "resources": SliceOf(Struct(_capitalized(_GROUP_RESOURCES)))}
+    )
 )
 INTERNAL_POLICY = Struct(
     {
         **_TYPE_META,
         **_OBJECT_META,
-        **_capitalized({**_policy_fields({}), "rules": ListOf(_INTERNAL_RULE)}),
+        **_capitalized({**_policy_fields({}), "rules": SliceOf(_INTERNAL_RULE)}),
     }
 )
 
