@@ -24,6 +24,7 @@ from auditring.cli import main
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "src" / "auditring"
+PACKAGE = ROOT / "src" / "auditring"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -296,3 +297,18 @@ def closing_line_of_pytest(folder: Path, ci: str) -> str:
         timeout=60,
     )
     return done.stdout.splitlines()[-1]
+
+
+def test_tests_stand_in_the_folder_of_their_family() -> None:
+    tests = ROOT / "tests"
+    families = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    others = {"bench", "crash", "neighbours", "served"}
+
+    folders = {path.parent.name for path in tests.glob("*/test_*.py")}
+
+    assert folders <= families | others
+    # What is about the whole project.
+    assert {path.stem for path in tests.glob("test_*.py")} == {
+        *("test_conformance", "test_house", "test_howto", "test_install"),
+        *("test_layers", "test_packed_application", "test_typing"),
+    }

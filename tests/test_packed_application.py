@@ -23,7 +23,7 @@ from packed_program import DEEDS
 import auditring
 
 PACKAGE = Path(auditring.__file__).parent
-PROGRAM = Path(__file__).parent / "packed_program.py"
+PROGRAM = Path(__file__).parent / "support" / "packed_program.py"
 LIMIT_S = 300
 
 

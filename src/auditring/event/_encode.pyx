@@ -1,6 +1,6 @@
 """Write an event as JSON, byte for byte as Kubernetes does.
 
-`encode` is the door to it. tests/plain_encode.py does the same in plain Python, and a
+`encode` is the door to it. tests/support/plain_encode.py does the same in plain Python, and a
 property test compares the two.
 """
 

@@ -1,6 +1,6 @@
 """JSON text, checked and taken apart by its bytes; what it means is left alone.
 
-`rawjson` is the door to it. tests/plain_rawjson.py does the same in plain Python, and
+`rawjson` is the door to it. tests/support/plain_rawjson.py does the same in plain Python, and
 a property test compares the two. Every index is checked against the end of the text,
 so text that isn't JSON can give an error but nothing else.
 """

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+SUPPORT = Path(__file__).parents[1] / "support"
 LIMIT_S = 100
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -53,7 +54,7 @@ def run(program: str, log: Path) -> str:
         capture_output=True,
         text=True,
         timeout=LIMIT_S,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(SUPPORT)},
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

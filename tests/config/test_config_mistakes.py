@@ -13,7 +13,7 @@ import pytest
 
 from auditring.config import ConfigError, load_config
 
-FOLDER = Path(__file__).parent / "data" / "config_mistakes"
+FOLDER = Path(__file__).parents[1] / "data" / "config_mistakes"
 LINES = (FOLDER / "expected.jsonl").read_text().splitlines()
 EXPECTED = [json.loads(line) for line in LINES]
 

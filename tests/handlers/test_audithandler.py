@@ -40,7 +40,7 @@ from auditring.request.attributes import Attributes
 Opener = Callable[..., AuditHandler]
 PREFIX = "log.auditring.io/"
 PAGE = (
-    Path(__file__).parent.parent / "docs" / "reference" / "audit-handler.md"
+    Path(__file__).parents[2] / "docs" / "reference" / "audit-handler.md"
 ).read_text(encoding="utf-8")
 ATTRIBUTES = Attributes.from_request(
     "GET", "/api/v1/namespaces/shop/configmaps/prices", user=UserInfo("alice")

@@ -313,8 +313,7 @@ def test_an_interpreter_ends_at_once_though_nobody_stopped_the_thread(
 ) -> None:
     slow_mill(tmp_path)
     program = f"""
-import sys, time
-sys.path.insert(0, {os.path.dirname(__file__)!r})
+import time
 from pathlib import Path
 from auditring.backups.mill import Mill, MillSettings
 from auditring.backups.thread import STOP_LIMIT_S, MillThread

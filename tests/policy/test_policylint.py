@@ -167,6 +167,6 @@ def test_a_policy_that_records_nothing_says_so() -> None:
 
 
 def test_examples_of_the_documentation_say_nothing_in_vain() -> None:
-    folder = Path(__file__).parent / "data"
+    folder = Path(__file__).parents[1] / "data"
     for file in folder.glob("*policy*.yaml"):
         assert not inspect_policy(file.read_bytes()).is_refused

@@ -16,7 +16,7 @@ from auditring.config.schema import config_schema
 from auditring.documents.tree import plain
 from auditring.policy.text import read_text
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "schema" / "auditring-config.schema.json"
 REFERENCE = ROOT / "docs" / "reference" / "configuration.md"
 

@@ -165,7 +165,7 @@ def test_what_is_missing_is_tried_again_when_it_is_there(site: Site) -> None:
 
 
 def test_parent_and_child_follow_the_configuration_behind_a_fork(site: Site) -> None:
-    program = Path(__file__).with_name("fork_with_watch.py")
+    program = Path(__file__).parents[1] / "support" / "fork_with_watch.py"
     # A fork with threads would be warned of, from Python 3.12 on.
     command = [sys.executable, "-W", "error", str(program), str(site.file)]
 

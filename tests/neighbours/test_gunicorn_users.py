@@ -24,6 +24,7 @@ from bystander import wait_until
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
+SUPPORT = Path(__file__).parents[1] / "support"
 SERVICE = 65534
 LIMIT_S = 60
 REQUESTS = 150
@@ -92,7 +93,7 @@ class Server:
         settings.write_text(
             SETTINGS.format(
                 folder=str(folder),
-                tests=str(Path(__file__).parent),
+                tests=str(SUPPORT),
                 worker_class=worker_class,
                 threads=1 if worker_class == "sync" else 4,
                 preloads=preloads,
@@ -253,7 +254,7 @@ def test_every_request_of_workers_of_another_user_is_in_every_log(
     logs = [folder / "log" / name for name in ("app.log", "audit.log")]
     if owner == SERVICE:
         subprocess.run(
-            [sys.executable, "-c", AS_SERVICE, Path(__file__).parent, *logs],
+            [sys.executable, "-c", AS_SERVICE, SUPPORT, *logs],
             check=True,
             timeout=LIMIT_S,
         )

@@ -14,7 +14,7 @@ from auditring.exchange._scope import read_scope
 from auditring.request.attributes import Attributes
 from auditring.routes import Routes
 
-CASES = Path(__file__).parent / "data" / "conformance" / "requestinfo_cases.jsonl"
+CASES = Path(__file__).parents[1] / "data" / "conformance" / "requestinfo_cases.jsonl"
 USER = UserInfo("alice")
 UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
