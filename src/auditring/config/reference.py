@@ -11,7 +11,7 @@ __all__ = ["config_reference"]
 _HEAD = """\
 # Configuration
 
-<!-- Made by `auditring config reference`; tests/config/test_configschema.py compares. -->
+<!-- Made by `auditring config reference`, which test_configschema.py compares. -->
 
 A configuration is a file of YAML or JSON, or a mapping in Python. It holds the `audit:`
 block of Loft's configuration, with more keys; the block may also stand alone, without
