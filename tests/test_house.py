@@ -310,5 +310,5 @@ def test_tests_stand_in_the_folder_of_their_family() -> None:
     # What is about the whole project.
     assert {path.stem for path in tests.glob("test_*.py")} == {
         *("test_conformance", "test_house", "test_howto", "test_install"),
-        *("test_layers", "test_packed_application", "test_typing"),
+        *("test_layers", "test_packed_application", "test_public_names", "test_typing"),
     }

@@ -1,7 +1,9 @@
 """Audit logging for Python that survives kill -9 and many processes.
 
-This is the public door: what isn't listed here or in the `__all__` of a module is
-private. Importing it loads no third-party module but orjson.
+This is the public door. Others are `auditring.event`, `policy`, `redact`, `follow`,
+`handlers`, `config`, `encode`, `routes`, `errors`, `metrics`, `cursor`, and the modules
+of `backends` and `middleware`; what none of them lists is private. Importing it loads
+no third-party module but orjson.
 """
 
 from typing import TYPE_CHECKING
