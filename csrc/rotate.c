@@ -10,9 +10,14 @@
 #include <string.h>
 #include <sys/file.h>
 
-static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
+/* Of the forms of a backup: ours, and those that cron and logrotate make. */
+static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4", ".bz2", ".xz"};
 static const uint64_t names_pause_ns = 1000 * 1000;
-enum { SUFFIXES = 4, COLLISIONS_MAX = 100000, NAMES_PATIENCE = 50 };
+enum {
+    SUFFIXES = sizeof(suffixes) / sizeof(suffixes[0]),
+    COLLISIONS_MAX = 100000,
+    NAMES_PATIENCE = 50
+};
 
 /* The latest time that a clock counting nanoseconds can tell, in the year 2554. A name
  * that tells a later one is no work of ours, whoever says so: names that go on from

@@ -206,7 +206,8 @@ def test_what_belongs_to_somebody_else_is_not_touched(tmp_path: Path) -> None:
         "audit-old.log",
         f"other-{NEWEST}",
         ".other-2026-11-22T01-59-00.000.log.gz.tmp",
-        f"{NEWEST}.bz2",
+        f"{NEWEST}.Z",
+        f".{NEWEST}.bz2.tmp",
         "audit.log.1",
     ]
     for name in files:
@@ -472,7 +473,8 @@ def with_other_content(suffix: str) -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("suffix", UNPACK)
+# bzip2 gives nothing out before the end of a block: that is in test_foreign_packing.py.
+@pytest.mark.parametrize("suffix", sorted(UNPACK.keys() - {".bz2"}))
 def test_of_both_forms_the_compressed_one_goes_when_it_is_torn(
     tmp_path: Path, suffix: str
 ) -> None:

@@ -41,10 +41,11 @@ static void
 a_backup_of_the_log_is_recognised_however_compressed(void)
 {
     static const char *const names[] = {"audit.log", "audit", ".hidden", "a.b.c"};
-    static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
+    static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4", ".bz2", ".xz"};
+    enum { SUFFIXES = sizeof(suffixes) / sizeof(suffixes[0]) };
 
     for (size_t i = 0; i < 4; i++) {
-        for (size_t j = 0; j < 4; j++) {
+        for (size_t j = 0; j < SUFFIXES; j++) {
             char candidate[ROTATE_NAME_SIZE + 8];
             snprintf(candidate, sizeof(candidate), "%s%s", backup_name(names[i]),
                      suffixes[j]);
@@ -61,7 +62,7 @@ other_names_are_no_backups(void)
         "audit.log",
         "audit-.log",
         "audit-2026-11-22T01-02-03.004",
-        "audit-2026-11-22T01-02-03.004.log.bz2",
+        "audit-2026-11-22T01-02-03.004.log.Z",
         "audit-2026-11-22T01-02-03.004.log.gz.tmp",
         "audit-2026-11-22T01-02-03.004.logs",
         "audit-2026-11-22T01-02-03.004.txt",
@@ -283,13 +284,14 @@ a_name_that_no_clock_told_is_not_followed(void)
 static void
 a_name_that_is_taken_is_never_overwritten(void)
 {
-    static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4"};
+    static const char *const suffixes[] = {"", ".gz", ".zst", ".lz4", ".bz2", ".xz"};
+    enum { SUFFIXES = sizeof(suffixes) / sizeof(suffixes[0]) };
     char backup[ROTATE_NAME_SIZE], taken[ROTATE_NAME_SIZE + 8];
     uint64_t now_ms;
 
     open_log(DIALECT_LUMBERJACK, 0);
     now_ms = sys_test.now_real() / 1000000U;
-    for (uint64_t i = 0; i < 4; i++) {
+    for (uint64_t i = 0; i < SUFFIXES; i++) {
         rotate_backup_name("audit.log", now_ms + i, backup);
         snprintf(taken, sizeof(taken), "%s%s", backup, suffixes[i]);
         file_write(taken, "of somebody else\n");
@@ -298,9 +300,9 @@ a_name_that_is_taken_is_never_overwritten(void)
 
     rotate();
 
-    rotate_backup_name("audit.log", now_ms + 4, backup);
+    rotate_backup_name("audit.log", now_ms + SUFFIXES, backup);
     CHECK_TEXT(file_text(backup), "line one\n");
-    for (uint64_t i = 0; i < 4; i++) {
+    for (uint64_t i = 0; i < SUFFIXES; i++) {
         rotate_backup_name("audit.log", now_ms + i, backup);
         snprintf(taken, sizeof(taken), "%s%s", backup, suffixes[i]);
         CHECK_TEXT(file_text(taken), "of somebody else\n");
@@ -396,11 +398,13 @@ numbered_backups_move_up_and_the_oldest_goes(void)
 static void
 compressed_backups_move_up_too(void)
 {
-    open_log(DIALECT_STDLIB, 4);
+    open_log(DIALECT_STDLIB, 6);
     file_write("audit.log.1", "1\n");
     file_write("audit.log.2.gz", "2\n");
     file_write("audit.log.3.zst", "3\n");
-    file_write("audit.log.4.lz4", "4\n");
+    file_write("audit.log.4.bz2", "4\n");
+    file_write("audit.log.5.xz", "5\n");
+    file_write("audit.log.6.lz4", "6\n");
 
     rotate_with("0\n");
 
@@ -408,8 +412,14 @@ compressed_backups_move_up_too(void)
     CHECK_TEXT(file_text("audit.log.2"), "1\n");
     CHECK_TEXT(file_text("audit.log.3.gz"), "2\n");
     CHECK_TEXT(file_text("audit.log.4.zst"), "3\n");
-    CHECK(!file_exists("audit.log.4.lz4"));
-    CHECK(!file_exists("audit.log.5.lz4"));
+    CHECK_TEXT(file_text("audit.log.5.bz2"), "4\n");
+    CHECK_TEXT(file_text("audit.log.6.xz"), "5\n");
+    CHECK(!file_exists("audit.log.6.lz4"));
+    CHECK(!file_exists("audit.log.7.lz4"));
+    rotate_with("6\n");
+    CHECK_TEXT(file_text("audit.log.6.bz2"), "4\n");
+    CHECK(!file_exists("audit.log.6.xz"));
+    CHECK(!file_exists("audit.log.7.xz"));
     close_log();
 }
 

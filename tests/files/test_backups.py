@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from auditring.files.names import Backup, Dialect, list_backups, scan_backups, temp_name
 
-SUFFIXES = ["", ".gz", ".zst", ".lz4"]
+SUFFIXES = ["", ".gz", ".zst", ".lz4", ".bz2", ".xz"]
 TIME = "2026-11-22T01-02-03.004"
 BACKUP = f"audit-{TIME}.log"
 
@@ -104,7 +104,7 @@ def test_the_extension_starts_at_the_last_dot(
         "audit-\u0662\u0660\u0662\u0666-11-22T01-02-03.004.log",
         f"audit-{TIME}",
         f"audit-{TIME}.txt",
-        f"audit-{TIME}.log.bz2",
+        f"audit-{TIME}.log.Z",
         f"audit-{TIME}.log.gz.gz",
         f"audit-{TIME}.log.gz.tmp",
         f"audit-{TIME}.log\n",
@@ -179,7 +179,7 @@ def test_a_name_tells_its_index(index: int, suffix: str) -> None:
         "app.log.1\n",
         "app.log.1_000",
         "app.log.\u0661",
-        "app.log.1.bz2",
+        "app.log.1.Z",
         "app.log.1.gz.zst",
         "app.log.gz",
         "app.log.2026-11-22",

@@ -1,6 +1,8 @@
 """Backups to work on, mills that do, and what is left of both."""
 
+import bz2
 import gzip
+import lzma
 import os
 import sys
 import time
@@ -24,6 +26,9 @@ UNPACK: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".zst": lambda data: zstandard.ZstdDecompressor().decompress(data),
     ".lz4": frame.decompress,
+    # Others make these, we never do.
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
 }
 every_format = pytest.mark.parametrize("compress", list(SUFFIX))
 
@@ -66,6 +71,10 @@ def pack(data: bytes, suffix: str) -> bytes:
         return gzip.compress(data)
     if suffix == ".zst":
         return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+    if suffix == ".bz2":
+        return bz2.compress(data)
+    if suffix == ".xz":
+        return lzma.compress(data)
     return bytes(frame.compress(data, content_checksum=True))
 
 

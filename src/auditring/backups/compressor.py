@@ -23,7 +23,7 @@ import os
 import stat
 from collections.abc import Callable, Generator, Iterator
 
-from ..files.formats import FORMAT_BY_SUFFIX, Format
+from ..files.formats import Format
 from ..files.names import Backup, temp_name
 from ..files.opened import (
     READ_FLAGS,
@@ -142,7 +142,6 @@ class Compressor:
         Raises:
             OSError: One can't be read, renamed or unlinked. Both are there then.
         """
-        form = FORMAT_BY_SUFFIX[compressed.suffix]
         with contextlib.ExitStack() as stack:
             try:
                 source = stack.enter_context(opened(plain.path, READ_FLAGS))
@@ -150,13 +149,13 @@ class Compressor:
             except FileNotFoundError:
                 return None
             view = stack.enter_context(buffer())
-            likeness = yield from compare(source, made, form, view)
+            likeness = yield from compare(source, made, compressed.suffix, view)
+            if likeness != "same" and not is_finished(made):
+                return None
             if likeness == "other":
                 with self._names.held(plain.dialect):
                     return part(self._names, plain, source, compressed, made)
             if likeness == "torn":
-                if not is_finished(made):
-                    return None
                 self._unlink_one(compressed, made, plain, source)
                 return plain
             # The crash may have come before either reached the disk.

@@ -14,8 +14,7 @@ from ..files.opened import is_free, rename_anew
 
 __all__ = ["DatedBackup", "dated_backups", "names_for", "rename_to_free", "unread_of"]
 
-# Also of programs that compress what they find.
-_SUFFIXES = (*SUFFIXES[1:], ".bz2", ".xz")
+_SUFFIXES = SUFFIXES[1:]
 _COUNTED = re.compile(r"(.+)\.([1-9][0-9]{0,4})", re.DOTALL)
 
 

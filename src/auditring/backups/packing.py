@@ -14,6 +14,7 @@ from typing import Literal
 
 from ..files.formats import CHUNK_MAX_BYTES, DamagedError, Format, Packer, TornError
 from ..files.torn import announced_bytes, unpack_to_the_tear
+from ..files.unpacking import BeyondUsError, unpack
 
 __all__ = ["Likeness", "Pace", "buffer", "compare", "pack", "verify"]
 
@@ -104,9 +105,15 @@ def verify(
 
 
 def compare(
-    source: int, made: int, form: Format, view: memoryview
+    source: int, made: int, suffix: str, view: memoryview
 ) -> Generator[None, None, Likeness]:
     """Tell what *made* is to *source*: its form, the beginning of one, or another file.
+
+    Args:
+        source: The plain file.
+        made: The other one.
+        suffix: What it is compressed as, whoever did it.
+        view: A buffer.
 
     Raises:
         OSError: One of them can't be read, so nothing is known.
@@ -116,9 +123,11 @@ def compare(
         return "torn"  # not even an empty file packs to nothing
     with io.FileIO(made, closefd=False) as file:
         try:
-            size = yield from _equal_bytes(source, form.unpack(file, view))
+            size = yield from _equal_bytes(source, unpack(suffix, file, view))
         except TornError:
-            return (yield from _compare_to_the_tear(source, file, form.suffix, view))
+            return (yield from _compare_to_the_tear(source, file, suffix, view))
+        except BeyondUsError as error:
+            raise OSError(errno.ENOTSUP, str(error)) from error
         except DamagedError:
             return "other"
     return "same" if size == os.fstat(source).st_size else "other"

@@ -222,20 +222,19 @@ def _unpack_lz4(file: io.FileIO, view: memoryview) -> Iterator[bytes]:
     from lz4 import frame
 
     context = frame.create_decompression_context()
-    data = memoryview(b"")
+    data = memoryview(file.read(READ_BYTES))
     is_end = False
-    while not is_end:
-        data = data or memoryview(file.read(READ_BYTES))
+    while data or not is_end:
         if not data:
             raise TornError("ends before the end mark")
+        if is_end:  # another frame follows
+            context = frame.create_decompression_context()
         try:
             chunk, used, is_end = frame.decompress_chunk(context, data, PIECE_BYTES)
         except RuntimeError as error:
             raise DamagedError(str(error)) from error
-        data = data[used:]
+        data = data[used:] or memoryview(file.read(READ_BYTES))
         yield chunk
-    if data or file.read(1):
-        raise DamagedError("goes on behind the end mark")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,11 @@ _MILLISECOND = timedelta(milliseconds=1)
 TIME_MAX_MS: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 TIE_MAX: Final = 99_999
 
-# Of a backup's forms: plain, and compressed.
-SUFFIXES: Final = ("", ".gz", ".zst", ".lz4")
-_SUFFIX = r"(?P<suffix>|\.gz|\.zst|\.lz4)"
+# Of a backup's forms: plain, and compressed by us, by cron or by logrotate.
+SUFFIXES: Final = ("", ".gz", ".zst", ".lz4", ".bz2", ".xz")
+_SUFFIX = rf"(?P<suffix>{'|'.join(map(re.escape, SUFFIXES))})"
+# Those in which we make them; others have no temporary files of ours.
+_OWN_SUFFIXES: Final = (".gz", ".zst", ".lz4")
 # [0-9], not \d: digits of other scripts are no part of the grammar.
 _TIME = (
     r"(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -58,7 +60,7 @@ class Backup:
         name: Its file name.
         plain: Its file name without the suffix of compression; a plain backup and
             the compressed form of it share this.
-        suffix: ``""`` (plain), ``".gz"``, ``".zst"`` or ``".lz4"``.
+        suffix: ``""`` (plain), or how it is compressed, one of `SUFFIXES`.
         time_ms: Time of rotation in milliseconds since the epoch, from the name;
             None in the stdlib dialect.
         index: Place in the row, 1 is the newest, from the name; in the stdlib dialect
@@ -246,7 +248,7 @@ def _is_temp(directory: str, file_name: str, name: str, dialect: Dialect) -> boo
     if not (file_name.startswith(".") and file_name.endswith(".tmp")):
         return False
     backup = parse_backup(directory, file_name[1 : -len(".tmp")], name, dialect)
-    return backup is not None and backup.suffix != ""
+    return backup is not None and backup.suffix in _OWN_SUFFIXES
 
 
 @lru_cache(maxsize=16)

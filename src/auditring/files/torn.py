@@ -10,7 +10,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from .formats import FORMAT_BY_SUFFIX, DamagedError, TornError
+from .formats import DamagedError, TornError
+from .unpacking import unpack
 
 __all__ = ["announced_bytes", "unpack_to_the_tear"]
 
@@ -48,8 +49,8 @@ def unpack_to_the_tear(
 
         unpacker = zstandard.ZstdDecompressor()
         return _streams(file, unpacker.decompressobj, zstandard.ZstdError)
-    # Goes from block to block and keeps nothing back.
-    return FORMAT_BY_SUFFIX[suffix].unpack(file, view)
+    # These go from block to block and keep nothing back.
+    return unpack(suffix, file, view)
 
 
 def announced_bytes(file: io.FileIO, suffix: str) -> int | None:

@@ -10,15 +10,21 @@ from functools import partial
 from types import ModuleType
 from typing import Final, Protocol
 
-from .formats import FORMAT_BY_SUFFIX, PIECE_BYTES, DamagedError
+from .formats import FORMAT_BY_SUFFIX, PIECE_BYTES, DamagedError, TornError
 
-__all__ = ["PACKED_SUFFIXES", "unpack"]
+__all__ = ["PACKED_SUFFIXES", "BeyondUsError", "unpack"]
 
 # Twice what the highest level of xz asks for; a file may ask for 4 GiB.
 _XZ_MEMORY_BYTES: Final = 128 * 1024**2
 # What is read at once. What is left of it is copied with each stream that begins, and
 # a stream may be of some bytes.
 _STREAM_READ_BYTES: Final = 64 * 1024
+# What the library says of a good file of which it can't, or may not, make anything.
+_XZ_LIMITS: Final = ("Memory usage limit exceeded", "Unsupported integrity check")
+
+
+class BeyondUsError(DamagedError):
+    """What may be a good file can't be read by this Python."""
 
 
 class _Stream(Protocol):
@@ -40,7 +46,8 @@ def unpack(
         view: A buffer.
 
     Raises:
-        DamagedError: It isn't compressed so, ends too soon, or Python can't read it.
+        DamagedError: It isn't compressed so; `TornError`: it ends too soon, and what
+            there is came before; `BeyondUsError`: Python can't read it.
         OSError: It can't be read.
     """
     form = FORMAT_BY_SUFFIX.get(suffix)
@@ -63,7 +70,7 @@ def _imported(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise DamagedError(f"this Python has no {name}") from error
+        raise BeyondUsError(f"this Python has no {name}") from error
 
 
 def _unpack_streams(
@@ -76,11 +83,12 @@ def _unpack_streams(
         if stream.eof:
             stream = begin()
         if stream.needs_input and not data:
-            raise DamagedError("ends before the end of its data")
+            raise TornError("ends before the end of its data")
         try:
             yield stream.decompress(data, PIECE_BYTES)
         except damage as error:
-            raise DamagedError(str(error)) from error
+            kind = BeyondUsError if str(error) in _XZ_LIMITS else DamagedError
+            raise kind(str(error)) from error
         data = b""
         if stream.eof:
             # xz may pad a stream with zeros.

@@ -6,9 +6,11 @@ at the names, and what it takes for a yes is examined by the mill (mill.py).
 
 import os
 
+from ..files.names import SUFFIXES
+
 __all__ = ["may_have_leftovers"]
 
-_SUFFIXES = (".gz", ".zst", ".lz4")
+_SUFFIXES = SUFFIXES[1:]
 
 
 def may_have_leftovers(directory: str | os.PathLike[str], name: str) -> bool:
