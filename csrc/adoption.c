@@ -20,6 +20,7 @@ struct search {
 bool
 adoption_is_named(const struct control *control, uint64_t nonce)
 {
+    /* used:A */
     uint32_t used =
         atomic_load_explicit(&control->shared->slots_used, memory_order_acquire);
 
@@ -112,7 +113,7 @@ take_charge(struct writer *writer, const struct ringlabel *label)
 
     if (error == 0) {
         atomic_store_explicit(&ring.shared->keeper, writer->control.shared->identity,
-                              memory_order_release);
+                              memory_order_release); /* keeper:B */
         ring_close(&ring);
     }
     return error;

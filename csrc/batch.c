@@ -290,7 +290,7 @@ sync_file(struct batch *batch)
 
     /* A leader that dies in here may have consumed the kernel's one report of a failed
      * write-back; the mark tells the next one not to trust the file. */
-    atomic_store_explicit(&shared->syncing, 1, memory_order_release);
+    atomic_store_explicit(&shared->syncing, 1, memory_order_release); /* syncing:B */
     error = batch->sys->fdatasync(batch->file->fd);
     TEST_POINT(batch_synced);
     if (error < 0) {
@@ -298,7 +298,7 @@ sync_file(struct batch *batch)
         batch->sync_error = error;
         return -EREMOTEIO;
     }
-    atomic_store_explicit(&shared->syncing, 0, memory_order_release);
+    atomic_store_explicit(&shared->syncing, 0, memory_order_release); /* syncing:B */
     control_add(batch->control, COUNTER_syncs, 1);
     return 0;
 }

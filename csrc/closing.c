@@ -74,6 +74,7 @@ static bool
 has_slot_closing(const struct writer *writer)
 {
     const struct control_shared *shared = writer->control.shared;
+    /* used:A */
     uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_acquire);
 
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {

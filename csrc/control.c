@@ -63,7 +63,7 @@ fill(struct control *control, const char *rings_path)
     shared->slot_count = CONTROL_SLOTS;
     memcpy(shared->boot_id, control->boot_id, sizeof(shared->boot_id));
     snprintf(shared->rings_path, sizeof(shared->rings_path), "%s", rings_path);
-    atomic_store_explicit(&shared->founded, 1, memory_order_release);
+    atomic_store_explicit(&shared->founded, 1, memory_order_relaxed);
 }
 
 /* No fsync: after a power cut the boot id differs or the magic is missing, and either
@@ -221,6 +221,7 @@ control_reset(struct control *control)
     struct control_shared *shared = control->shared;
 
     for (int i = 0; i < 2; i++) {
+        /* intent:B */
         atomic_store_explicit(&shared->intents[i].valid, 0, memory_order_release);
     }
     for (int i = 0; i < REQUEST_COUNT; i++) {
@@ -244,6 +245,7 @@ void
 control_store_settings(struct control *control, const struct control_settings *settings)
 {
     struct control_shared *shared = control->shared;
+    /* settings:A */
     uint32_t next =
         atomic_load_explicit(&shared->settings_version, memory_order_acquire) + 1;
     uint64_t words[CONTROL_SETTINGS_WORDS];
@@ -251,8 +253,9 @@ control_store_settings(struct control *control, const struct control_settings *s
     memcpy(words, settings, sizeof(words));
     for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
         atomic_store_explicit(&shared->settings[next & 1][i], words[i],
-                              memory_order_release);
+                              memory_order_release); /* settings:B */
     }
+    /* settings:B */
     atomic_store_explicit(&shared->settings_version, next, memory_order_release);
 }
 
@@ -272,7 +275,7 @@ enum durability
 control_slot_durability(const struct control *control, uint32_t slot)
 {
     uint32_t said = atomic_load_explicit(&control->shared->slots[slot].durability,
-                                         memory_order_acquire);
+                                         memory_order_relaxed);
 
     return said < DURABILITY_SYNC ? (enum durability)said : DURABILITY_SYNC;
 }
@@ -288,11 +291,13 @@ control_load_settings(const struct control *control, struct control_settings *ou
     /* Whoever stores while we read does it in the other block, but for the second one
      * to do so. */
     do {
+        /* settings:A */
         before = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
         for (int i = 0; i < CONTROL_SETTINGS_WORDS; i++) {
             words[i] = atomic_load_explicit(&shared->settings[before & 1][i],
-                                            memory_order_acquire);
+                                            memory_order_acquire); /* settings:A */
         }
+        /* settings:A */
         after = atomic_load_explicit(&shared->settings_version, memory_order_acquire);
     } while (before != after && ++looks < LOOKS_MAX);
     memcpy(out, words, sizeof(words));
@@ -307,12 +312,12 @@ control_set_slot(struct control *control, uint32_t slot, enum slot_state state)
 
     while (state != SLOT_FREE && used <= slot &&
            !atomic_compare_exchange_weak_explicit(&shared->slots_used, &used, slot + 1,
-                                                  memory_order_relaxed,
+                                                  memory_order_release, /* used:B */
                                                   memory_order_relaxed)) {
     }
     atomic_store_explicit(&shared->slots[slot].state, state,
                           memory_order_release); /* slot:B */
-    atomic_fetch_add_explicit(&shared->slots_version, 1, memory_order_release);
+    atomic_fetch_add_explicit(&shared->slots_version, 1, memory_order_relaxed);
 }
 
 enum slot_state
@@ -355,7 +360,7 @@ control_add_loss(struct control *control, enum gap_reason reason, uint64_t count
     struct control_loss *loss = &control->shared->losses[reason];
 
     atomic_fetch_add_explicit(&loss->bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&loss->count, count, memory_order_release);
+    atomic_fetch_add_explicit(&loss->count, count, memory_order_release); /* loss:B */
     TEST_POINT(gap_counted);
 }
 
@@ -381,7 +386,7 @@ control_ask(struct control *control, enum request request)
 {
     uint64_t ticket =
         atomic_fetch_add_explicit(&control->shared->requests[request].requested, 1,
-                                  memory_order_acq_rel) +
+                                  memory_order_acq_rel) + /* ask:RMW */
         1;
 
     control_wake_leader(control);
@@ -392,7 +397,7 @@ bool
 control_is_done(const struct control *control, enum request request, uint64_t ticket)
 {
     return atomic_load_explicit(&control->shared->requests[request].done,
-                                memory_order_acquire) >= ticket;
+                                memory_order_acquire) >= ticket; /* done:A */
 }
 
 int
@@ -415,7 +420,7 @@ control_fulfil(struct control *control, enum request request, uint64_t ticket,
         atomic_store_explicit(&asked->error, error, memory_order_relaxed);
         atomic_store_explicit(&asked->failed, ticket, memory_order_relaxed);
     }
-    atomic_store_explicit(&asked->done, ticket, memory_order_release);
+    atomic_store_explicit(&asked->done, ticket, memory_order_release); /* done:B */
     TEST_POINT(request_served);
     wait_wake(control->sys, &control->shared->done_word);
 }

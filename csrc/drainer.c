@@ -43,6 +43,7 @@ drainer_step_down(struct writer *writer, uint64_t pause_ns)
 static void
 try_to_lead(struct writer *writer, uint64_t now)
 {
+    /* current:A */
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     bool is_urgent = !writer->is_paused && pass_is_asked_for(writer);
     int result;
@@ -122,6 +123,7 @@ repair(struct writer *writer)
 static void
 maintain(struct writer *writer)
 {
+    /* current:A */
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     int error;
 
@@ -143,7 +145,7 @@ maintain(struct writer *writer)
         control_note_error(&writer->control, error);
     }
     error = 0;
-    own = atomic_load_explicit(&writer->current, memory_order_acquire);
+    own = atomic_load_explicit(&writer->current, memory_order_acquire); /* current:A */
     ownring_check(own);
     if (assert_slots(writer, own) == -EAGAIN ||
         (ring_is_sealed(&own->ring) && !ring_is_cut(&own->ring))) {

@@ -58,8 +58,9 @@ call(const struct sigaction *action, int signal, siginfo_t *info, void *context)
 static void
 hand_on(int signal, siginfo_t *info, void *context)
 {
+    /* before:A */
     uint32_t count = atomic_load_explicit(&before_count, memory_order_acquire);
-    struct sigaction action = before[count & 1]; /* before:A */
+    struct sigaction action = before[count & 1];
     bool is_raised = info->si_code <= 0, has_handler = is_handler(&action);
     pid_t self = system_calls->gettid();
 
@@ -119,7 +120,7 @@ take_signal(void)
 void
 fault_catch(const struct sys *sys)
 {
-    if (atomic_load_explicit(&before_count, memory_order_acquire) != 0) {
+    if (atomic_load_explicit(&before_count, memory_order_acquire) != 0) { /* before:A */
         return;
     }
     pthread_mutex_lock(&mutex);

@@ -85,11 +85,12 @@ make_past(struct writer *writer, enum past past)
     uint32_t before = atomic_load_explicit(now, memory_order_relaxed);
 
     while (before < (uint32_t)past &&
+           /* past:RMW */
            !atomic_compare_exchange_weak_explicit(
                now, &before, past, memory_order_acq_rel, memory_order_relaxed)) {
     }
     atomic_store_explicit(&has_past, true, memory_order_relaxed);
-    atomic_fetch_or_explicit(&writer->due, DUE_ANEW, memory_order_release);
+    atomic_fetch_or_explicit(&writer->due, DUE_ANEW, memory_order_release); /* due:B */
 }
 
 enum where
@@ -164,7 +165,7 @@ generation_settle(struct writer *writer)
     if (generation_is_forsaken(writer)) {
         return true; /* its rings are its heir's */
     }
-    if (atomic_load_explicit(&writer->users, memory_order_acquire) > 0) {
+    if (atomic_load_explicit(&writer->users, memory_order_acquire) > 0) { /* users:A */
         return false;
     }
     if (has_to_look_back(writer)) {
@@ -205,7 +206,7 @@ take_over(struct writer *heir, struct own_ring *own)
     }
     own->slot = slot;
     atomic_store_explicit(&own->ring.shared->keeper, heir->control.shared->identity,
-                          memory_order_release);
+                          memory_order_release); /* keeper:B */
     leader_fill_slot(&heir->leader, slot, own->ring.nonce, &self,
                      heir->options.durability);
     own->next = heir->own_rings;
@@ -232,6 +233,7 @@ generation_take_over(struct writer *heir, struct writer *forsaken)
     generation_finish_batch(forsaken);
     pthread_mutex_lock(&heir->mutex);
     pthread_mutex_lock(&forsaken->mutex);
+    /* current:B */
     atomic_store_explicit(&forsaken->current, NULL, memory_order_release);
     for (own = forsaken->own_rings; own != NULL && error == 0; own = next) {
         next = own->next;
@@ -298,8 +300,9 @@ static bool
 is_reapable(struct writer *writer)
 {
     return generation_is_past(writer) && writer->references == 0 &&
+           /* callers:A */
            atomic_load_explicit(&writer->callers, memory_order_acquire) == 0 &&
-           (atomic_load_explicit(&writer->is_over, memory_order_acquire) ||
+           (atomic_load_explicit(&writer->is_over, memory_order_acquire) || /* over:A */
             (ownring_current(writer) == NULL && writer->own_rings == NULL));
 }
 
@@ -331,6 +334,7 @@ generation_finish(const struct writer *writer, uint64_t deadline)
     while (other != NULL) {
         if (other != writer && generation_is_past(other) && other->references == 0 &&
             is_same_path(writer, other) &&
+            /* callers:A */
             atomic_load_explicit(&other->callers, memory_order_acquire) == 0) {
             registry_remove(other);
             (void)closing_end(other, deadline);
@@ -375,6 +379,7 @@ generation_shares_state(const struct writer *writer)
     }
     for (other = registry_first(); other != NULL && !shares; other = other->next) {
         shares = other != writer && generation_is_past(other) &&
+                 /* over:A */
                  !atomic_load_explicit(&other->is_over, memory_order_acquire) &&
                  other->state_inode == writer->state_inode &&
                  other->state_device == writer->state_device;

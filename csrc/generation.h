@@ -51,12 +51,14 @@ void generation_forsake(struct writer *writer);
 static inline bool
 generation_is_past(const struct writer *writer)
 {
+    /* past:A */
     return atomic_load_explicit(&writer->past, memory_order_acquire) != PAST_NOT;
 }
 
 static inline bool
 generation_is_forsaken(const struct writer *writer)
 {
+    /* past:A */
     return atomic_load_explicit(&writer->past, memory_order_acquire) == PAST_FORSAKEN;
 }
 

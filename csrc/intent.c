@@ -177,7 +177,7 @@ static void
 set_loss(struct control *control, enum gap_reason reason, uint64_t count)
 {
     atomic_store_explicit(&control->shared->losses[reason].count, count,
-                          memory_order_release);
+                          memory_order_release); /* loss:B */
 }
 
 static void

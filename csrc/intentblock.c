@@ -56,8 +56,8 @@ is_plausible(const struct control_intent *intent)
 static int
 copy_in(const struct control_intent *said, uint32_t block, struct control_intent *out)
 {
-    if (atomic_load_explicit(&said->valid, memory_order_acquire) == 0) {
-        return -ENOENT; /* intent:A */
+    if (atomic_load_explicit(&said->valid, memory_order_acquire) == 0) { /* intent:A */
+        return -ENOENT;
     }
     memcpy(out, said, head_size);
     if (out->range_count > CONTROL_SLOTS) {
@@ -75,7 +75,7 @@ static void
 clear(struct control *control, uint32_t block)
 {
     atomic_store_explicit(&control->shared->intents[block].valid, 0,
-                          memory_order_release);
+                          memory_order_release); /* intent:B */
 }
 
 /* The later one took the other's place (batch_settle). Only where to look first: what

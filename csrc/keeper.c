@@ -117,9 +117,9 @@ run(void *context)
     (void)context;
     (void)pthread_setname_np(pthread_self(), "auditring-quiet");
     atomic_store_explicit(&thread_id, (int32_t)syscall(SYS_gettid),
-                          memory_order_release);
+                          memory_order_release); /* tid:B */
     while (!ends(&alone)) {
-        uint32_t seen = atomic_load_explicit(&word, memory_order_acquire);
+        uint32_t seen = atomic_load_explicit(&word, memory_order_acquire); /* wake:A */
 
         wait_word(&sys_posix, &word, seen, look_after_all());
     }
@@ -132,6 +132,7 @@ join(void)
 {
     if (has_thread) {
         sys_posix.thread_join(thread, SYS_FOREVER);
+        /* tid:A */
         thread_wait_until_gone(atomic_load_explicit(&thread_id, memory_order_acquire));
         has_thread = false;
     }
@@ -221,6 +222,7 @@ stop(uint64_t limit_ns)
     }
     wait_wake(&sys_posix, &word);
     if (sys_posix.thread_join(thread, limit_ns) != -ETIMEDOUT) {
+        /* tid:A */
         thread_wait_until_gone(atomic_load_explicit(&thread_id, memory_order_acquire));
         pthread_mutex_lock(&mutex);
         has_thread = is_running = false;

@@ -385,9 +385,10 @@ leader_try(struct leader *leader, uint32_t slot)
         return error == -EAGAIN ? 0 : error;
     }
     TEST_POINT(lead_locked);
-    before = atomic_load_explicit(name, memory_order_acquire);
+    before = atomic_load_explicit(name, memory_order_acquire); /* lead:A */
     /* Who leads the past takes the name without the byte: one of them gets it. */
     if (other_leads(leader, before) ||
+        /* lead:RMW */
         !atomic_compare_exchange_strong_explicit(
             name, &before, slot + 1, memory_order_acq_rel, memory_order_relaxed)) {
         unlock_to_lead(leader);
@@ -409,6 +410,7 @@ int
 leader_assert(struct leader *leader)
 {
     uint32_t named =
+        /* lead:A */
         atomic_load_explicit(&leader->control->shared->leader, memory_order_acquire);
 
     if (leader->leads && named == leader->slot + 1 && lock_to_lead(leader) == 0) {
@@ -423,7 +425,7 @@ leader_rename(struct leader *leader, uint32_t slot)
 {
     leader->slot = slot;
     atomic_store_explicit(&leader->control->shared->leader, slot + 1,
-                          memory_order_release);
+                          memory_order_release); /* lead:B */
 }
 
 void
@@ -435,6 +437,7 @@ leader_step_down(struct leader *leader)
         return;
     }
     leader->leads = false;
+    /* lead:B */
     atomic_compare_exchange_strong_explicit(&leader->control->shared->leader, &own, 0,
                                             memory_order_release, memory_order_relaxed);
     TEST_POINT(step_down);

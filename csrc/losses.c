@@ -39,13 +39,14 @@ mend_drops(struct ring_shared *shared, const struct own_ring *own, struct gap *g
     atomic_store_explicit(&shared->dropped_bytes, gap->total_bytes,
                           memory_order_relaxed);
     atomic_store_explicit(&shared->dropped_count, gap->total_count,
-                          memory_order_release);
+                          memory_order_release); /* drops:B */
 }
 
 static int
 tell_drops(struct writer *writer, struct own_ring *own)
 {
     struct ring_shared *shared = own->ring.shared;
+    /* drops:A */
     uint64_t count = atomic_load_explicit(&shared->dropped_count, memory_order_acquire);
     uint64_t bytes = atomic_load_explicit(&shared->dropped_bytes, memory_order_relaxed);
     struct gap gap = {.reason = GAP_DROPPED,
@@ -83,6 +84,7 @@ losses_tell_drops(struct writer *writer, struct own_ring *own)
 
     /* Taken back before looking: a drop that comes meanwhile sets it again. */
     atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_GAP, memory_order_relaxed);
+    /* telling:RMW */
     if (atomic_exchange_explicit(&own->is_telling, 1, memory_order_acq_rel) != 0) {
         /* Another thread is at it, or the one that this signal handler interrupted; it
          * may not know of the last drop. */
@@ -90,7 +92,7 @@ losses_tell_drops(struct writer *writer, struct own_ring *own)
         return 0;
     }
     error = tell_drops(writer, own);
-    atomic_store_explicit(&own->is_telling, 0, memory_order_release);
+    atomic_store_explicit(&own->is_telling, 0, memory_order_release); /* telling:B */
     if (error < 0) {
         atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_relaxed);
     }
@@ -104,17 +106,19 @@ losses_have_told(struct writer *writer, struct own_ring *own, uint64_t count)
 
     /* A thread that is at it has taken DUE_GAP back already, but may not have committed
      * the event. */
+    /* telling:RMW */
     if (atomic_exchange_explicit(&own->is_telling, 1, memory_order_acq_rel) != 0) {
         return -EBUSY;
     }
     error = own->dropped_told < count ? tell_drops(writer, own) : 0;
-    atomic_store_explicit(&own->is_telling, 0, memory_order_release);
+    atomic_store_explicit(&own->is_telling, 0, memory_order_release); /* telling:B */
     return error;
 }
 
 void
 losses_tell_own_drops(struct writer *writer)
 {
+    /* current:A */
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
 
     if (own != NULL &&
@@ -143,7 +147,7 @@ losses_are_told(const struct writer *writer)
         const struct control_loss *loss = &writer->control.shared->losses[reason];
 
         if (writer->leader.leads && writer->is_settled &&
-            (atomic_load_explicit(&loss->count, memory_order_acquire) !=
+            (atomic_load_explicit(&loss->count, memory_order_acquire) != /* loss:A */
                  writer->told[reason] ||
              atomic_load_explicit(&loss->bytes, memory_order_relaxed) !=
                  writer->told_bytes[reason])) {
@@ -169,6 +173,7 @@ mend_loss(struct control *control, uint64_t told, uint64_t told_bytes, struct ga
     gap->total_bytes = losscount_base(told_bytes);
     gap->detail = LOSSCOUNT_DETAIL;
     atomic_store_explicit(&loss->bytes, gap->total_bytes, memory_order_relaxed);
+    /* loss:B */
     atomic_store_explicit(&loss->count, gap->total_count, memory_order_release);
     if (gap->reason == GAP_ABANDONED || gap->reason == GAP_DAMAGED) {
         /* Each batch makes the loss the same as its counter. */
@@ -183,11 +188,13 @@ mend_loss(struct control *control, uint64_t told, uint64_t told_bytes, struct ga
 bool
 losses_tell(struct writer *writer)
 {
+    /* current:A */
     struct own_ring *own = atomic_load_explicit(&writer->current, memory_order_acquire);
     bool has_told = false;
 
     for (int reason = GAP_DROPPED + 1; own != NULL && reason < GAP_REASONS; reason++) {
         struct control_loss *loss = &writer->control.shared->losses[reason];
+        /* loss:A */
         uint64_t count = atomic_load_explicit(&loss->count, memory_order_acquire);
         uint64_t bytes = atomic_load_explicit(&loss->bytes, memory_order_relaxed);
         uint64_t told = writer->told[reason], told_bytes = writer->told_bytes[reason];

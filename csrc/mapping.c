@@ -132,7 +132,7 @@ mapping_close(struct mapping *mapping)
 
     /* First: whatever is mapped there next is not ours. From here on the entry may be
      * another mapping's. */
-    atomic_store_explicit(&mapping->is_used, false, memory_order_release);
+    atomic_store_explicit(&mapping->is_used, false, memory_order_release); /* entry:B */
     sys->munmap((void *)begin, end - begin);
 }
 
@@ -156,33 +156,36 @@ void
 mapping_tell(struct mapping *mapping, _Atomic uint32_t *word, uint32_t bits)
 {
     mapping->bits = bits;
-    atomic_store_explicit(&mapping->word, word, memory_order_release);
-    if (mapping_is_cut(mapping)) {
-        atomic_fetch_or_explicit(word, bits, memory_order_release);
+    atomic_store_explicit(&mapping->word, word, memory_order_seq_cst); /* told:SC */
+    if (atomic_load_explicit(&mapping->is_cut, memory_order_seq_cst)) { /* told:SC */
+        atomic_fetch_or_explicit(word, bits, memory_order_release); /* due:B */
     }
 }
 
 bool
 mapping_is_cut(const struct mapping *mapping)
 {
-    return atomic_load_explicit(&mapping->is_cut, memory_order_acquire);
+    return atomic_load_explicit(&mapping->is_cut, memory_order_acquire); /* cut:A */
 }
 
 bool
 mapping_has_lost(const struct mapping *mapping, const void *address, size_t size)
 {
     return (uintptr_t)address + size >
+           /* cutfrom:A */
            atomic_load_explicit(&mapping->cut_from, memory_order_acquire);
 }
 
 static void
 mark_cut(struct mapping *mapping)
 {
-    _Atomic uint32_t *word = atomic_load_explicit(&mapping->word, memory_order_acquire);
+    _Atomic uint32_t *word;
 
-    atomic_store_explicit(&mapping->is_cut, true, memory_order_release);
+    /* Marked first: who says only now whom to tell looks at the mark then. cut:B */
+    atomic_store_explicit(&mapping->is_cut, true, memory_order_seq_cst); /* told:SC */
+    word = atomic_load_explicit(&mapping->word, memory_order_seq_cst); /* told:SC */
     if (word != NULL) {
-        atomic_fetch_or_explicit(word, mapping->bits, memory_order_release);
+        atomic_fetch_or_explicit(word, mapping->bits, memory_order_release); /* due:B */
     }
 }
 
@@ -194,19 +197,21 @@ replace_from(struct mapping *mapping, uintptr_t page)
     uintptr_t cut_from;
     int error = 0;
 
+    /* replacing:A */
     while (atomic_flag_test_and_set_explicit(&is_replacing, memory_order_acquire)) {
     }
     cut_from = atomic_load_explicit(&mapping->cut_from, memory_order_relaxed);
     if (page < cut_from) {
         error = mapping->sys->put_zeros((void *)page, cut_from - page);
         if (error == 0) {
+            /* cutfrom:B */
             atomic_store_explicit(&mapping->cut_from, page, memory_order_release);
         }
         if (error == 0 && mapping->is_kept_from_children) {
             (void)mapping->sys->keep_from_children((void *)page, cut_from - page);
         }
     }
-    atomic_flag_clear_explicit(&is_replacing, memory_order_release);
+    atomic_flag_clear_explicit(&is_replacing, memory_order_release); /* replacing:B */
     if (error == 0) {
         mark_cut(mapping);
     }
@@ -273,8 +278,9 @@ mapping_mend_all(void)
         for (int i = 0; i < CHUNK_MAPPINGS; i++) {
             struct mapping *mapping = &chunk->mappings[i];
 
+            /* entry:A */
             if (atomic_load_explicit(&mapping->is_used, memory_order_acquire)) {
-                uintptr_t gone = find_gone(mapping); /* entry:A */
+                uintptr_t gone = find_gone(mapping);
                 has_mended |= gone != 0 && replace_from(mapping, gone) == 0;
             }
         }

@@ -127,7 +127,7 @@ attach(struct writer *writer, const struct shape *shape)
     writer->own_rings = own;
     control_set_slot(&writer->control, own->slot, SLOT_LIVE);
     TEST_POINT(slot_live);
-    atomic_store_explicit(&writer->current, own, memory_order_release);
+    atomic_store_explicit(&writer->current, own, memory_order_release); /* current:B */
     return 0;
 }
 
@@ -166,6 +166,7 @@ ownring_attach(struct writer *writer, const struct own_ring *seen,
     int error = 0;
 
     pthread_mutex_lock(&writer->mutex);
+    /* current:A */
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
         leave_broken(writer);
         error = attach(writer, &shape);
@@ -184,6 +185,7 @@ ownring_succeed(struct writer *writer, const struct own_ring *seen, uint64_t cap
     int error = 0;
 
     pthread_mutex_lock(&writer->mutex);
+    /* current:A */
     if (atomic_load_explicit(&writer->current, memory_order_acquire) == seen) {
         leave_broken(writer);
         error = attach(writer, &shape);
@@ -247,16 +249,16 @@ enter_again(struct writer *writer, struct own_ring *own)
     }
     own->slot = slot;
     atomic_store_explicit(&own->ring.shared->keeper, writer->control.shared->identity,
-                          memory_order_release);
+                          memory_order_release); /* keeper:B */
     leader_fill_slot(&writer->leader, slot, own->ring.nonce, &self,
                      writer->options.durability);
     /* Before the ring is in the table: whatever is answered until then is in doubt. */
     atomic_store_explicit(
         &writer->untrusted_flush,
         atomic_load_explicit(&writer->control.shared->requests[REQUEST_FLUSH].requested,
-                             memory_order_acquire) +
+                             memory_order_acquire) + /* ask:A */
             1,
-        memory_order_release);
+        memory_order_release); /* doubt:B */
     control_set_slot(&writer->control, slot, SLOT_LIVE);
     control_add(&writer->control, COUNTER_adopted_rings, 1);
     return 1;
@@ -293,6 +295,7 @@ ownring_trusts_flush(struct writer *writer, uint64_t ticket)
         all &= writer->is_private || !is_forgotten(writer, own);
         all &= !yielding_is_unread(writer, own);
     }
+    /* doubt:A */
     doubted = atomic_load_explicit(&writer->untrusted_flush, memory_order_acquire);
     pthread_mutex_unlock(&writer->mutex);
     return all && (ticket > doubted ||
@@ -304,7 +307,7 @@ ownring_close_all(struct writer *writer)
 {
     struct own_ring *own;
 
-    atomic_store_explicit(&writer->current, NULL, memory_order_release);
+    atomic_store_explicit(&writer->current, NULL, memory_order_release); /* current:B */
     for (own = writer->own_rings; own != NULL; own = own->next) {
         const struct control_slot *entry = &writer->control.shared->slots[own->slot];
 

@@ -12,7 +12,7 @@
 static inline struct own_ring *
 ownring_current(struct writer *writer)
 {
-    return atomic_load_explicit(&writer->current, memory_order_acquire);
+    return atomic_load_explicit(&writer->current, memory_order_acquire); /* current:A */
 }
 
 /* Gives this process a further ring, unless somebody did since `seen` was the current

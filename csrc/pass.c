@@ -33,7 +33,7 @@ is_asked(const struct writer *writer, enum request request, uint64_t *ticket)
 {
     const struct control_request *asked = &writer->control.shared->requests[request];
 
-    *ticket = atomic_load_explicit(&asked->requested, memory_order_acquire);
+    *ticket = atomic_load_explicit(&asked->requested, memory_order_acquire); /* ask:A */
     return *ticket != atomic_load_explicit(&asked->done, memory_order_relaxed);
 }
 

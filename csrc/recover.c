@@ -289,6 +289,7 @@ leave_unfinished(struct control *control, const struct control_intent *intent,
         return error;
     }
     clear(control, intent, COUNTER_batches_redone);
+    /* syncing:B */
     atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     return is_live ? rotate_reopen(live, control) : 0;
 }
@@ -312,12 +313,14 @@ sync_target(struct control *control, struct logfile *target)
 {
     int error;
 
+    /* syncing:B */
     atomic_store_explicit(&control->shared->syncing, 1, memory_order_release);
     error = target->sys->fdatasync(target->fd);
     if (error < 0) {
         control_add(control, COUNTER_sync_errors, 1);
         return -EREMOTEIO;
     }
+    /* syncing:B */
     atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     control_add(control, COUNTER_syncs, 1);
     return 0;
@@ -395,12 +398,14 @@ recover_in(struct control *control, const struct control_intent *intent,
     struct ring *rings[CONTROL_SLOTS];
     int error, are_there;
 
+    /* syncing:A */
     if (atomic_load_explicit(&control->shared->syncing, memory_order_acquire)) {
         error = leave_unfinished(control, intent, target, live, state_dir);
         if (error != -EBUSY) {
             return error;
         }
         control_add_loss(control, GAP_SUSPECT, 1, intent->length);
+        /* syncing:B */
         atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
     }
     are_there = map_rings(map, intent, rings);
@@ -444,6 +449,7 @@ recover_found(struct control *control, const struct control_intent *intent,
         /* The file is gone with what it held; the batch itself is still in the rings.
          */
         clear(control, intent, COUNTER_batches_redone);
+        /* syncing:B */
         atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
         return 0;
     }
@@ -475,6 +481,7 @@ recover_intent(struct control *control, struct ringmap *map, struct logfile *liv
     if (error == -EUCLEAN) {
         error = leave_damaged(control);
     } else if (error == -ENOENT) {
+        /* syncing:B */
         atomic_store_explicit(&control->shared->syncing, 0, memory_order_release);
         error = 0;
     } else if (error == 0) {

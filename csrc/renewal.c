@@ -50,7 +50,7 @@ writer_renew(struct writer *past, struct writer **out)
 void
 writer_leave(struct writer *past)
 {
-    atomic_fetch_sub_explicit(&past->users, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&past->users, 1, memory_order_release); /* users:B */
     wait_wake(past->sys, &past->thread_word);
 }
 
@@ -79,5 +79,6 @@ writer_hold(struct writer *writer)
 void
 writer_let_go(struct writer *writer)
 {
+    /* callers:B */
     atomic_fetch_sub_explicit(&writer->callers, 1, memory_order_release);
 }

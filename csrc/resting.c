@@ -101,9 +101,11 @@ static bool
 leaves(struct writer *writer)
 {
     uint32_t asked = atomic_load_explicit(&writer->control.shared->leader_word,
-                                          memory_order_acquire);
+                                          memory_order_acquire); /* wake:A */
 
+    /* rest:RMW */
     atomic_store_explicit(&writer->has_thread, false, memory_order_seq_cst);
+    /* rest:RMW */
     atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_seq_cst);
     TEST_POINT(rest_begun);
     if (has_records(ownring_current(writer)) || is_due(writer) ||
@@ -171,6 +173,7 @@ has_its_own(struct writer *writer, const struct own_ring *own)
 static bool
 has_lost_an_owner(struct writer *writer)
 {
+    /* used:A */
     uint32_t used =
         atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
     int asked = 0;
@@ -221,7 +224,7 @@ leave_to_leader(struct writer *writer)
     const struct control_shared *shared = writer->control.shared;
 
     writer->asked_seen =
-        atomic_load_explicit(&shared->leader_word, memory_order_acquire);
+        atomic_load_explicit(&shared->leader_word, memory_order_acquire); /* wake:A */
     if (writer->kept_fd >= 0 && shared->live_inode != 0 &&
         (shared->live_inode != writer->kept_inode ||
          shared->live_device != writer->kept_device)) {
@@ -237,6 +240,7 @@ has_work_among_others(struct writer *writer)
         leave_to_leader(writer);
         return false;
     }
+    /* wake:A */
     return atomic_load_explicit(&writer->control.shared->leader_word,
                                 memory_order_acquire) != writer->asked_seen ||
            has_lost_an_owner(writer) || has_changed_file(writer);

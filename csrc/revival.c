@@ -27,7 +27,7 @@ is_where(const struct writer *past, const struct writer *wanted)
 static bool
 is_over(const struct writer *writer)
 {
-    return atomic_load_explicit(&writer->is_over, memory_order_acquire);
+    return atomic_load_explicit(&writer->is_over, memory_order_acquire); /* over:A */
 }
 
 static struct writer *
@@ -57,7 +57,7 @@ revive(struct writer *writer)
     writer->has_looked_back = false;
     writer->settling_steps = 0;
     atomic_fetch_and_explicit(&writer->due, ~(uint32_t)DUE_ANEW, memory_order_relaxed);
-    atomic_store_explicit(&writer->past, PAST_NOT, memory_order_release);
+    atomic_store_explicit(&writer->past, PAST_NOT, memory_order_release); /* past:B */
 }
 
 struct writer *

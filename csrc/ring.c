@@ -211,6 +211,7 @@ ring_is_sealed(const struct ring *ring)
 uint64_t
 ring_tail(const struct ring *ring)
 {
+    /* tail:A */
     return atomic_load_explicit(&ring->shared->tail, memory_order_acquire) &
            ~RING_SEALED;
 }
@@ -218,6 +219,7 @@ ring_tail(const struct ring *ring)
 uint64_t
 ring_head(const struct ring *ring)
 {
+    /* publish:A */
     return atomic_load_explicit(&ring->shared->head, memory_order_acquire);
 }
 

@@ -55,8 +55,8 @@ examine(const struct ring *ring, uint64_t position, uint64_t end,
     uint64_t room = ring->capacity - (position & (ring->capacity - 1));
     uint64_t span;
 
-    if (atomic_load_explicit(&entry->commit, memory_order_acquire) !=
-        (position ^ ring->nonce)) { /* next:A */
+    if (atomic_load_explicit(&entry->commit, memory_order_acquire) != /* next:A */
+        (position ^ ring->nonce)) {
         return IS_HOLE;
     }
     record->data = ring_payload_at(ring, position);

@@ -14,8 +14,9 @@ say(struct ring *ring, struct ring_stake *stake)
 {
     struct ring_stake *said = &ring->shared->stake;
 
-    atomic_store_explicit(&said->crc, 0, memory_order_release);
+    atomic_store_explicit(&said->crc, 0, memory_order_release); /* stake:B */
     memcpy(said, stake, offsetof(struct ring_stake, crc));
+    /* stake:B */
     atomic_store_explicit(&said->crc, crc_of(stake), memory_order_release);
 }
 

@@ -6,7 +6,7 @@ static void
 wake(const struct sys *sys, _Atomic uint32_t *word, _Atomic uint32_t *waiters)
 {
     atomic_fetch_add_explicit(word, 1, memory_order_seq_cst); /* space:RMW */
-    if (atomic_load_explicit(waiters, memory_order_seq_cst) != 0) {
+    if (atomic_load_explicit(waiters, memory_order_seq_cst) != 0) { /* space:A */
         sys->futex_wake(word, INT32_MAX);
     }
 }
@@ -28,6 +28,7 @@ ring_publish(struct ring *ring, uint64_t head)
 void
 ring_publish_durable(struct ring *ring, uint64_t position)
 {
+    /* durable:B */
     atomic_store_explicit(&ring->shared->durable, position, memory_order_release);
     wake(ring->sys, &ring->shared->durable_word, &ring->shared->durable_waiters);
 }
@@ -51,6 +52,7 @@ ring_wait_space(struct ring *ring, uint64_t size, uint64_t limit_ns)
     struct ring_shared *shared = ring->shared;
     uint32_t seen;
 
+    /* wait:RMW */
     atomic_fetch_add_explicit(&shared->space_waiters, 1, memory_order_seq_cst);
     seen = atomic_load_explicit(&shared->space_word, memory_order_seq_cst); /* wait:A */
     if (!has_space(ring, size)) {
@@ -65,12 +67,15 @@ ring_wait_durable(struct ring *ring, uint64_t position, uint64_t limit_ns)
     struct ring_shared *shared = ring->shared;
     uint32_t seen;
 
+    /* wait:RMW */
     atomic_fetch_add_explicit(&shared->durable_waiters, 1, memory_order_seq_cst);
     seen =
         atomic_load_explicit(&shared->durable_word, memory_order_seq_cst); /* wait:A */
+    /* durable:A */
     if (atomic_load_explicit(&shared->durable, memory_order_acquire) < position) {
         wait_word(ring->sys, &shared->durable_word, seen, limit_ns);
     }
     atomic_fetch_sub_explicit(&shared->durable_waiters, 1, memory_order_relaxed);
+    /* durable:A */
     return atomic_load_explicit(&shared->durable, memory_order_acquire) >= position;
 }

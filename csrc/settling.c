@@ -45,6 +45,7 @@ batch_settle(struct batch *batch, bool keep)
         intentblock_clear(batch->control, whole);
     }
     control_add(batch->control, COUNTER_batches_settled, 1);
+    /* syncing:B */
     atomic_store_explicit(&batch->control->shared->syncing, 0, memory_order_release);
     batch->is_outstanding = false;
 }

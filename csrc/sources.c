@@ -87,6 +87,7 @@ is_orphan(struct writer *writer, uint32_t slot, enum slot_state state)
 void
 sources_find_orphans(struct writer *writer)
 {
+    /* used:A */
     uint32_t used =
         atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
     int found = 0;
@@ -211,6 +212,7 @@ static uint32_t
 find_named(const struct writer *writer, uint64_t nonce)
 {
     const struct control_shared *shared = writer->control.shared;
+    /* used:A */
     uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_acquire);
 
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
@@ -247,6 +249,7 @@ must_wait(struct writer *writer, struct ring *ring)
 static bool
 is_kept_here(const struct writer *writer, const struct ring *ring)
 {
+    /* keeper:A */
     uint64_t keeper = atomic_load_explicit(&ring->shared->keeper, memory_order_acquire);
 
     return keeper == writer->control.shared->identity || keeper == 0;
@@ -352,6 +355,7 @@ add_source(struct writer *writer, uint32_t slot, enum slot_state state, int *map
 void
 sources_find(struct writer *writer)
 {
+    /* used:A */
     uint32_t used =
         atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
 
@@ -371,7 +375,7 @@ sources_find(struct writer *writer)
 static uint64_t
 take(_Atomic uint64_t *counter)
 {
-    return atomic_exchange_explicit(counter, 0, memory_order_acq_rel);
+    return atomic_exchange_explicit(counter, 0, memory_order_acq_rel); /* drops:RMW */
 }
 
 /* Does what the inheritance says, for the first time or once more. */
@@ -383,15 +387,16 @@ apply_inheritance(struct writer *writer, struct ring_shared *ring)
     struct control_loss *loss = &shared->losses[GAP_DROPPED_BY_DEAD];
 
     atomic_store_explicit(&loss->bytes, said->loss_bytes_after, memory_order_relaxed);
+    /* loss:B */
     atomic_store_explicit(&loss->count, said->loss_count_after, memory_order_release);
     TEST_POINT(gap_counted);
     if (ring != NULL) {
         atomic_store_explicit(&ring->dropped_bytes_reported, said->dropped_bytes,
                               memory_order_relaxed);
         atomic_store_explicit(&ring->dropped_count_reported, said->dropped_count,
-                              memory_order_release);
+                              memory_order_relaxed);
     }
-    atomic_store_explicit(&said->valid, 0, memory_order_release);
+    atomic_store_explicit(&said->valid, 0, memory_order_release); /* inheritance:B */
 }
 
 void
@@ -400,6 +405,7 @@ sources_finish_inheritance(struct writer *writer)
     const struct control_inheritance *said = &writer->control.shared->inheritance;
     struct ring *ring = NULL;
 
+    /* inheritance:A */
     if (atomic_load_explicit(&said->valid, memory_order_acquire) == 0) {
         return;
     }
@@ -425,7 +431,7 @@ inherit_drops(struct writer *writer, const struct batch_source *source)
     said->slot = source->slot;
     said->nonce = source->ring->nonce;
     said->dropped_count =
-        atomic_load_explicit(&ring->dropped_count, memory_order_acquire);
+        atomic_load_explicit(&ring->dropped_count, memory_order_acquire); /* drops:A */
     said->dropped_bytes =
         atomic_load_explicit(&ring->dropped_bytes, memory_order_relaxed);
     if (said->dropped_count <= told) {
@@ -441,7 +447,7 @@ inherit_drops(struct writer *writer, const struct batch_source *source)
                              said->dropped_count - told;
     said->loss_bytes_after = atomic_load_explicit(&loss->bytes, memory_order_relaxed) +
                              said->dropped_bytes - told_bytes;
-    atomic_store_explicit(&said->valid, 1, memory_order_release);
+    atomic_store_explicit(&said->valid, 1, memory_order_release); /* inheritance:B */
     apply_inheritance(writer, ring);
 }
 

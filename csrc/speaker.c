@@ -261,7 +261,7 @@ say(struct writer *writer, const char *what, uint64_t now)
     memcpy(speaker->said_text, text, sizeof(text));
     speaker->said_error = errno_of(&speaker->view);
     pthread_mutex_unlock(&writer->mutex);
-    atomic_fetch_add_explicit(&speaker->said, 1, memory_order_release);
+    atomic_fetch_add_explicit(&speaker->said, 1, memory_order_release); /* said:B */
     speaker_wake_news();
 }
 
@@ -323,8 +323,8 @@ speaker_look(struct writer *writer)
     struct speaker_view view;
     uint64_t now = writer->sys->now_mono();
 
-    /* speaker:A, pairs with the release below: one thread at a time. */
     if (writer->control.shared == NULL ||
+        /* looking:A */
         atomic_exchange_explicit(&speaker->is_looking, 1, memory_order_acquire) != 0) {
         return;
     }
@@ -334,6 +334,7 @@ speaker_look(struct writer *writer)
     } else {
         be_fine(writer, now);
     }
+    /* looking:B */
     atomic_store_explicit(&speaker->is_looking, 0, memory_order_release);
 }
 
@@ -351,7 +352,7 @@ speaker_forget(struct writer *writer)
 uint32_t
 speaker_news(void)
 {
-    return atomic_load_explicit(&news, memory_order_acquire);
+    return atomic_load_explicit(&news, memory_order_acquire); /* wake:A */
 }
 
 void

@@ -12,7 +12,7 @@ run(void *context)
     int result = syncer->sys->fdatasync(syncer->fd);
 
     syncer->sys->close(syncer->fd);
-    atomic_store_explicit(&syncer->result, result, memory_order_release);
+    atomic_store_explicit(&syncer->result, result, memory_order_release); /* synced:B */
     return NULL;
 }
 
@@ -45,7 +45,7 @@ syncer_poll(struct syncer *syncer)
     if (!syncer->has_thread && !syncer->has_result) {
         return -EINPROGRESS;
     }
-    result = atomic_load_explicit(&syncer->result, memory_order_acquire);
+    result = atomic_load_explicit(&syncer->result, memory_order_acquire); /* synced:A */
     if (result != -EINPROGRESS) {
         syncer_join(syncer);
         syncer->has_result = false;

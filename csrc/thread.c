@@ -34,7 +34,7 @@ static void
 populate_current(const struct writer *writer)
 {
     struct own_ring *current =
-        atomic_load_explicit(&writer->current, memory_order_acquire);
+        atomic_load_explicit(&writer->current, memory_order_acquire); /* current:A */
 
     if (current != NULL) {
         ring_populate(&current->ring);
@@ -44,8 +44,9 @@ populate_current(const struct writer *writer)
 static bool
 change_stop(struct writer *writer, uint32_t before, uint32_t after)
 {
-    return atomic_compare_exchange_strong_explicit(
-        &writer->must_stop, &before, after, memory_order_acq_rel, memory_order_acquire);
+    return atomic_compare_exchange_strong_explicit(&writer->must_stop, &before, after,
+                                                   memory_order_acq_rel, /* stop:RMW */
+                                                   memory_order_acquire);
 }
 
 static bool
@@ -61,12 +62,14 @@ run(void *context)
 
     (void)pthread_setname_np(pthread_self(), "auditring");
     atomic_store_explicit(&writer->thread_id, (int32_t)syscall(SYS_gettid),
-                          memory_order_release);
+                          memory_order_release); /* tid:B */
     resting_end(writer);
     while (!change_stop(writer, STOP_ASKED, STOP_TAKEN)) {
         struct control_shared *shared = writer->control.shared;
+        /* wake:A */
         uint32_t asked =
             atomic_load_explicit(&shared->leader_word, memory_order_acquire);
+        /* wake:A */
         uint32_t woken =
             atomic_load_explicit(&writer->thread_word, memory_order_acquire);
         uint64_t sleep_ns = is_over(writer) ? over_ns : drainer_step_blocked(writer);
@@ -74,6 +77,7 @@ run(void *context)
 
         if (generation_settle(writer)) {
             /* The thread waits to be ended, as ever. */
+            /* over:B */
             atomic_store_explicit(&writer->is_over, true, memory_order_release);
         }
         populate_current(writer);
@@ -81,6 +85,7 @@ run(void *context)
             return NULL;
         }
         if (sleep_ns > 0 &&
+            /* stop:A */
             !atomic_load_explicit(&writer->must_stop, memory_order_acquire)) {
             doze(writer, leads, leads ? asked : woken, sleep_ns);
         }
@@ -121,7 +126,7 @@ note_end(struct writer *writer)
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     writer->has_left = false;
     thread_wait_until_gone(
-        atomic_load_explicit(&writer->thread_id, memory_order_acquire));
+        atomic_load_explicit(&writer->thread_id, memory_order_acquire)); /* tid:A */
     atomic_store_explicit(&writer->must_stop, STOP_NONE, memory_order_relaxed);
 }
 
@@ -197,6 +202,7 @@ thread_try_start(struct writer *writer)
 static void
 ask_to_stop(struct writer *writer)
 {
+    /* stop:B */
     atomic_store_explicit(&writer->must_stop, STOP_ASKED, memory_order_release);
     wait_wake(writer->sys, &writer->thread_word);
     control_wake_leader(&writer->control);

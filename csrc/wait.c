@@ -19,7 +19,7 @@ wait_word(const struct sys *sys, _Atomic uint32_t *word, uint32_t seen,
 void
 wait_wake(const struct sys *sys, _Atomic uint32_t *word)
 {
-    atomic_fetch_add_explicit(word, 1, memory_order_release);
+    atomic_fetch_add_explicit(word, 1, memory_order_release); /* wake:B */
     sys->futex_wake(word, INT_MAX);
 }
 

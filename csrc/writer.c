@@ -141,7 +141,7 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     int error = closing_flush(writer, deadline);
 
     registry_lock();
-    atomic_fetch_sub_explicit(&writer->users, 1, memory_order_release);
+    atomic_fetch_sub_explicit(&writer->users, 1, memory_order_release); /* users:B */
     if (--writer->references == 0) {
         generation_finish(writer, deadline);
         registry_remove(writer);
@@ -252,11 +252,11 @@ end_rest(struct writer *writer)
 static int
 see_to_what_is_due(struct writer *writer, struct own_ring *own)
 {
-    uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
+    uint32_t due = atomic_load_explicit(&writer->due, memory_order_acquire); /* due:A */
 
     if ((due & DUE_THREAD) != 0) {
         end_rest(writer);
-        due = atomic_load_explicit(&writer->due, memory_order_relaxed);
+        due = atomic_load_explicit(&writer->due, memory_order_acquire); /* due:A */
     }
     if ((due & DUE_ANEW) != 0) {
         return -EREMCHG;
@@ -418,8 +418,8 @@ writer_drop(struct writer *writer, size_t size)
     atomic_fetch_add_explicit(&own->ring.shared->dropped_bytes, size,
                               memory_order_relaxed);
     atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
-                              memory_order_release);
-    atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release);
+                              memory_order_release); /* drops:B */
+    atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release); /* due:B */
 }
 
 uint64_t
@@ -429,7 +429,7 @@ writer_drops(struct writer *writer)
 
     return own == NULL ? 0
                        : atomic_load_explicit(&own->ring.shared->dropped_count,
-                                              memory_order_acquire);
+                                              memory_order_acquire); /* drops:A */
 }
 
 int
@@ -521,6 +521,7 @@ writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
                    uint64_t limit_ns, int *error)
 {
     struct control_shared *shared = writer->control.shared;
+    /* wake:A */
     uint32_t seen = atomic_load_explicit(&shared->done_word, memory_order_acquire);
 
     helping_step(writer);
@@ -566,6 +567,7 @@ writer_drained(struct writer *writer)
 uint32_t
 writer_said(struct writer *writer, char *text, size_t size, int *error)
 {
+    /* said:A */
     uint32_t said = atomic_load_explicit(&writer->speaker.said, memory_order_acquire);
 
     pthread_mutex_lock(&writer->mutex);
@@ -587,7 +589,7 @@ writer_wait_rotation(struct writer *writer, uint32_t seen, uint64_t limit_ns)
     _Atomic uint32_t *word = &writer->control.shared->rotation_word;
 
     wait_word(writer->sys, word, seen, limit_ns);
-    return atomic_load_explicit(word, memory_order_acquire);
+    return atomic_load_explicit(word, memory_order_acquire); /* wake:A */
 }
 
 void

@@ -37,6 +37,7 @@ yielding_mark(struct writer *writer, uint32_t slot)
 
     writer->has_marked = true;
     atomic_store_explicit(&shared->slots[slot].unread, 1, memory_order_relaxed);
+    /* unread:B */
     atomic_store_explicit(&shared->unread_rings, 1, memory_order_release);
 }
 
@@ -68,6 +69,7 @@ yielding_unmark(struct writer *writer)
 static bool
 has_others(struct writer *writer)
 {
+    /* used:A */
     uint32_t used =
         atomic_load_explicit(&writer->control.shared->slots_used, memory_order_acquire);
 
@@ -118,6 +120,7 @@ static bool
 has_what_nobody_read(struct writer *writer)
 {
     struct control_shared *shared = writer->control.shared;
+    /* used:A */
     uint32_t used = atomic_load_explicit(&shared->slots_used, memory_order_acquire);
 
     for (uint32_t slot = 0; slot < used && slot < CONTROL_SLOTS; slot++) {
@@ -139,6 +142,7 @@ yielding_ask(struct writer *writer, uint64_t now)
     struct control_shared *shared = writer->control.shared;
     struct own_ring *own = ownring_current(writer);
 
+    /* unread:A */
     if (atomic_load_explicit(&shared->unread_rings, memory_order_acquire) == 0 ||
         own == NULL || now < writer->next_ask_ns || writer->is_paused) {
         return;

@@ -163,6 +163,47 @@ threads_that_fault_at_once_lose_nothing_that_was_stored_after(void)
     }
 }
 
+struct race {
+    const struct mapping *mapping;
+    _Atomic bool begins;
+};
+
+static void *
+touch_the_first(void *context)
+{
+    struct race *race = context;
+
+    while (!atomic_load_explicit(&race->begins, memory_order_acquire)) {
+    }
+    (void)*byte_of(race->mapping, 0);
+    return NULL;
+}
+
+/* told:SC: the one marks and then looks whom to tell, the other says whom to tell and
+ * then looks for the mark. */
+static void
+who_asks_while_it_is_cut_is_told(void)
+{
+    for (int round = 0; round < 2000; round++) {
+        int fd = new_file("cut");
+        struct mapping *mapping = map_file(fd);
+        struct race race = {.mapping = mapping};
+        _Atomic uint32_t word = 0;
+        pthread_t thread;
+
+        cut(fd, 0);
+        CHECK_EQUAL(pthread_create(&thread, NULL, touch_the_first, &race), 0);
+        atomic_store_explicit(&race.begins, true, memory_order_release);
+        for (volatile int i = 0; i < round; i++) {
+        }
+        mapping_tell(mapping, &word, 2);
+        pthread_join(thread, NULL);
+        CHECK_EQUAL(word, 2);
+        mapping_close(mapping);
+        close(fd);
+    }
+}
+
 static void
 many_mappings_are_all_known(void)
 {
@@ -415,7 +456,8 @@ RUN(TEST(pages_that_are_gone_read_as_zeros_and_can_be_written_to),
     TEST(what_a_cut_left_stays_the_file_s), TEST(who_asked_for_it_is_told),
     TEST(a_probe_finds_a_cut_that_nobody_touched),
     TEST(threads_that_fault_at_once_lose_nothing_that_was_stored_after),
-    TEST(many_mappings_are_all_known), TEST(a_fault_that_is_not_ours_still_kills),
+    TEST(who_asks_while_it_is_cut_is_told), TEST(many_mappings_are_all_known),
+    TEST(a_fault_that_is_not_ours_still_kills),
     TEST(handlers_of_others_get_what_is_theirs),
     TEST(a_handler_that_raises_the_signal_again_comes_to_ours),
     TEST(handlers_that_hand_on_to_each_other_still_kill),
