@@ -24,12 +24,13 @@ from secret_places import (
     secret,
 )
 from some_events import events
+from truncating import truncate
 
 from auditring import encode
 from auditring.event import Event, ObjectReference, UserInfo, rawjson
 from auditring.event.eventsize import MIN_EVENT_BYTES, sized_line
 from auditring.event.status import Status
-from auditring.event.truncation import TruncationLimits, truncate
+from auditring.event.truncation import TruncationLimits
 from auditring.redact import DEFAULT_RULES, RedactionRule, Redactor
 
 KEY = b"0123456789abcdef"
