@@ -29,8 +29,9 @@ BIN := .venv/bin
 COMMA := ,
 PIP := $(BIN)/python -m pip install --quiet
 C_TESTS := $(MAKE) --no-print-directory -f tests/csrc/Makefile -j$(shell nproc)
-SOURCES := $(wildcard csrc/*.[ch] src/auditring/*/*.pyx src/auditring/*/*.pxd)
-C_FILES := $(wildcard csrc/*.[ch] tests/*/*.[ch] bench/*/*.[ch])
+SOURCES := $(wildcard csrc/*.[ch] src/auditring/*/*.pyx src/auditring/*/*.pxd \
+    src/auditring/*/*.h)
+C_FILES := $(wildcard csrc/*.[ch] src/auditring/*/*.h tests/*/*.[ch] bench/*/*.[ch])
 CYTHON_MODULES := $(subst /,.,$(patsubst src/%.pyx,%,$(wildcard src/auditring/*/*.pyx)))
 EXTENSIONS := src/auditring/*/_*.so
 

@@ -1,7 +1,7 @@
 """Write an event as JSON, byte for byte as Kubernetes does.
 
-`encode` is the door to it. tests/support/plain_encode.py does the same in plain Python, and a
-property test compares the two.
+`encode` is the door to it. tests/support/plain_encode.py does the same in plain Python,
+and a property test compares the two.
 """
 
 from cpython.bytes cimport PyBytes_FromStringAndSize

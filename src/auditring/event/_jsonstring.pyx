@@ -7,6 +7,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
 
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of, line, line_reserve
+from .._native.octets cimport word_is_outside_string
 
 cdef enum:
     ESCAPED_MAX_BYTES = 6  # of one byte: \u003c
@@ -86,7 +87,7 @@ cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
     while at < size:
         while size - at >= 8:
             memcpy(&word, source + at, 8)
-            if word_has_special(word):
+            if word_is_outside_string(word):
                 break
             memcpy(out, &word, 8)
             out += 8
@@ -94,7 +95,7 @@ cdef int _put_utf8(line *text, const char *data, Py_ssize_t size) except -1:
         if size - at < 8 <= size:
             # The last eight bytes as a word again: the first of them are there by now.
             memcpy(&word, source + size - 8, 8)
-            if not word_has_special(word):
+            if not word_is_outside_string(word):
                 memcpy(out - (8 - (size - at)), &word, 8)
                 out += size - at
                 break

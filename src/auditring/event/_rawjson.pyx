@@ -1,8 +1,8 @@
 """JSON text, checked and taken apart by its bytes; what it means is left alone.
 
-`rawjson` is the door to it. tests/support/plain_rawjson.py does the same in plain Python, and
-a property test compares the two. Every index is checked against the end of the text,
-so text that isn't JSON can give an error but nothing else.
+`rawjson` is the door to it. tests/support/plain_rawjson.py does the same in plain
+Python, and a property test compares the two. Every index is checked against the end of
+the text, so text that isn't JSON can give an error but nothing else.
 """
 
 from cpython.bytes cimport (

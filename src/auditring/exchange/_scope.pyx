@@ -8,7 +8,7 @@ from libc.string cimport memcmp
 
 from .._native.ascii cimport ascii_text
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of
-from .._native.octets cimport is_plain_path, is_plain_query
+from .._native.octets cimport octets_are_plain_path, octets_are_plain_query
 from ..request._plain cimport read_headers, read_plain
 from ._routetable cimport RouteTable
 
@@ -50,7 +50,7 @@ cpdef object read_scope(dict scope, user, RouteTable routes):
     raw_path, raw_query = given_path, scope["query_string"]
     octets = PyBytes_AS_STRING(raw_path)
     size = PyBytes_GET_SIZE(raw_path)
-    if octets[0] != b"/" or not is_plain_path(octets, <size_t> size):
+    if octets[0] != b"/" or not octets_are_plain_path(octets, <size_t> size):
         return None
     if not read_headers(headers, scope["headers"]):
         return None
@@ -58,7 +58,7 @@ cpdef object read_scope(dict scope, user, RouteTable routes):
     if PyBytes_GET_SIZE(raw_query):
         octets = PyBytes_AS_STRING(raw_query)
         size = PyBytes_GET_SIZE(raw_query)
-        if not is_plain_query(octets, <size_t> size):
+        if not octets_are_plain_query(octets, <size_t> size):
             return None
         query = ascii_text(octets, size)
         target = f"{path}?{query}"
@@ -68,7 +68,7 @@ cpdef object read_scope(dict scope, user, RouteTable routes):
             path = found
             octets = ascii_of(path)
             size = PyUnicode_GET_LENGTH(path)
-            if octets == NULL or not is_plain_path(octets, <size_t> size):
+            if octets == NULL or not octets_are_plain_path(octets, <size_t> size):
                 return None
     client = scope.get("client")
     try:

@@ -26,7 +26,7 @@ from ._logcall cimport (
 )
 from ._logmessage cimport message_of, put_message
 from ._record cimport is_usual, time_of
-from .._native.octets cimport is_ascii
+from .._native.octets cimport octets_are_ascii
 from ._untouched cimport own_attributes
 from .._native.versions cimport type_version
 
@@ -238,6 +238,6 @@ cdef inline int _put_value(step *at, object value, line *out, bint is_utf8) exce
 
 
 cdef inline str _text_of(const char *utf8, Py_ssize_t size):
-    if is_ascii(utf8, <size_t> size):
+    if octets_are_ascii(utf8, <size_t> size):
         return ascii_text(utf8, size)
     return utf8[:size].decode()

@@ -39,7 +39,11 @@ from ._attributes cimport (
 )
 from ._headername cimport is_lower_name
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of
-from .._native.octets cimport is_ascii, is_plain_path, is_plain_query
+from .._native.octets cimport (
+    octets_are_ascii,
+    octets_are_plain_path,
+    octets_are_plain_query,
+)
 from ._intern cimport shared_text
 from .._native.slots cimport slot_fill, slot_owner
 from ._sourcelist cimport source_list
@@ -253,7 +257,7 @@ cdef str _plain_value(value):
         return None
     if type(value) is str:
         return <str> value
-    if not is_ascii(text, <size_t> size):
+    if not octets_are_ascii(text, <size_t> size):
         return None
     return ascii_text(text, size)
 
@@ -331,8 +335,8 @@ cdef object read_plain(
 
     Args:
         method: As sent.
-        path: Of `is_plain_path`, and beginning with a slash.
-        query: Of `is_plain_query`; what an event shows is in *request_uri*.
+        path: Of `octets_are_plain_path`, and beginning with a slash.
+        query: Of `octets_are_plain_query`; what an event shows is in *request_uri*.
         request_uri: The target, as an event shows it.
         headers: What `read_headers` found.
         peer: Address that the connection is from.
@@ -381,10 +385,10 @@ def read_request(kind, method, target, headers, user, peer, request_uri):
         return None
     mark = <const char *> memchr(text, b"?", <size_t> size)
     path_size = size if mark == NULL else mark - text
-    if not is_plain_path(text, <size_t> path_size):
+    if not octets_are_plain_path(text, <size_t> path_size):
         return None
     if mark != NULL:
-        if not is_plain_query(mark + 1, <size_t> (size - path_size - 1)):
+        if not octets_are_plain_query(mark + 1, <size_t> (size - path_size - 1)):
             return None
         path = ascii_text(text, path_size)
         query = ascii_text(mark + 1, size - path_size - 1)

@@ -28,8 +28,7 @@ import uuid
 
 import orjson
 
-from .._native.block cimport BLOCK_SIZE, block
-from .._native.copying cimport copy_unless
+from .._native.octets cimport BLOCK_SIZE, octets_copy_unless, outside_json
 from .._native.line cimport (
     PyUnicode_GET_LENGTH,
     ascii_of,
@@ -39,19 +38,6 @@ from .._native.line cimport (
 )
 
 PyDateTime_IMPORT
-
-cdef extern from *:
-    """
-    /* The octets that JSON has escaped. */
-    static inline block
-    escaped_octets(block octets)
-    {
-        return (block)((block_lanes)octets < (block_lanes)EACH_LANE(0x20)) |
-               lanes_equal(octets, EACH_LANE('"')) |
-               lanes_equal(octets, EACH_LANE(0x5C));
-    }
-    """
-    block escaped_octets(block octets) noexcept
 
 cdef extern from "Python.h":
     bint PyUnicode_CheckExact(PyObject *value) noexcept
@@ -216,7 +202,7 @@ cdef inline char *_put_text(
     line *out, char *to, PyObject *string, const char *data, Py_ssize_t size
 ) except? NULL:
     to = _room(out, to, size + 2 + BLOCK_SIZE)
-    if not copy_unless(escaped_octets, to + 1, data, <size_t> size):
+    if not octets_copy_unless(outside_json, to + 1, data, <size_t> size):
         return _put_dumped(out, to, string)
     to[0] = b'"'
     to[size + 1] = b'"'
