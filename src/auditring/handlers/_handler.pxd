@@ -2,7 +2,7 @@
 
 from .._native.line cimport line
 from ..records._format cimport LinePlan
-from ..records._logcall cimport call
+from ..records._record cimport call
 from ..ring._writer cimport Writer
 
 

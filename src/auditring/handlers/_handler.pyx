@@ -17,7 +17,7 @@ from .._native.line cimport (
     line_put_text,
 )
 from ..records._format cimport LinePlan
-from ..records._logcall cimport call
+from ..records._record cimport call
 from .._native.versions cimport type_version
 from ..ring._writer cimport Writer
 

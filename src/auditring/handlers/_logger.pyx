@@ -16,7 +16,7 @@ from cpython.unicode cimport PyUnicode_CheckExact
 from libc.stdint cimport int64_t
 
 from ._handler cimport FastHandler
-from ..records._logcall cimport call
+from ..records._record cimport call
 from ._route cimport (
     COUNTS_NS,
     ROUTE_HANDLERS_MAX,

@@ -23,7 +23,7 @@ import logging
 import sys
 import time
 
-from ..records._untouched import is_untouched
+from ..records._record import is_untouched
 
 cdef object Logger = logging.Logger
 cdef object LogRecord = logging.LogRecord

@@ -1,4 +1,4 @@
 """From a call of the logging module to a line or an event.
 
-`_logcall` and `_record` make a record, `_format` its line, `event` an audit event.
+`_record` has what there is to say of it, `_format` its line, `event` an audit event.
 """

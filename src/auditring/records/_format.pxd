@@ -1,11 +1,43 @@
 """What other Cython modules see of plans."""
 
 from cpython.object cimport PyObject
+from libc.stdint cimport int64_t
 
-from ._asctime cimport Asctime
 from .._native.line cimport line
-from ._logcall cimport call
-from ._untouched cimport OwnAttributes
+from ._record cimport OwnAttributes, call
+
+
+cdef class Asctime:
+    cdef object _converter
+    cdef str _format
+    cdef str _before_msecs  # None: without
+    # The last text, of one second and in it of one millisecond, in one zone.
+    cdef int64_t _second
+    cdef str _second_text
+    cdef int _msecs
+    cdef str _text
+    cdef long _zone
+    cdef char *_zone_names[2]
+
+    cdef object text(self, double created, int msecs)
+
+
+cdef enum PieceKind:
+    LITERAL, TEXT, NUMBER, SHAPED
+
+
+cdef class Piece:
+    cdef PieceKind kind
+    cdef int field
+    cdef bytes literal
+    cdef str key
+    cdef bint is_standard  # an attribute that every LogRecord has
+    cdef str shape
+    # The last text that was shaped, and what became of it: names and levels repeat.
+    cdef object shaped
+    cdef str shaped_text
+
+    cdef int put_shaped(self, object value, line *out, bint is_utf8) except -1
 
 
 # One piece of a format, as the loops over them want it.

@@ -1,4 +1,4 @@
-"""Lines as a logging.Formatter makes them, without asking it.
+"""Lines as logging.Formatter makes them, without asking it.
 
 A plan is what a formatter will do, found out once: the pieces of its format and how
 each becomes bytes. A formatter of which that can't be known has no plan: a class that
@@ -7,32 +7,168 @@ is unusual about a record leaves it to the formatter, too: exceptions, stacks, a
 that isn't there, arguments that don't fit.
 """
 
+from cpython.long cimport PyLong_CheckExact
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.object cimport Py_TYPE, PyObject, PyObject_GetAttr, PyObject_Str
 from cpython.unicode cimport PyUnicode_CheckExact
+from libc.math cimport floor
+from libc.stdint cimport int64_t
 
 from .._native.ascii cimport ascii_text
-from ._asctime cimport asctime_of
-from ._formatpiece cimport LITERAL, TEXT, Piece, pieces_of
-from .._native.line cimport line, line_begin, line_end, line_put, line_put_text
-from ._logcall cimport (
+from .._native.line cimport (
+    line,
+    line_begin,
+    line_end,
+    line_put,
+    line_put_int,
+    line_put_text,
+)
+from .._native.octets cimport octets_are_ascii
+from .._native.versions cimport type_version
+from ._record cimport (
     ASCTIME,
+    FIELDS,
     FUNCNAME,
     MESSAGE,
     OTHER,
     PATHNAME,
+    STANDARD,
     call,
+    is_usual,
+    message_of,
+    own_attributes,
+    put_message,
+    time_of,
     value_of_call,
 )
-from ._logmessage cimport message_of, put_message
-from ._record cimport is_usual, time_of
-from .._native.octets cimport octets_are_ascii
-from ._untouched cimport own_attributes
-from .._native.versions cimport type_version
 
 import logging
+import re
+import sys
+import time
 
-from ._untouched import is_untouched
+from ._record import is_untouched
+
+cdef extern from "<time.h>":
+    long timezone
+    char *tzname[2]
+
+# The times of a formatter.
+
+cdef object CLOCKS = (time.localtime, time.gmtime)
+
+MSEC_FORMAT = re.compile(r"%s(?P<between>[^%]*)%03d")
+
+
+cdef Asctime asctime_of(object formatter):
+    """Return what makes the times of a formatter; None when they can't be known."""
+    cdef Asctime self = Asctime.__new__(Asctime)
+    self._second = -1
+    self._converter = formatter.converter
+    if self._converter not in CLOCKS:
+        return None
+    self._format = formatter.datefmt or formatter.default_time_format
+    if not formatter.datefmt and formatter.default_msec_format:
+        match = MSEC_FORMAT.fullmatch(formatter.default_msec_format)
+        if match is None:
+            return None
+        self._before_msecs = match["between"]
+    return self
+
+
+cdef class Asctime:
+    """Makes times as one formatter does, as long as its attributes are the same."""
+
+    cdef object text(self, double created, int msecs):
+        """Return what formatTime does, for a time in seconds since the epoch."""
+        cdef int64_t second = <int64_t> floor(created)
+        if (
+            second != self._second
+            or timezone != self._zone
+            or tzname[0] != self._zone_names[0]
+            or tzname[1] != self._zone_names[1]
+        ):
+            moment = self._converter(created)
+            self._second_text = time.strftime(self._format, moment)
+            self._second = second
+            self._zone = timezone
+            self._zone_names = [tzname[0], tzname[1]]
+            self._msecs = -1
+        if msecs != self._msecs:
+            self._text = self._second_text
+            if self._before_msecs is not None:
+                self._text = f"{self._second_text}{self._before_msecs}{msecs:03d}"
+            self._msecs = msecs
+        return self._text
+
+
+# Pieces of a %-format.
+
+PIECE = re.compile(
+    r"%\((?P<field>[^()]+)\)(?P<shape>[#0+ -]*\d*(?:\.\d+)?)"
+    r"(?P<conversion>[diouxXeEfFgGcrsa])"
+    r"|(?P<percent>%%)"
+    r"|(?P<literal>[^%]+)"
+)
+
+
+cdef tuple pieces_of(str text):
+    """Take a format apart; None when it holds something that is best left alone."""
+    pieces = []
+    end = 0
+    for match in PIECE.finditer(text):
+        if match.start() != end:
+            return None
+        end = match.end()
+        if match["percent"]:
+            pieces.append(_literal("%"))
+        elif match["literal"]:
+            pieces.append(_literal(match["literal"]))
+        else:
+            pieces.append(_field(match["field"], match["shape"], match["conversion"]))
+    if end != len(text):
+        return None
+    return tuple(pieces)
+
+
+cdef Piece _literal(str text):
+    cdef Piece piece = Piece.__new__(Piece)
+    piece.kind = LITERAL
+    piece.literal = text.encode()
+    return piece
+
+
+cdef Piece _field(str key, str shape, str conversion):
+    cdef Piece piece = Piece.__new__(Piece)
+    piece.key = sys.intern(key)
+    piece.field = FIELDS.get(key, OTHER)
+    piece.is_standard = key in STANDARD
+    piece.shape = f"%{shape}{conversion}"
+    piece.kind = SHAPED
+    if not shape and conversion == "s":
+        piece.kind = TEXT
+    elif not shape and conversion == "d":
+        piece.kind = NUMBER
+    return piece
+
+
+cdef class Piece:
+    """A literal, or one field of a format and how it is put."""
+
+    cdef int put_shaped(self, object value, line *out, bint is_utf8) except -1:
+        """Put the value of a field; 0 when a codec must be asked for its bytes."""
+        if self.kind == NUMBER and PyLong_CheckExact(value):
+            if line_put_int(out, value):
+                return 1
+        if PyUnicode_CheckExact(value):
+            if self.shaped is not value:
+                self.shaped_text = self.shape % (value,)
+                self.shaped = value
+            return line_put_text(out, self.shaped_text, is_utf8)
+        return line_put_text(out, self.shape % (value,), is_utf8)
+
+
+# Plans.
 
 # What makes a formatter's lines; exceptions and stacks are left to it anyway.
 cdef object FORMATTER_METHODS = ("format", "formatMessage", "formatTime", "usesTime")
