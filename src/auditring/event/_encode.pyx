@@ -25,7 +25,7 @@ from ..request._attributes cimport (
     VERB,
     member_of,
 )
-from ._jsonstring cimport put_string
+from ._jsonscalar cimport SECOND_US, put_microseconds, put_string
 from .._native.line cimport (
     PyUnicode_GET_LENGTH,
     line,
@@ -35,7 +35,6 @@ from .._native.line cimport (
     line_put_bytes,
     line_put_literal,
 )
-from ._microtext cimport SECOND_US, put_microseconds
 from .._native.slots cimport slot_offset, slot_value
 
 from .event import Level, Stage, UserInfo

@@ -1,9 +1,10 @@
-"""Write a string as JSON, with the escapes that Kubernetes writes, and no others.
+"""Write strings with the escapes that Kubernetes writes, and no others; and times.
 
 Most strings need none: they are looked at while they are copied, many bytes at once.
 """
 
 from cpython.unicode cimport PyUnicode_Check
+from libc.stdint cimport int64_t
 
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of, line, line_reserve
 from .._native.octets cimport BLOCK_SIZE, octets_copy_unless, outside_string
@@ -27,3 +28,10 @@ cdef inline int put_string(line *text, string) except -1:
 
 
 cdef int put_any_string(line *text, string) except -1
+
+
+cdef enum:
+    SECOND_US = 1000000
+
+
+cdef int put_microseconds(line *text, int64_t microseconds) except -1
