@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from auditring.request._uuid import random_uuid
+from auditring.request._headers import random_uuid
 
 UUID4 = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

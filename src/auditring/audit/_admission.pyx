@@ -1,6 +1,6 @@
 """Begin a request: decide on it, and have what its stages need."""
 
-from ..request._attributes cimport (
+from ..request._plain cimport (
     AUDIT_ID_MEMBER,
     LONG_RUNNING,
     REQUEST_TARGET,

@@ -9,7 +9,7 @@ from cpython.unicode cimport PyUnicode_Check
 
 from libc.stdint cimport int64_t, uint64_t
 
-from ..request._attributes cimport (
+from ..request._plain cimport (
     API_GROUP,
     API_VERSION,
     AUDIT_ID_MEMBER,

@@ -15,10 +15,10 @@ from libc.string cimport memcmp
 
 from ..audit._request cimport AuditedRequest
 from ..audit._admission cimport begin_request
-from ..request._headername cimport is_lower_name
+from ..request._headers cimport is_lower_name
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of
 from ..audit._pipeline cimport Gate
-from ..request._plainuser cimport is_plain_user
+from ..request._plain cimport is_plain_user
 from ._routetable cimport RouteTable
 from ._scope cimport read_scope
 

@@ -9,7 +9,8 @@ from libc.string cimport memcmp
 from .._native.ascii cimport ascii_text
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of
 from .._native.octets cimport octets_are_plain_path, octets_are_plain_query
-from ..request._plain cimport read_headers, read_plain
+from ..request._headers cimport read_headers
+from ..request._plain cimport read_plain
 from ._routetable cimport RouteTable
 
 from ..errors import RequestInfoError

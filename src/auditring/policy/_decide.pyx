@@ -6,7 +6,7 @@
 cimport cython
 from cpython.object cimport PyObject
 
-from ..request._attributes cimport (
+from ..request._plain cimport (
     API_GROUP,
     IS_RESOURCE_REQUEST,
     NAME,

@@ -19,7 +19,7 @@ from ..event.microtime import MicroTime
 from ..event.stage import reference_of
 from ..event.status import Status
 from ..policy.decisions import Decision
-from ..request._uuid import random_uuid
+from ..request._headers import random_uuid
 from ..request.attributes import Attributes
 from ..request.info import read_request_info
 from ..request.url import parse_request_url

@@ -5,6 +5,7 @@ from .user import UserInfo
 
 _A = TypeVar("_A")
 
+def is_plain_user(identity: object) -> bool: ...
 def read_request(
     kind: type[_A],
     method: str,
@@ -14,5 +15,6 @@ def read_request(
     peer: str,
     request_uri: str | None,
 ) -> _A | None: ...
+def set_class(kind: type[object]) -> None: ...
 
 __pyx_capi__: dict[str, object]

@@ -2,62 +2,55 @@
 
 Plain are methods that Kubernetes has verbs for, targets of ASCII without escapes, and
 headers that are short and ASCII. `attributes` reads all requests, and a property test
-compares the two.
+compares the two. A plain user is what it's declared with and no more; `identity` looks
+into all others.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_GET_SIZE
 from libc.string cimport memchr, memcmp
 
 from .._native.ascii cimport ascii_text
-from ._attributes cimport (
-    API_GROUP,
-    API_PREFIX,
-    API_VERSION,
-    ATTRIBUTES,
-    AUDIT_ID_MEMBER,
-    CLUSTER,
-    FIELD_SELECTOR,
-    IMPERSONATED_USER,
-    IS_RESOURCE_REQUEST,
-    LABEL_SELECTOR,
-    LONG_RUNNING,
-    NAME,
-    NAMESPACE,
-    OFFSETS,
-    PARTS,
-    PATH,
-    PROJECT,
-    REQUEST_TARGET,
-    REQUEST_URI,
-    RESOURCE,
-    SOURCE_IPS,
-    SUBRESOURCE,
-    USER,
-    USER_AGENT_MEMBER,
-    VERB,
-)
-from ._headername cimport is_lower_name
 from .._native.line cimport PyUnicode_GET_LENGTH, ascii_of
-from .._native.octets cimport (
-    octets_are_ascii,
-    octets_are_plain_path,
-    octets_are_plain_query,
+from .._native.octets cimport octets_are_plain_path, octets_are_plain_query
+from .._native.slots cimport slot_fill, slot_offset, slot_owner, slot_value
+from ._headers cimport (
+    AUDIT_ID,
+    FORWARDED_FOR,
+    REAL_IP,
+    USER_AGENT,
+    random_uuid,
+    read_headers,
+    source_list,
 )
-from ._intern cimport shared_text
-from .._native.slots cimport slot_fill, slot_owner
-from ._sourcelist cimport source_list
-from ._uuid cimport random_uuid
 
 from .info import LONG_RUNNING_SUBRESOURCES as _LONG_SUBRESOURCES
 from .info import VERBS as _VERBS
 from .info import read_request_info
+from .user import UserInfo
+
+cdef extern from "sharedkey.h":
+    enum:
+        SHARED_SLOT_BITS
+        SHARED_MAX_BYTES
+
+    struct shared_key:
+        pass
+
+    shared_key shared_key_of(const char *text, size_t size) noexcept
+    bint shared_key_equals(const shared_key *key, const shared_key *other) noexcept
+    size_t shared_slot_of(const shared_key *key) noexcept
 
 cdef enum:
-    # A longer User-Agent has to be cut.
-    PLAIN_VALUE_MAX_BYTES = 1024
     # A path of more segments is no plain one of the API.
     SEGMENTS_MAX = 12
+
+cdef object ATTRIBUTES = None
+cdef tuple NAMES = ()
+
+cdef Py_ssize_t USERNAME = slot_offset(UserInfo, "username")
+cdef Py_ssize_t UID = slot_offset(UserInfo, "uid")
+cdef Py_ssize_t GROUPS = slot_offset(UserInfo, "groups")
+cdef Py_ssize_t EXTRA = slot_offset(UserInfo, "extra")
 
 # What each method is for what is no resource, and for a resource.
 cdef dict METHODS = {
@@ -65,9 +58,65 @@ cdef dict METHODS = {
 }
 cdef frozenset LONG_SUBRESOURCES = frozenset(_LONG_SUBRESOURCES)
 
+# What came last of those that have a slot in common; guarded by the GIL. No text that
+# is looked for has a zero in it, so that its bytes tell its size, too.
+cdef shared_key keys[1 << SHARED_SLOT_BITS]
+cdef list texts = [None] * (1 << SHARED_SLOT_BITS)
+
+
+def set_class(kind):
+    """Take the class `Attributes`, which is made later than this module."""
+    global ATTRIBUTES, NAMES
+    cdef Py_ssize_t index
+    cdef tuple names = kind.__slots__
+    if len(names) != MEMBER_COUNT:
+        raise ImportError("Attributes have other members than expected")
+    for index in range(len(names)):
+        OFFSETS[index] = slot_offset(kind, names[index])
+    ATTRIBUTES, NAMES = kind, names
+
+
+cpdef bint is_plain_user(identity) except -1:
+    """Tell whether *identity* is exactly a `UserInfo` of texts, without `extra`."""
+    cdef Py_ssize_t index
+    if type(identity) is not UserInfo:
+        return False
+    if type(slot_value(identity, USERNAME)) is not str:
+        return False
+    if type(slot_value(identity, UID)) is not str:
+        return False
+    groups = slot_value(identity, GROUPS)
+    if type(groups) is not tuple:
+        return False
+    for index in range(PyTuple_GET_SIZE(groups)):
+        if type(<object> PyTuple_GET_ITEM(groups, index)) is not str:
+            return False
+    extra = slot_value(identity, EXTRA)
+    return type(extra) is dict and not extra
+
 
 cdef inline void _fill(object attributes, int member, object value) noexcept:
     slot_fill(attributes, OFFSETS[member], value)
+
+
+cdef str _shared_text(const char *data, Py_ssize_t size):
+    """Return bytes of ASCII, none of them zero, as a text that others have as well.
+
+    It isn't made and thrown away each time, and its hash is known.
+    """
+    cdef shared_key key
+    cdef size_t slot
+    cdef str text
+    if size == 0 or size > SHARED_MAX_BYTES:
+        return ascii_text(data, size)
+    key = shared_key_of(data, <size_t> size)
+    slot = shared_slot_of(&key)
+    if shared_key_equals(&keys[slot], &key):
+        return <str> texts[slot]
+    text = ascii_text(data, size)
+    keys[slot] = key
+    texts[slot] = text
+    return text
 
 
 # The request line.
@@ -114,7 +163,7 @@ cdef inline str _text(Segments *segments, Py_ssize_t which):
 
 cdef inline str _shared(Segments *segments, Py_ssize_t which):
     """Return a text that other requests have as well."""
-    return shared_text(segments.text[which], segments.size[which])
+    return _shared_text(segments.text[which], segments.size[which])
 
 
 cdef bint _is_api_path(const char *path, Py_ssize_t size) noexcept:
@@ -231,97 +280,7 @@ cdef int _fill_any_path(attributes, str method, str path, str query) except -1:
     return 0
 
 
-# The headers.
-
-
-cdef str _plain_value(value):
-    """Return a header's value as text; None if it isn't short and plain."""
-    cdef const char *text
-    cdef Py_ssize_t size
-    if type(value) is bytes:
-        text = PyBytes_AS_STRING(value)
-        size = PyBytes_GET_SIZE(value)
-    elif type(value) is str:
-        text = ascii_of(value)
-        size = PyUnicode_GET_LENGTH(value)
-        if text == NULL:
-            return None
-    else:
-        return None
-    if size > PLAIN_VALUE_MAX_BYTES:
-        return None
-    # Space around it is no part of it, which is for others to see to.
-    if size and (
-        <unsigned char> text[0] <= 0x20 or <unsigned char> text[size - 1] <= 0x20
-    ):
-        return None
-    if type(value) is str:
-        return <str> value
-    if not octets_are_ascii(text, <size_t> size):
-        return None
-    return ascii_text(text, size)
-
-
-cdef inline bint _is_name(
-    const char *name, const char *wanted, Py_ssize_t size
-) noexcept:
-    # Most often it's in lower case as it is.
-    return not memcmp(name, wanted, <size_t> size) or is_lower_name(name, size, wanted)
-
-
-cdef inline Py_ssize_t _which(const char *name, Py_ssize_t size) noexcept:
-    """Return the `Header` that a name stands for; -1 for none that matters."""
-    if size == 10:
-        return USER_AGENT if _is_name(name, b"user-agent", 10) else -1
-    if size == 15:
-        return FORWARDED_FOR if _is_name(name, b"x-forwarded-for", 15) else -1
-    if size == 8:
-        return AUDIT_ID if _is_name(name, b"audit-id", 8) else -1
-    if size == 9:
-        return REAL_IP if _is_name(name, b"x-real-ip", 9) else -1
-    return -1
-
-
-cdef bint _read_header(list found, key, value) except -1:
-    """Read one if it matters; False if it isn't plain."""
-    cdef const char *name
-    cdef Py_ssize_t size, which
-    cdef str text
-    if type(key) is bytes:
-        name = PyBytes_AS_STRING(key)
-        size = PyBytes_GET_SIZE(key)
-    elif type(key) is str:
-        name = ascii_of(key)
-        size = PyUnicode_GET_LENGTH(key)
-        if name == NULL:
-            return False
-    else:
-        return False
-    which = _which(name, size)
-    if which < 0:
-        return size < 12 or not is_lower_name(name, 12, b"impersonate-")
-    if found[which] is None:  # the first line counts
-        text = _plain_value(value)
-        if text is None:
-            return False
-        found[which] = text
-    return True
-
-
-cdef bint read_headers(list found, headers) except -1:
-    """Read those that matter into *found*; False if one of them isn't plain.
-
-    Names and values are all bytes, or all text.
-    """
-    for pair in headers:
-        if type(pair) is tuple and PyTuple_GET_SIZE(pair) == 2:
-            key = <object> PyTuple_GET_ITEM(pair, 0)
-            value = <object> PyTuple_GET_ITEM(pair, 1)
-        else:
-            key, value = pair
-        if not _read_header(found, key, value):
-            return False
-    return True
+# The request.
 
 
 cdef inline str _or_empty(text):

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from ._attributes import set_class
-from ._plain import read_request
+from ._plain import read_request, set_class
 from .headers import Headers, read_headers
 from .info import read_request_info
 from .sourceips import source_ips

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ._plainuser import is_plain_user
+from ._plain import is_plain_user
 from .impersonation import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from .user import UserInfo
 

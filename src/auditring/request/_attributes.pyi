@@ -1,3 +1,0 @@
-def set_class(kind: type[object]) -> None: ...
-
-__pyx_capi__: dict[str, object]

@@ -1,3 +1,0 @@
-def is_plain_user(identity: object) -> bool: ...
-
-__pyx_capi__: dict[str, object]

@@ -1,1 +1,0 @@
-cpdef str random_uuid()
