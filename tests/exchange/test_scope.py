@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditring.event import UserInfo
-from auditring.exchange._scope import read_scope
+from auditring.exchange._asgi import read_scope
 from auditring.request.attributes import Attributes
 from auditring.routes import Routes
 

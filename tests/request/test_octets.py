@@ -2,7 +2,7 @@
 
 import pytest
 
-from auditring.exchange._scope import read_scope
+from auditring.exchange._asgi import read_scope
 from auditring.request._plain import read_request
 from auditring.request.attributes import Attributes
 

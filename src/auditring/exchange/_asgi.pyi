@@ -46,3 +46,7 @@ class HttpOpener:
         receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
         send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
     ) -> HttpExchange: ...
+
+def read_scope(
+    scope: dict[str, Any], user: UserInfo, routes: RouteTable | None
+) -> Attributes | None: ...
