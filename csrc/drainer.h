@@ -131,6 +131,7 @@ struct writer {
     uint64_t next_look_ns; /* at the live file while idle */
     uint64_t quiet_since_ns; /* nothing was drained, nor written here */
     uint64_t quiet_tail; /* of the current ring since then */
+    bool is_only_asked; /* the thread began for an answer, and nothing was written */
     uint32_t asked_seen; /* leader_word as the rest began, or as others saw to it */
     uint32_t next_owner; /* slot to look at while it rests */
     int wake_error; /* of the last try to open what a rest closed */

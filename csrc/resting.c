@@ -18,8 +18,9 @@
 #include <stdio.h>
 
 static const uint64_t ms = 1000 * 1000;
-static const uint64_t quiet_in_a_crowd_ns = 50 * ms, later_ns = 500 * ms;
+static const uint64_t later_ns = 500 * ms;
 uint64_t resting_quiet_ns = 2000 * 1000 * 1000;
+uint64_t resting_quiet_in_a_crowd_ns = 50 * 1000 * 1000;
 /* Slots of others that one look asks about, so that it stays cheap among many. */
 enum { OWNERS_PER_LOOK = 2 };
 
@@ -38,13 +39,17 @@ is_quiet(struct writer *writer, uint64_t now)
     if (own == NULL || tail != writer->quiet_tail || has_records(own)) {
         writer->quiet_tail = tail;
         writer->quiet_since_ns = now;
+        writer->is_only_asked = false;
         return false;
+    }
+    if (writer->is_only_asked && registry_is_crowded()) {
+        return true;
     }
     if (writer->backoff.idle_since_ns > writer->quiet_since_ns) {
         writer->quiet_since_ns = writer->backoff.idle_since_ns;
     }
     return now - writer->quiet_since_ns >=
-           (registry_is_crowded() ? quiet_in_a_crowd_ns : resting_quiet_ns);
+           (registry_is_crowded() ? resting_quiet_in_a_crowd_ns : resting_quiet_ns);
 }
 
 static bool
@@ -141,6 +146,10 @@ resting_begin(struct writer *writer)
 void
 resting_end(struct writer *writer)
 {
+    struct own_ring *own = ownring_current(writer);
+
+    writer->is_only_asked = writer->quiet_since_ns > 0 && own != NULL &&
+                            ring_tail(&own->ring) == writer->quiet_tail;
     writer->quiet_since_ns = writer->sys->now_mono();
     writer->backoff.idle_since_ns = 0;
 }

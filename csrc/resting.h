@@ -2,11 +2,13 @@
  *
  * A program may have a log for each of a thousand tenants, most of which are quiet.
  * When nothing was written to a log, or drained from it, for two seconds (in a program
- * with many logs for a moment), and nothing is left to be done, its thread steps down
- * from leading, closes what it can open again, and ends. From then on the keeper looks
- * after it (keeper.h), and the next write starts the thread again: before its record is
- * committed, by the flag of `due` that every write looks at anyway, or behind it, if
- * the thread left in between; should both miss each other, the keeper sees it.
+ * with many logs for a moment; there one that only had to answer doesn't stay at all,
+ * or flushing them all would have all of them open at once), and nothing is left to be
+ * done, its thread steps down from leading, closes what it can open again, and ends.
+ * From then on the keeper looks after it (keeper.h), and the next write starts the
+ * thread again: before its record is committed, by the flag of `due` that every write
+ * looks at anyway, or behind it, if the thread left in between; should both miss each
+ * other, the keeper sees it.
  *
  * What stays open: the lock file, because closing it would drop all locks, and the live
  * file of who led, else the log's directory. With the live file a process that gave up
@@ -33,8 +35,9 @@
 
 #include "drainer.h"
 
-/* How long it has to be quiet, where logs are few. Tests are in a hurry. */
-extern uint64_t resting_quiet_ns;
+/* How long it has to be quiet, where logs are few and where they are many. Tests are in
+ * a hurry. */
+extern uint64_t resting_quiet_ns, resting_quiet_in_a_crowd_ns;
 
 /* Begins to rest if there has been nothing to do for long enough: then the thread has
  * to end. After a step that found nothing. */

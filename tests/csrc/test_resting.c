@@ -109,6 +109,47 @@ the_next_write_has_a_thread(void)
 }
 
 static void
+close_all(struct writer *logs[], int count)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK_EQUAL(writer_close(logs[i], 20 * s), 0);
+    }
+}
+
+static void
+among_many_who_only_answers_rests_at_once(void)
+{
+    enum { MANY = 20 };
+    uint64_t before = resting_quiet_in_a_crowd_ns;
+    struct writer *logs[MANY];
+    char name[32];
+
+    sys_test_reset();
+    for (int i = 0; i < MANY; i++) {
+        struct writer_options options = log_options();
+
+        snprintf(name, sizeof(name), "audit.%d.log", i);
+        options.path = name;
+        logs[i] = log_open(&options);
+        log_put(logs[i], "one");
+    }
+    for (int i = 0; i < MANY; i++) {
+        wait_until_it_rests(logs[i]);
+    }
+    resting_quiet_in_a_crowd_ns = 3600 * s;
+
+    for (int i = 0; i < MANY; i++) {
+        log_flush(logs[i]);
+    }
+    for (int i = 0; i < MANY; i++) {
+        wait_until_it_rests(logs[i]);
+    }
+
+    resting_quiet_in_a_crowd_ns = before;
+    close_all(logs, MANY);
+}
+
+static void
 who_asks_is_answered(void)
 {
     struct writer *writer = open_and_rest("one");
@@ -430,6 +471,7 @@ who_is_killed_while_it_rests_leaves_nothing_behind(void)
 
 RUN(TEST(a_quiet_log_has_no_thread_and_two_descriptors),
     TEST(the_next_write_has_a_thread), TEST(who_asks_is_answered),
+    TEST(among_many_who_only_answers_rests_at_once),
     TEST(a_log_that_only_rested_has_not_changed_its_leader),
     TEST(what_is_written_while_the_thread_leaves_is_drained),
     TEST(a_process_at_its_limit_of_threads_has_its_lines_drained),
