@@ -4,6 +4,7 @@ import ast
 import asyncio
 import logging
 import logging.handlers
+import os
 import subprocess
 import sys
 import textwrap
@@ -263,6 +264,41 @@ def test_multiprocessing_passes_a_handler_on(tmp_path: Path, method: str) -> Non
 
     assert done.stderr == b""
     assert all_lines(log) == sorted(f"{n} {i}" for n in range(3) for i in range(100))
+
+
+def test_a_child_of_multiprocessing_may_drop_handlers_at_its_end(log: Path) -> None:
+    run(
+        """
+        import logging, multiprocessing, sys
+        from auditring.handlers import RotatingFileHandler
+
+        def work(path, number):
+            for i in range(20):
+                handler = RotatingFileHandler(path)
+                record = {"msg": f"{number} {i}"}
+                handler.handle(logging.makeLogRecord(record))
+
+        context = multiprocessing.get_context("fork")
+        workers = [context.Process(target=work, args=(sys.argv[1], number))
+                   for number in range(10)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        """,
+        log,
+    )
+
+    assert all_lines(log) == sorted(f"{n} {i}" for n in range(10) for i in range(20))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_name_may_be_bytes(log: Path, name: str) -> None:
+    handler = getattr(handlers, name)(os.fsencode(log))
+    handler.handle(logging.makeLogRecord({"msg": "one"}))
+    handler.close()
+
+    assert log.read_bytes() == b"one\n"
 
 
 def test_whatever_is_logged_at_the_end_is_in_the_file(log: Path) -> None:

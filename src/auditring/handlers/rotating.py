@@ -35,7 +35,7 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: str | bytes | os.PathLike[str] | os.PathLike[bytes],
         mode: str = "a",
         maxBytes: int = 0,
         backupCount: int = 0,
@@ -63,7 +63,7 @@ class RotatingFileHandler(RingHandler, logging.handlers.RotatingFileHandler):
         """
         self._read_options(options)
         super().__init__(
-            filename,
+            os.fsdecode(filename),
             mode,
             maxBytes,
             backupCount,

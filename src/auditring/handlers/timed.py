@@ -72,7 +72,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: str | bytes | os.PathLike[str] | os.PathLike[bytes],
         when: str = "h",
         interval: int = 1,
         backupCount: int = 0,
@@ -104,7 +104,7 @@ class TimedRotatingFileHandler(RingHandler, logging.handlers.TimedRotatingFileHa
         self._read_options(options)
         self._trouble = RolloverTrouble()
         super().__init__(
-            filename,
+            os.fsdecode(filename),
             when,
             interval,
             backupCount,

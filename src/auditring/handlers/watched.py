@@ -28,7 +28,7 @@ class WatchedFileHandler(RingHandler, logging.handlers.WatchedFileHandler):
 
     def __init__(
         self,
-        filename: str | os.PathLike[str],
+        filename: str | bytes | os.PathLike[str] | os.PathLike[bytes],
         mode: str = "a",
         encoding: str | None = None,
         delay: bool = False,
@@ -52,7 +52,11 @@ class WatchedFileHandler(RingHandler, logging.handlers.WatchedFileHandler):
         """
         self._read_options(options)
         super().__init__(
-            filename, mode, encoding, bool(delay), errors or self._ring_options.errors
+            os.fsdecode(filename),
+            mode,
+            encoding,
+            bool(delay),
+            errors or self._ring_options.errors,
         )
         self._recover()
 

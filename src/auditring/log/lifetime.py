@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol
 
+from ..errors import ClosedError
 from ..process import reaper
 from ..process._nativethread import is_main_thread
 from ..process.known import Known
@@ -141,9 +142,16 @@ def _close_all() -> None:
 
 
 def _flush_all() -> None:
+    reaper.close_the_rest()
     for log in _open.all():
-        if not log.closed:
+        if log.closed:
+            continue
+        try:
             log.flush(EXIT_LIMIT_S)
+        except ClosedError:
+            pass  # by another thread, just now; that flushes as well
+        except OSError as error:
+            print(f"auditring: {error}", file=sys.stderr)
 
 
 def _threads_to_park() -> list[Parkable]:
