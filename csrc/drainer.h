@@ -107,7 +107,7 @@ struct writer {
     pthread_t thread;
     _Atomic bool has_thread; /* changes under thread_mutex */
     bool has_left; /* it ended by itself and is to be joined: under thread_mutex */
-    bool is_parked; /* a fork is under way: under thread_mutex */
+    _Atomic bool is_parked; /* a fork is under way; set under thread_mutex */
     bool is_kept; /* by the keeper; this and the next three are its own */
     uint64_t kept_round;
     struct writer *kept_before, *kept_after;
@@ -175,7 +175,8 @@ int drainer_start(struct writer *writer);
 void drainer_stop(struct writer *writer);
 
 /* Around a fork: ends the thread and keeps it from being started until resumed. One
- * that does not end before the deadline, as its disk hangs, goes on during the fork. */
+ * that does not end before the deadline, as its disk hangs, goes on during the fork, as
+ * does who steps in its place (helping.h, keeper.h). -EBUSY: that one still does. */
 void drainer_park(struct writer *writer, uint64_t deadline);
 int drainer_resume(struct writer *writer);
 

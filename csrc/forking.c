@@ -29,7 +29,7 @@ forget_parent(struct writer *writer)
     atomic_store_explicit(&writer->callers, 0, memory_order_relaxed);
     atomic_store_explicit(&writer->has_thread, false, memory_order_relaxed);
     writer->own_rings = NULL;
-    writer->is_parked = false;
+    atomic_store_explicit(&writer->is_parked, false, memory_order_relaxed);
     writer->is_kept = false;
     writer->has_left = false;
     writer->needs_control = writer->is_private;
@@ -95,14 +95,6 @@ forking_is_under_way(void)
     return is_forking;
 }
 
-static uint64_t
-left_ns(uint64_t deadline)
-{
-    uint64_t now = sys_posix.now_mono();
-
-    return now < deadline ? deadline - now : 0;
-}
-
 void
 writer_before_fork(void)
 {
@@ -116,7 +108,7 @@ writer_before_fork(void)
     atomic_store_explicit(&parked_since_ns, now, memory_order_relaxed);
     keeper_park(park_limit_ns);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {
-        drainer_park(writer, left_ns(now + park_limit_ns));
+        drainer_park(writer, now + park_limit_ns);
     }
     registry_unlock();
 }
@@ -142,7 +134,9 @@ writer_after_fork_parent(void)
 {
     struct writer *writer;
 
-    registry_lock();
+    if (!registry_try_lock(&sys_posix, park_limit_ns)) {
+        return; /* who waits for the log does this once more (writer_is_parked) */
+    }
     is_forking = false;
     atomic_store_explicit(&parked_since_ns, 0, memory_order_relaxed);
     for (writer = registry_first(); writer != NULL; writer = writer->next) {

@@ -136,7 +136,7 @@ resting_begin(struct writer *writer)
         pthread_mutex_trylock(&writer->thread_mutex) != 0) {
         return false;
     }
-    if (!writer->is_parked) {
+    if (!atomic_load_explicit(&writer->is_parked, memory_order_relaxed)) {
         begins = leaves(writer);
     }
     pthread_mutex_unlock(&writer->thread_mutex);

@@ -10,7 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const uint64_t over_ns = 1000 * 1000 * 1000;
+static const uint64_t over_ns = 1000 * 1000 * 1000, lock_poll_ns = 100 * 1000,
+                      resume_limit_ns = 1000 * 1000 * 1000;
 enum { thread_stack_size = 512 * 1024, gone_tries = 10000 };
 
 /* Of `must_stop`: a request that was not taken yet may be withdrawn. */
@@ -154,7 +155,7 @@ thread_start_locked(struct writer *writer)
     sigset_t before;
     int error;
 
-    if (writer->is_parked) {
+    if (atomic_load_explicit(&writer->is_parked, memory_order_relaxed)) {
         return 0;
     }
     if (atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
@@ -238,15 +239,40 @@ ends_within(struct writer *writer, uint64_t limit_ns)
     return true;
 }
 
-void
-drainer_park(struct writer *writer, uint64_t limit_ns)
+/* Who steps in place of the thread has the mutex for as long as a disk hangs. */
+static bool
+lock_before(struct writer *writer, uint64_t deadline)
 {
-    pthread_mutex_lock(&writer->thread_mutex);
-    writer->is_parked = true;
+    _Atomic uint32_t never = 0;
+
+    while (pthread_mutex_trylock(&writer->thread_mutex) != 0) {
+        if (writer->sys->now_mono() >= deadline) {
+            return false;
+        }
+        wait_word(writer->sys, &never, 0, lock_poll_ns);
+    }
+    return true;
+}
+
+static uint64_t
+left_ns(const struct writer *writer, uint64_t deadline)
+{
+    uint64_t now = writer->sys->now_mono();
+
+    return deadline == SYS_FOREVER ? SYS_FOREVER : now < deadline ? deadline - now : 0;
+}
+
+void
+drainer_park(struct writer *writer, uint64_t deadline)
+{
+    if (!lock_before(writer, deadline)) {
+        return;
+    }
+    atomic_store_explicit(&writer->is_parked, true, memory_order_relaxed);
     join_who_left(writer);
     if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
-        ends_within(writer, limit_ns)) {
-        syncer_wait(&writer->syncer, limit_ns);
+        ends_within(writer, left_ns(writer, deadline))) {
+        syncer_wait(&writer->syncer, left_ns(writer, deadline));
     }
     pthread_mutex_unlock(&writer->thread_mutex);
 }
@@ -258,8 +284,10 @@ drainer_resume(struct writer *writer)
 {
     int error = 0;
 
-    pthread_mutex_lock(&writer->thread_mutex);
-    writer->is_parked = false;
+    atomic_store_explicit(&writer->is_parked, false, memory_order_relaxed);
+    if (!lock_before(writer, writer->sys->now_mono() + resume_limit_ns)) {
+        return -EBUSY;
+    }
     if (atomic_load_explicit(&writer->current, memory_order_relaxed) != NULL &&
         !keeper_has(writer)) {
         error = thread_start_locked(writer);

@@ -365,6 +365,57 @@ a_fork_does_not_wait_for_a_disk_that_hangs(void)
     close_and_check(1);
 }
 
+static void *
+flush(void *context)
+{
+    (void)context;
+    log_flush(writer);
+    return NULL;
+}
+
+/* Who waits does the work of a thread that can't be started, and the disk hangs. */
+static void
+a_fork_does_not_wait_for_who_steps_in_the_threads_place(void)
+{
+    struct writer_options options = log_options();
+    struct sys slow = sys_test;
+    pthread_t helper;
+    uint64_t begin;
+    pid_t child;
+
+    skip_under_thread_sanitizer();
+    sys_test_reset();
+    slow.writev = hang;
+    is_hanging = may_go_on = false;
+    CHECK_EQUAL(writer_open(&writer, &slow, &options), 0);
+    sys_test_fail(CALL_thread_start, EAGAIN, 1, UINT32_MAX);
+    writer_before_fork();
+    writer_after_fork_parent();
+    CHECK(!writer->has_thread);
+    log_put(writer, "before");
+    CHECK_EQUAL(pthread_create(&helper, NULL, flush, NULL), 0);
+    WAIT_UNTIL(is_hanging);
+    sys_test_heal();
+
+    begin = sys_posix.now_mono();
+    child = fork_with_hooks();
+    CHECK(sys_posix.now_mono() - begin < 60 * s);
+    may_go_on = true;
+    if (child == 0) {
+        log_put(writer, "of a child");
+        close_in_child();
+    }
+
+    CHECK_EQUAL(pthread_join(helper, NULL), 0);
+    log_put(writer, "of the thread");
+    CHECK(writer->has_thread);
+    CHECK_EQUAL(child_wait(child), 0);
+    CHECK_EQUAL(writer_close(writer, 10 * s), 0);
+    CHECK_EQUAL(log_count(file_text("audit.log"), "line before"), 1);
+    CHECK_EQUAL(log_count(file_text("audit.log"), "line of a child"), 1);
+    CHECK_EQUAL(log_count(file_text("audit.log"), "line of the thread"), 1);
+}
+
 /* Who waits for a parked log would wait for ever: the fork may wait for who waits. */
 static void
 a_fork_that_takes_long_is_told_and_its_threads_start_early(void)
@@ -465,6 +516,7 @@ RUN(TEST(a_child_writes_to_a_ring_of_its_own),
     TEST(a_child_whose_descriptors_were_all_closed_writes),
     TEST(a_child_that_can_have_no_ring_is_told),
     TEST(a_fork_does_not_wait_for_a_disk_that_hangs),
+    TEST(a_fork_does_not_wait_for_who_steps_in_the_threads_place),
     TEST(a_fork_that_takes_long_is_told_and_its_threads_start_early),
     TEST(a_log_is_closed_by_a_thread_while_a_fork_is_under_way),
     TEST(a_log_opened_while_forking_gets_its_thread_afterwards))
