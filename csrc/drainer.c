@@ -6,6 +6,7 @@
 #include "directories.h"
 #include "generation.h"
 #include "growth.h"
+#include "keptfile.h"
 #include "losses.h"
 #include "ownring.h"
 #include "pass.h"
@@ -32,6 +33,9 @@ drainer_step_down(struct writer *writer, uint64_t pause_ns)
         departed_drop(writer); /* what was counted is the other leader's */
     }
     appending_end(&writer->file);
+    if (writer->file.is_kept) {
+        keptfile_keep(writer); /* it can't be opened again */
+    }
     logfile_close(&writer->file);
     ringmap_drop_all(&writer->map);
     leader_step_down(&writer->leader);
@@ -251,6 +255,7 @@ step_in_silence(struct writer *writer)
         }
     } else {
         losses_tell_own_drops(writer);
+        keptfile_drop_left(writer);
     }
     return sleep_ns;
 }

@@ -32,6 +32,18 @@ keptfile_drop(struct writer *writer)
 }
 
 void
+keptfile_drop_left(struct writer *writer)
+{
+    const struct control_shared *shared = writer->control.shared;
+
+    if (writer->kept_fd >= 0 && shared->live_inode != 0 &&
+        (shared->live_inode != writer->kept_inode ||
+         shared->live_device != writer->kept_device)) {
+        keptfile_drop(writer);
+    }
+}
+
+void
 keptfile_restore(struct writer *writer)
 {
     struct stat status;
@@ -47,19 +59,23 @@ keptfile_restore(struct writer *writer)
     writer->kept_fd = -1;
 }
 
-/* Without the directory the log's last leader knows. */
+/* Who can't look there, without the directory or the right to search it, takes the word
+ * of the log's last leader. */
 static bool
 is_at_its_name(const struct writer *writer)
 {
     const struct control_shared *shared = writer->control.shared;
     struct stat named;
+    int error = writer->dir < 0
+                    ? -EACCES
+                    : writer->sys->fstatat(writer->dir, writer->name, &named);
 
-    if (writer->dir < 0) {
+    if (error == -EACCES) {
         return writer->kept_device == shared->live_device &&
                writer->kept_inode == shared->live_inode;
     }
-    return writer->sys->fstatat(writer->dir, writer->name, &named) == 0 &&
-           named.st_dev == writer->kept_device && named.st_ino == writer->kept_inode;
+    return error == 0 && named.st_dev == writer->kept_device &&
+           named.st_ino == writer->kept_inode;
 }
 
 int

@@ -1,5 +1,5 @@
 /* keptfile.h - the live file that a leader led with: its own, while the log rests, or
- * the one that a forked child inherited.
+ * the one that a forked child inherited, until it leads with it and again after that.
  *
  * A log that rests (resting.h) keeps it, because the process may give up its rights, or
  * have no descriptor left, before it leads again. It takes what it kept if it can't
@@ -28,6 +28,9 @@
 void keptfile_keep(struct writer *writer);
 
 void keptfile_drop(struct writer *writer);
+
+/* If it was left for another file: its space is not ours to keep. */
+void keptfile_drop_left(struct writer *writer);
 
 /* Makes it the open file again, whether that is still the live file or not. */
 void keptfile_restore(struct writer *writer);

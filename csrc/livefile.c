@@ -19,6 +19,16 @@ static const uint64_t unfinished_pause_ns = 50U * 1000 * 1000,
                       unfinished_limit_ns = 1000U * 1000 * 1000,
                       unfinished_poll_ns = 2U * 1000 * 1000;
 
+/* Without its directories a process can't get on for the reason that it has none: one
+ * that others may not have. */
+static int
+find_reason(const struct writer *writer, int error)
+{
+    return error == -EBADF && writer->state_dir < 0 && writer->wake_error < 0
+               ? writer->wake_error
+               : error;
+}
+
 int
 livefile_open(struct writer *writer)
 {
@@ -34,7 +44,7 @@ livefile_open(struct writer *writer)
         generation_follow_path(writer) == 0) {
         error = logfile_open(&writer->file, settings.mode, (gid_t)settings.gid);
     }
-    return error;
+    return find_reason(writer, error);
 }
 
 static int
@@ -229,7 +239,7 @@ rotate(struct writer *writer, bool forced)
     if (error == 0 && must_sync) {
         error = writer->sys->fsync(writer->dir); /* the names */
     }
-    return error;
+    return find_reason(writer, error);
 }
 
 /* Whoever holds the names of the backups is through in a moment. If not, because it is

@@ -163,11 +163,12 @@ logfile_look(struct logfile *file, struct logfile_look *look)
         return 0;
     }
     error = file->dir != -1 ? file->sys->fstatat(file->dir, file->name, &named) : 0;
+    if (file->dir == -1 || (error == -EACCES && file->is_kept)) {
+        named = held; /* nobody can ask for its name now */
+        error = 0;
+    }
     if (error < 0 && error != -ENOENT) {
         return error;
-    }
-    if (file->dir == -1) {
-        named = held; /* nobody can ask for its name now */
     }
     if (error == -ENOENT || named.st_dev != file->device ||
         named.st_ino != file->inode) {

@@ -226,7 +226,6 @@ has_changed_file(const struct writer *writer)
            (uint64_t)named.st_size != shared->live_size;
 }
 
-/* The file may have been rotated, and its space is not ours to keep. */
 static void
 leave_to_leader(struct writer *writer)
 {
@@ -234,11 +233,7 @@ leave_to_leader(struct writer *writer)
 
     writer->asked_seen =
         atomic_load_explicit(&shared->leader_word, memory_order_acquire); /* wake:A */
-    if (writer->kept_fd >= 0 && shared->live_inode != 0 &&
-        (shared->live_inode != writer->kept_inode ||
-         shared->live_device != writer->kept_device)) {
-        keptfile_drop(writer);
-    }
+    keptfile_drop_left(writer);
 }
 
 static bool
