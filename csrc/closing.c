@@ -6,6 +6,7 @@
 #include "keeper.h"
 #include "opening.h"
 #include "ownring.h"
+#include "spare.h"
 
 #include <errno.h>
 
@@ -117,6 +118,7 @@ closing_end(struct writer *writer, uint64_t deadline)
         if (writer->leader.leads) {
             step_down(writer, deadline);
         }
+        spare_give_back(writer);
         opening_free(writer); /* a child that never wrote */
         return 0;
     }
@@ -124,6 +126,7 @@ closing_end(struct writer *writer, uint64_t deadline)
         writer->next_try_ns = 0;
         drainer_step(writer); /* nobody may be left to lead */
     }
+    spare_end(writer);
     departed_end(writer); /* nobody else can look into that file */
     tell_what_is_left(writer);
     ownring_close_all(writer);

@@ -97,6 +97,9 @@ struct writer {
     pthread_mutex_t mutex;
     struct own_ring *own_rings;
     _Atomic(struct own_ring *) current; /* NULL: this process has to attach */
+    struct spare *spares; /* for children, or of the parents (spare.h) */
+    struct spare *offered; /* the one for the next child */
+    struct spare *spare; /* the one that is entered for this process */
     _Atomic uint32_t due; /* enum due: the next write sees to it */
     _Atomic uint64_t untrusted_flush; /* up to this ticket a leader may have answered
                                          without a ring of ours (ownring_enter_again) */

@@ -4,6 +4,7 @@
 #include "keeper.h"
 #include "keptfile.h"
 #include "registry.h"
+#include "spare.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -48,6 +49,7 @@ forget_parent(struct writer *writer)
     departed_drop(writer);
     speaker_forget(writer);
     if (!writer->is_private) {
+        spare_reserve(writer);
         keptfile_keep(writer);
         logfile_close(&writer->file);
     }

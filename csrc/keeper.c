@@ -1,6 +1,7 @@
 #include "keeper.h"
 
 #include "resting.h"
+#include "spare.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -44,15 +45,23 @@ take_out(struct writer *writer)
     *(after != NULL ? &after->kept_before : &last) = before;
 }
 
-/* The next log of this round, with its thread_mutex held; NULL: there is none.
- * `all_looked_at`: no other thread had one of them. */
+static void
+begin_round(void)
+{
+    pthread_mutex_lock(&mutex);
+    this_round++;
+    pthread_mutex_unlock(&mutex);
+}
+
+/* The next log of this round, with its thread_mutex held; NULL: there is none, or a
+ * fork began or ended. `all_looked_at`: no other thread had one of them. */
 static struct writer *
-take_next(bool *all_looked_at)
+take_next(bool while_parked, bool *all_looked_at)
 {
     struct writer *writer, *taken = NULL;
 
     pthread_mutex_lock(&mutex);
-    while (!is_parked && (writer = first) != NULL && taken == NULL &&
+    while (is_parked == while_parked && (writer = first) != NULL && taken == NULL &&
            writer->kept_round != this_round) {
         take_out(writer);
         append(writer);
@@ -83,16 +92,28 @@ look_after_all(void)
     bool all_looked_at = true;
     struct writer *writer;
 
-    pthread_mutex_lock(&mutex);
-    this_round++;
-    pthread_mutex_unlock(&mutex);
+    begin_round();
     mapping_watch();
-    while ((writer = take_next(&all_looked_at)) != NULL) {
+    while ((writer = take_next(false, &all_looked_at)) != NULL) {
         wanted_ns = look_after(writer);
         pthread_mutex_unlock(&writer->thread_mutex);
         sleep_ns = wanted_ns < sleep_ns ? wanted_ns : sleep_ns;
     }
     return all_looked_at ? sleep_ns : soon_ns;
+}
+
+/* For the children of a fork that waits for this thread to end; else nothing. */
+static void
+prepare_all(void)
+{
+    bool all_looked_at;
+    struct writer *writer;
+
+    begin_round();
+    while ((writer = take_next(true, &all_looked_at)) != NULL) {
+        spare_prepare(writer);
+        pthread_mutex_unlock(&writer->thread_mutex);
+    }
 }
 
 /* Tells whether the thread has to end. */
@@ -101,6 +122,7 @@ ends(int *alone)
 {
     bool result;
 
+    prepare_all();
     pthread_mutex_lock(&mutex);
     *alone = first == NULL ? *alone + 1 : 0;
     result = is_parked || *alone > rounds_alone;

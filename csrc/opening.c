@@ -5,6 +5,7 @@
 #include "keptfile.h"
 #include "ownring.h"
 #include "salvage.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,6 +185,7 @@ opening_free(struct writer *writer)
         ring_close(&own->ring);
         free(own);
     }
+    spare_drop(writer);
     batch_close(&writer->batch);
     departed_drop(writer);
     logfile_close(&writer->file);

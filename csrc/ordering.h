@@ -31,10 +31,12 @@
  *   lead:B / lead:A         what a leader wrote is there for who finds its name gone
  *   lead:RMW / lead:A       and one of several takes it
  *   keeper:B / keeper:A     a ring is another log's once its slot there is filled
+ *   spare:RMW / spare:A     a ring that waits for a child is one process's at a time
  *   unread:B / unread:A     slots are marked before the sum says that some are
  *   wake:B / wake:A         what a sleeper is woken for is there when it has woken
  *
  * One process
+ *   open:B / open:A         a spare ring is whole before the list shows it as open
  *   current:B / current:A   a ring is whole before writers find it
  *   past:B / past:A         a generation is as said before it is known to be past
  *   past:RMW / past:A       likewise

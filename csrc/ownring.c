@@ -32,20 +32,22 @@ ownring_open_control(struct writer *writer)
 struct shape {
     uint64_t capacity;
     uint64_t predecessor; /* nonce; 0: none */
+    bool is_spare;
 };
 
 static int
-create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce,
+create_ring(struct writer *writer, struct ring *ring, uint32_t slot, uint64_t nonce,
             const struct shape *shape)
 {
     struct ring_options options = {.capacity = shape->capacity,
                                    .predecessor = shape->predecessor,
+                                   .is_spare = shape->is_spare,
                                    .nonce = nonce,
-                                   .slot = own->slot};
+                                   .slot = slot};
     int error;
 
     if (writer->is_private) {
-        return ring_create_private(&own->ring, writer->sys, &options);
+        return ring_create_private(ring, writer->sys, &options);
     }
     memcpy(options.boot_id, writer->control.boot_id, sizeof(options.boot_id));
     options.owner = leader_self(&writer->leader);
@@ -55,9 +57,18 @@ create_ring(struct writer *writer, struct own_ring *own, uint64_t nonce,
     }
     options.is_given = options.uid != (uid_t)-1;
     options.keeper = writer->control.shared->identity;
-    return ring_create(&own->ring, writer->sys, writer->rings_dir, &options,
+    return ring_create(ring, writer->sys, writer->rings_dir, &options,
                        directories_file_mode(writer),
                        (gid_t)writer->options.settings.gid);
+}
+
+int
+ownring_make_spare(struct writer *writer, struct ring *ring, uint32_t slot,
+                   uint64_t nonce)
+{
+    struct shape shape = {.capacity = writer->options.ring_bytes, .is_spare = true};
+
+    return create_ring(writer, ring, slot, nonce, &shape);
 }
 
 /* A private control block has one user: its first slot is his. */
@@ -89,6 +100,21 @@ claim_slot(struct writer *writer, uint64_t nonce, uint32_t *slot)
     return 0;
 }
 
+static void
+link_in(struct writer *writer, struct own_ring *own)
+{
+    mapping_tell(own->ring.mapping, &writer->due, DUE_CUT);
+    own->next = writer->own_rings;
+    writer->own_rings = own;
+}
+
+void
+ownring_adopt(struct writer *writer, struct own_ring *own)
+{
+    link_in(writer, own);
+    atomic_store_explicit(&writer->current, own, memory_order_release); /* current:B */
+}
+
 /* Lock the slot, claim it, make the ring, go live: in this order a slot without a lock
  * is a corpse, and a claimed one holds nothing. */
 static int
@@ -112,7 +138,7 @@ attach(struct writer *writer, const struct shape *shape)
         free(own);
         return error;
     }
-    error = create_ring(writer, own, nonce, shape);
+    error = create_ring(writer, &own->ring, own->slot, nonce, shape);
     if (error < 0) {
         control_set_slot(&writer->control, own->slot, SLOT_FREE);
         if (!writer->is_private) {
@@ -122,9 +148,7 @@ attach(struct writer *writer, const struct shape *shape)
         return error;
     }
     TEST_POINT(slot_ring_created);
-    mapping_tell(own->ring.mapping, &writer->due, DUE_CUT);
-    own->next = writer->own_rings;
-    writer->own_rings = own;
+    link_in(writer, own);
     control_set_slot(&writer->control, own->slot, SLOT_LIVE);
     TEST_POINT(slot_live);
     atomic_store_explicit(&writer->current, own, memory_order_release); /* current:B */

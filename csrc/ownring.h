@@ -25,6 +25,14 @@ int ownring_attach(struct writer *writer, const struct own_ring *seen,
 int ownring_succeed(struct writer *writer, const struct own_ring *seen,
                     uint64_t capacity);
 
+/* Makes a ring as large as was asked for, which no process writes to yet (spare.h). */
+int ownring_make_spare(struct writer *writer, struct ring *ring, uint32_t slot,
+                       uint64_t nonce);
+
+/* Goes on in a ring that is in the slot table as this process's. With the mutex held.
+ */
+void ownring_adopt(struct writer *writer, struct own_ring *own);
+
 /* A control block for a private writer, in place of the parent's in a forked child. */
 int ownring_open_control(struct writer *writer);
 

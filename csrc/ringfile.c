@@ -45,7 +45,14 @@ adopt(struct ring *ring, const struct sys *sys, struct mapping *mapping,
     ring->populated = 0;
     ring->predecessor = 0;
     ring->knows_drained = false;
-    /* A child must not write to its parent's ring. */
+}
+
+/* A child must not write to its parent's ring. */
+static void
+adopt_alone(struct ring *ring, const struct sys *sys, struct mapping *mapping,
+            uint64_t capacity, uint64_t nonce)
+{
+    adopt(ring, sys, mapping, capacity, nonce);
     mapping_keep_from_children(mapping);
 }
 
@@ -96,14 +103,18 @@ map_new_file(struct ring *ring, const struct sys *sys, int fd,
         error = give(sys, fd, options, gid);
     }
     if (error == 0) {
-        error = sys->fallocate(fd, size);
+        error = sys->fallocate(fd, options->is_spare ? RING_HEADER_SIZE : size);
+    }
+    if (error == 0 && options->is_spare) {
+        error = sys->ftruncate(fd, size);
     }
     if (error == 0) {
         error = mapping_open(&mapping, sys, fd, size);
     }
     if (error == 0) {
         fill_header(mapping_address(mapping), options);
-        adopt(ring, sys, mapping, options->capacity, options->nonce);
+        (options->is_spare ? adopt : adopt_alone)(ring, sys, mapping, options->capacity,
+                                                  options->nonce);
         ring->predecessor = options->predecessor;
     }
     return error;
@@ -139,7 +150,7 @@ ring_create_private(struct ring *ring, const struct sys *sys,
 
     if (error == 0) {
         fill_header(mapping_address(mapping), options);
-        adopt(ring, sys, mapping, options->capacity, options->nonce);
+        adopt_alone(ring, sys, mapping, options->capacity, options->nonce);
     }
     return error;
 }
@@ -183,7 +194,7 @@ map_old_file(struct ring *ring, const struct sys *sys, int fd, uint64_t nonce)
         return -EUCLEAN;
     }
     capacity = ((uint64_t)status.st_size - RING_HEADER_SIZE) / 3 * 2;
-    adopt(ring, sys, mapping, capacity, nonce);
+    adopt_alone(ring, sys, mapping, capacity, nonce);
     if (ring->shared->version != RING_VERSION_UNLABELLED) {
         ring->predecessor = ring->shared->predecessor;
     }

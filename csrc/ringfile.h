@@ -116,7 +116,8 @@ struct ring_shared {
     _Atomic uint32_t space_waiters;
     _Atomic uint32_t durable_word; /* changes when `durable` moved */
     _Atomic uint32_t durable_waiters;
-    char unused_3[240];
+    _Atomic uint64_t spare; /* whose it will be (spare.h); 0: nobody's yet */
+    char unused_3[232];
     struct ring_stake stake; /* the leader's */
     char unused_4[2928];
 };
@@ -164,6 +165,7 @@ struct ring_options {
     bool is_given; /* to `uid`, who has to read it (ownership.h) */
     uid_t uid;
     uint64_t keeper;
+    bool is_spare; /* children inherit it; only its first page is allocated (spare.h) */
 };
 
 /* The smallest power of two that holds `bytes`, within the limits. */

@@ -5,6 +5,7 @@
 #include "keeper.h"
 #include "ownring.h"
 #include "resting.h"
+#include "spare.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
@@ -56,6 +57,18 @@ is_over(const struct writer *writer)
     return atomic_load_explicit(&writer->is_over, memory_order_relaxed);
 }
 
+/* Until the request is taken whoever asked waits within his limit. */
+static bool
+ends(struct writer *writer)
+{
+    /* stop:A */
+    if (atomic_load_explicit(&writer->must_stop, memory_order_acquire) == STOP_ASKED &&
+        atomic_load_explicit(&writer->is_parked, memory_order_relaxed)) {
+        spare_prepare(writer);
+    }
+    return change_stop(writer, STOP_ASKED, STOP_TAKEN);
+}
+
 static void *
 run(void *context)
 {
@@ -65,7 +78,7 @@ run(void *context)
     atomic_store_explicit(&writer->thread_id, (int32_t)syscall(SYS_gettid),
                           memory_order_release); /* tid:B */
     resting_end(writer);
-    while (!change_stop(writer, STOP_ASKED, STOP_TAKEN)) {
+    while (!ends(writer)) {
         struct control_shared *shared = writer->control.shared;
         /* wake:A */
         uint32_t asked =

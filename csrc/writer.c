@@ -16,6 +16,7 @@
 #include "registry.h"
 #include "revival.h"
 #include "ringwait.h"
+#include "spare.h"
 #include "stats.h"
 #include "thread.h"
 
@@ -224,11 +225,15 @@ find_ring(struct writer *writer, struct own_ring **out)
                                own != NULL && !ring_is_cut(&own->ring)
                                    ? COUNTER_false_deaths
                                    : COUNTER_COUNT);
-        own = ownring_current(writer);
-        if (error == 0) {
-            keptfile_drop(writer);
-        }
     }
+    if (error < 0 && own == NULL) {
+        /* It may not open the live file either: what it inherited it may lead with. */
+        error = spare_attach(writer, error);
+    } else if (error == 0 && own != ownring_current(writer)) {
+        spare_give_back(writer);
+        keptfile_drop(writer);
+    }
+    own = ownring_current(writer);
     if (error == 0) {
         ensure_thread(writer); /* a child has none yet */
     }

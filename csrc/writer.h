@@ -10,7 +10,8 @@
  *             a call on a reference while it is closed.
  * Fork:       call writer_before_fork, fork, then writer_after_fork_parent or
  *             writer_after_fork_child. A child that forked without is noticed by
- *             pthread_atfork. The first write in a child opens a ring of its own.
+ *             pthread_atfork. The first write in a child opens a ring of its own, or
+ *             takes the one that root made for it (spare.h).
  * Errors:     0 or a negative errno.
  * Units:      bytes, nanoseconds.
  */

@@ -81,6 +81,7 @@ C_ROOMS = {
     "resting": "writer",
     "revival": "writer",
     "sources": "writer",
+    "spare": "writer",
     "stake": "writer",
     "speaker": "writer",
     "stats": "writer",
