@@ -376,9 +376,7 @@ def test_a_signal_handler_may_log_at_any_moment(log: Path) -> None:
 
 
 def test_an_event_loop_is_not_held_up_by_the_disk(log: Path) -> None:
-    handler = handlers.WatchedFileHandler(log, ring_bytes=64 * 1024)
     logger = logging.Logger("x")
-    logger.addHandler(handler)
 
     async def work(number: int) -> None:
         for i in range(10):
@@ -390,6 +388,8 @@ def test_an_event_loop_is_not_held_up_by_the_disk(log: Path) -> None:
 
     # The one process that writes to the file stands still.
     with Bystander(log, dialect="stdlib", ring_bytes=64 * 1024) as leader:
+        handler = handlers.WatchedFileHandler(log, ring_bytes=64 * 1024)
+        logger.addHandler(handler)
         leader.stop()
         asyncio.run(work_together())
         written = log.read_bytes()

@@ -27,7 +27,7 @@ from ..errors import ClosedError
 from ..log.droppedoptions import OF_BACKUPS, OF_RINGS, given, tell_dropped
 from ..log.writer import LogWriter
 from ..process.reaper import hand_over
-from ..ring.ownership import give_to_owner
+from ..ring.ownership import give_to_owner, is_roots_alone
 from ._handler import FastHandler
 from .fallback import append_to_file, append_to_open_file
 from .linecodec import codec_name, is_plain_codec
@@ -83,10 +83,12 @@ class RingHandler(FastHandler, logging.FileHandler):
 
     def _recover(self) -> None:
         """Finish at once what a killed process may have left in rings of this log."""
-        # Who names a group makes the log for its members, who may not be able to.
+        # Who names a group makes the log for its members, who may not be able to; root
+        # makes it for a child that gives up root, and can't in a directory of root's.
         if not self.delay and (
             os.path.isdir(self._state_dir())
             or self._ring_options.writer.get("group") is not None
+            or is_roots_alone(os.path.dirname(self.baseFilename))
         ):
             with self._locked(), contextlib.suppress(OSError):
                 self._choose_way()

@@ -3,7 +3,7 @@
 import os
 import stat
 
-__all__ = ["give_to_owner", "shared_mode"]
+__all__ = ["give_to_owner", "is_roots_alone", "shared_mode"]
 
 
 def give_to_owner(fd: int, directory: str | os.PathLike[str] | int) -> None:
@@ -17,6 +17,19 @@ def give_to_owner(fd: int, directory: str | os.PathLike[str] | int) -> None:
     owner = os.stat(directory).st_uid
     if owner != 0:
         os.fchown(fd, owner, -1)
+
+
+def is_roots_alone(directory: str | os.PathLike[str]) -> bool:
+    """Tell whether this is root, and nobody else may make files in *directory*.
+
+    Raises:
+        OSError: The directory can't be looked at.
+    """
+    if os.geteuid() != 0:
+        return False
+    status = os.stat(directory)
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return status.st_uid == 0 and status.st_mode & others == 0
 
 
 def shared_mode(directory: str | os.PathLike[str]) -> int:
