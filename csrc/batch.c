@@ -212,6 +212,7 @@ batch_take(struct batch *batch, const struct batch_source *source, uint64_t quot
     *range = intent_range(source->slot, source->owner_gone, source->ring);
     taken = take_records(batch, source, quota, range);
     if (range->to > range->from) {
+        batch->ends[intent->range_count] = batch->size;
         batch->rings[intent->range_count++] = source->ring;
         /* Read after the records: a slot that was raised to sync before one of them was
          * written is seen here. */

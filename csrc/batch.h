@@ -50,6 +50,7 @@ struct batch {
     struct control_intent *intent; /* ours alone; what is said is a copy */
     struct control_intent *part; /* of an outstanding one that is settled */
     struct ring *rings[CONTROL_SLOTS]; /* of the intent's ranges */
+    uint64_t ends[CONTROL_SLOTS]; /* of the ranges, in what is staged */
     struct ring_owner leader; /* this process, and the slot that it leads under */
     uint32_t leader_slot;
 };

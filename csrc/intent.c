@@ -80,15 +80,8 @@ intent_line(const struct control_intent *intent, const struct ring_record *recor
     }
 }
 
-/* A record's bytes, copied: those in the ring may change at any moment. */
-struct copied {
-    uint8_t *bytes;
-    uint64_t size;
-};
-
-/* As ring_next, or -ENOMEM. */
-static int
-next_copied(struct copied *copied, const struct ring *ring, uint64_t from,
+int
+intent_next(struct intent_copy *copied, const struct ring *ring, uint64_t from,
             const struct control_range *range, struct ring_record *record)
 {
     for (;;) {
@@ -110,14 +103,14 @@ next_copied(struct copied *copied, const struct ring *ring, uint64_t from,
 
 static int
 walk_range(const struct control_intent *intent, const struct control_range *range,
-           const struct ring *ring, struct copied *copied, uint32_t *digest,
+           const struct ring *ring, struct intent_copy *copied, uint32_t *digest,
            intent_each each, void *context)
 {
     uint64_t position = range->from;
     struct ring_record record;
     int found;
 
-    while ((found = next_copied(copied, ring, position, range, &record)) > 0) {
+    while ((found = intent_next(copied, ring, position, range, &record)) > 0) {
         const uint8_t *data;
         uint64_t size;
         int result;
@@ -140,7 +133,7 @@ int
 intent_walk(const struct control_intent *intent, struct ring *const *rings,
             intent_each each, void *context)
 {
-    struct copied copied = {0};
+    struct intent_copy copied = {0};
     uint32_t digest = 0;
     int result = 0;
 

@@ -68,6 +68,17 @@ void intent_report(struct control_intent *intent, struct control_range *range,
 void intent_line(const struct control_intent *intent, const struct ring_record *record,
                  const uint8_t **data, uint64_t *size);
 
+/* A record's bytes, copied: those in the ring may change at any moment. The buffer is
+ * the caller's to free. */
+struct intent_copy {
+    uint8_t *bytes;
+    uint64_t size;
+};
+
+/* The next record of a range, its bytes in the copy; as ring_next, or -ENOMEM. */
+int intent_next(struct intent_copy *copied, const struct ring *ring, uint64_t from,
+                const struct control_range *range, struct ring_record *record);
+
 /* The bytes of an intent's records, in order. Returns what `each` returned, if not 0.
  * -EUCLEAN: the rings don't hold what the intent says. */
 typedef int (*intent_each)(void *context, const uint8_t *data, uint64_t size);

@@ -21,10 +21,24 @@
 int intentprefix_measure(const struct control_intent *intent, struct ring *const *rings,
                          const struct logfile *file, uint64_t *bytes);
 
-/* In `part`, the intent of the records that are whole in the batch's first `limit`
- * bytes; it is to be said before that of the whole batch is cleared. */
-void intentprefix_say(struct control_intent *part, const struct control_intent *whole,
-                      const struct control *control, const struct logfile *file,
-                      struct ring *const *rings, uint64_t limit);
+/* The batch's first `size` bytes, as they are in the file; the caller frees them. */
+int intentprefix_read(const struct control_intent *intent, const struct logfile *file,
+                      uint64_t size, uint8_t **out);
+
+/* What is known of a batch from elsewhere than its rings: they may have been written
+ * over since it was taken. */
+struct intentprefix_known {
+    const uint8_t *bytes; /* the batch's first `size` bytes, as they are in the file */
+    uint64_t size;
+    const uint64_t *ends; /* where each of its ranges ends in them; NULL: not known */
+};
+
+/* In `part`, the intent of the records that are whole in what is known; it is to be
+ * said before that of the whole batch is cleared. Where the ends are known, a range
+ * before the end is taken as it was said, even if its ring holds something else now.
+ * -ENOMEM only where they are not. */
+int intentprefix_say(struct control_intent *part, const struct control_intent *whole,
+                     const struct control *control, const struct logfile *file,
+                     struct ring *const *rings, const struct intentprefix_known *known);
 
 #endif

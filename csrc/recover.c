@@ -202,23 +202,29 @@ find_part(struct control *control, const struct control_intent *intent,
           struct ring *const *rings, const struct logfile *target,
           struct control_intent **part)
 {
-    uint64_t same;
+    struct intentprefix_known known = {0};
+    uint8_t *bytes = NULL;
     int error;
 
     *part = NULL;
     if (rings == NULL || has_sync_slot(control, intent)) {
         return 0;
     }
-    error = intentprefix_measure(intent, rings, target, &same);
-    if (error < 0 || same == 0) {
+    error = intentprefix_measure(intent, rings, target, &known.size);
+    if (error < 0 || known.size == 0) {
         return error == -EUCLEAN ? 0 : error;
     }
-    *part = calloc(1, sizeof(**part));
-    if (*part == NULL) {
-        return -ENOMEM;
+    error = intentprefix_read(intent, target, known.size, &bytes);
+    if (error == 0) {
+        *part = calloc(1, sizeof(**part));
+        error = *part == NULL ? -ENOMEM : 0;
     }
-    intentprefix_say(*part, intent, control, target, rings, same);
-    return 0;
+    if (error == 0) {
+        known.bytes = bytes;
+        error = intentprefix_say(*part, intent, control, target, rings, &known);
+    }
+    free(bytes);
+    return error;
 }
 
 /* The rest of the batch stays in the rings. */

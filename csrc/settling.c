@@ -10,8 +10,11 @@
 static void
 say_prefix(struct batch *batch, uint64_t limit)
 {
-    intentprefix_say(batch->part, batch->intent, batch->control, batch->file,
-                     batch->rings, limit);
+    const struct intentprefix_known known = {
+        .bytes = batch->staging, .size = limit, .ends = batch->ends};
+
+    (void)intentprefix_say(batch->part, batch->intent, batch->control, batch->file,
+                           batch->rings, &known);
 }
 
 uint64_t

@@ -1,8 +1,10 @@
 /* settling.h - the end of a batch whose file is given up.
  *
  * What is in the file as whole records stays and is published; the rest stays in the
- * rings, for the next file. Counts and cuts by the same walk along the rings, so both
- * see the same records.
+ * rings, for the next file. Counts and cuts by the leader's own copy of what it wrote
+ * and of where each ring's part ends in it: who writes over his ring meanwhile has only
+ * his own records counted wrongly, and the file is cut behind a whole line all the
+ * same.
  *
  * Threads:  the leader's only.
  */

@@ -96,6 +96,41 @@ settling_reports_the_gap_events_that_it_keeps(void)
     scene_close();
 }
 
+/* Who writes over his ring has only his own record counted by the leader's word. */
+static void
+a_ring_written_over_meanwhile_harms_no_other(void)
+{
+    for (uint64_t cut = 0; cut < strlen(scene_three); cut++) {
+        uint64_t kept = cut < 9 ? 0 : cut < 32 ? 9 : 32;
+        char *text;
+
+        scene_open(&plain);
+        scene_put_three();
+        scene_write_part(cut);
+        sys_test_heal();
+        memset(scene.rings[0].data, 'x', scene.rings[0].capacity);
+        memset(scene.rings[0].index, 0, ring_index_size(scene.rings[0].capacity));
+        batch_settle(&scene.batch, true);
+
+        CHECK_EQUAL(file_size("audit.log"), kept);
+        CHECK_EQUAL(scene_is_drained(0), kept >= 9);
+        CHECK_EQUAL(scene_is_drained(1), kept >= 32);
+        CHECK_EQUAL(scene_count(COUNTER_bytes_written), kept);
+        CHECK_EQUAL(scene_count(COUNTER_records_written), kept < 9    ? 0
+                                                          : kept < 32 ? 1
+                                                                      : 2);
+        batch_begin(&scene.batch);
+        scene_take(1, false);
+        scene_take(2, false);
+        scene_write();
+        text = file_text("audit.log");
+        CHECK_TEXT(text, kept < 9 ? scene_three + 9 : scene_three);
+        scene_close();
+        scene_forget();
+    }
+}
+
 RUN(TEST(settling_keeps_whole_lines_wherever_it_stopped),
     TEST(settling_can_keep_nothing), TEST(a_file_that_can_not_be_cut_is_told_as_a_loss),
-    TEST(settling_reports_the_gap_events_that_it_keeps))
+    TEST(settling_reports_the_gap_events_that_it_keeps),
+    TEST(a_ring_written_over_meanwhile_harms_no_other))
