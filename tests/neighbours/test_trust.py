@@ -138,6 +138,41 @@ def test_the_owner_of_the_log_s_directory_is_trusted(folder: Path, opener: int) 
 
 
 @needs_root
+@pytest.mark.parametrize("opener", [0, STRANGER])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize(
+    ("mode", "uid", "is_used"),
+    [
+        (0o777, 0, False),
+        (0o755, 65532, False),
+        (0o1777, 0, True),
+        (0o775, 0, True),
+        (0o755, SERVICE, True),
+    ],
+    ids=["all's", "another's", "sticky", "a group's", "the service's"],
+)
+def test_an_owner_is_trusted_where_nobody_else_could_be_in_its_place(
+    folder: Path, opener: int, depth: int, mode: int, uid: int, *, is_used: bool
+) -> None:
+    top = folder / "top"
+    where = top.joinpath(*["between"] * (depth - 1), "service")
+    where.mkdir(parents=True)
+    for directory in (where, *where.parents[: depth - 1]):
+        os.chown(directory, SERVICE, GROUP)
+    where.chmod(0o2775)
+    os.chown(top, uid, GROUP)
+    top.chmod(mode)
+    log = plant(where, SERVICE, 0o2770, GROUP)
+    said = open_log(log, opener, groups=(GROUP,))
+    assert (said == "used") is is_used, said
+    if not is_used:
+        assert f"{top} " in said
+        assert open_log(log, opener, groups=(GROUP,), group=GROUP) == "used"
+    if opener == 0:  # what it made is the owner's
+        assert open_log(log, SERVICE) == "used"
+
+
+@needs_root
 def test_root_is_trusted_and_one_s_own(folder: Path) -> None:
     folder.chmod(0o777)
     assert open_log(plant(folder, SERVICE), SERVICE) == "used"

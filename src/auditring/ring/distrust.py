@@ -38,6 +38,12 @@ def _explain(directory: str, state: str) -> str:
         mode = stat.S_IMODE(status.st_mode)
         return f"{state} (mode {mode:o}) is writable by all: chmod o-w or +t it"
     log_owner = os.stat(directory).st_uid
+    parent = _open_parent(directory, log_owner)
+    if parent and status.st_uid not in (0, os.geteuid()):
+        return (
+            f"{state} belongs to {owner}, and {parent} lets others put a directory in "
+            f"its place: chmod o-w {parent}, or name the users' group by group="
+        )
     is_trusted = status.st_uid in (0, os.geteuid(), log_owner)
     if is_trusted and not os.access(state, os.R_OK | os.W_OK | os.X_OK):
         return (
@@ -55,6 +61,21 @@ def _explain(directory: str, state: str) -> str:
         "it if it was planted, or chown it to who writes the log; for several users "
         "there is group="
     )
+
+
+def _open_parent(directory: str, log_owner: int) -> str:
+    """Return the first parent that others could exchange the directory in, or ""."""
+    path = os.path.realpath(directory)
+    trusted = (0, os.geteuid(), log_owner)
+    while path != "/":
+        path = os.path.dirname(path)
+        status = os.stat(path)
+        is_open = status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX
+        if is_open or status.st_uid not in trusted:
+            return path
+        if status.st_uid in trusted[:2] and not status.st_mode & 0o022:
+            break
+    return ""
 
 
 def _user(uid: int) -> str:
