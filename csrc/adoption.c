@@ -1,6 +1,7 @@
 #include "adoption.h"
 
 #include "generation.h"
+#include "mutant.h"
 #include "ringlabel.h"
 #include "stake.h"
 #include "testpoint.h"
@@ -158,7 +159,8 @@ adoption_run(struct writer *writer)
 {
     struct search search = {.control = &writer->control};
 
-    if (generation_is_past(writer) || generation_shares_state(writer)) {
+    if (generation_is_past(writer) || generation_shares_state(writer) ||
+        MUTANT_LACKS(adoption)) {
         return; /* the past knows its rings, and settles them */
     }
     if (stake_finish(writer) < 0 || leader_begin_adopting(&writer->leader) < 0) {

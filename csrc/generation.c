@@ -3,6 +3,7 @@
 #include "closing.h"
 #include "directories.h"
 #include "losses.h"
+#include "mutant.h"
 #include "opening.h"
 #include "ownring.h"
 #include "registry.h"
@@ -102,7 +103,7 @@ generation_look(struct writer *writer)
         return WHERE_HERE;
     }
     where = look_at_directory(writer);
-    if (where == WHERE_ELSEWHERE) {
+    if (where == WHERE_ELSEWHERE && !MUTANT_LACKS(generation)) {
         make_past(writer, PAST_IS);
     }
     return where;

@@ -1,5 +1,6 @@
 #include "growth.h"
 
+#include "mutant.h"
 #include "ownring.h"
 
 #include <errno.h>
@@ -20,7 +21,7 @@ growth_first(const struct writer *writer)
 bool
 growth_helps(const struct writer *writer, const struct own_ring *own, uint64_t size)
 {
-    return own->ring.capacity < writer->options.ring_bytes &&
+    return !MUTANT_LACKS(growth) && own->ring.capacity < writer->options.ring_bytes &&
            size <= ring_record_limit(writer->options.ring_bytes);
 }
 

@@ -1,11 +1,13 @@
 #include "helping.h"
 
+#include "mutant.h"
 #include "thread.h"
 
 void
 helping_step(struct writer *writer)
 {
-    if (atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
+    if (MUTANT_LACKS(helping) ||
+        atomic_load_explicit(&writer->has_thread, memory_order_relaxed) ||
         pthread_mutex_trylock(&writer->thread_mutex) != 0) {
         return;
     }

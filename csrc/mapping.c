@@ -10,6 +10,7 @@
 #include "mapping.h"
 
 #include "fault.h"
+#include "mutant.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -165,7 +166,8 @@ mapping_tell(struct mapping *mapping, _Atomic uint32_t *word, uint32_t bits)
 bool
 mapping_is_cut(const struct mapping *mapping)
 {
-    return atomic_load_explicit(&mapping->is_cut, memory_order_acquire); /* cut:A */
+    return !MUTANT_LACKS(cut) &&
+           atomic_load_explicit(&mapping->is_cut, memory_order_acquire); /* cut:A */
 }
 
 bool

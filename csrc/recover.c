@@ -3,6 +3,7 @@
 #include "intent.h"
 #include "intentblock.h"
 #include "intentprefix.h"
+#include "mutant.h"
 #include "packsearch.h"
 #include "ring.h"
 #include "rotate.h"
@@ -338,7 +339,7 @@ static bool
 is_published(const struct control_intent *intent, struct ring *const *rings)
 {
     for (uint32_t i = 0; i < intent->range_count; i++) {
-        if (ring_head(rings[i]) < intent->ranges[i].to) {
+        if (ring_head(rings[i]) < intent->ranges[i].to || MUTANT_LACKS(published)) {
             return false;
         }
     }

@@ -3,6 +3,7 @@
 #include "intent.h"
 #include "intentblock.h"
 #include "intentprefix.h"
+#include "mutant.h"
 #include "testpoint.h"
 
 /* In batch->part, what of the outstanding intent is whole in the file's first `limit`
@@ -11,7 +12,9 @@ static void
 say_prefix(struct batch *batch, uint64_t limit)
 {
     const struct intentprefix_known known = {
-        .bytes = batch->staging, .size = limit, .ends = batch->ends};
+        .bytes = batch->staging,
+        .size = limit,
+        .ends = MUTANT_LACKS(private_ends) ? NULL : batch->ends};
 
     (void)intentprefix_say(batch->part, batch->intent, batch->control, batch->file,
                            batch->rings, &known);

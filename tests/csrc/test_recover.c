@@ -222,6 +222,33 @@ publishing_is_done_again_from_the_start(void)
     scene_close();
 }
 
+/* It died behind the last head: producers have had the room, and another process wrote
+ * behind the batch. What the rings hold by now says nothing of it. */
+static void
+a_batch_whose_heads_are_published_is_not_compared(void)
+{
+    int fd;
+
+    open_written();
+    for (int i = 0; i < SCENE_RINGS; i++) {
+        ring_publish(&scene.rings[i], ring_tail(&scene.rings[i]));
+        memset(scene.rings[i].data, 'x', scene.rings[i].capacity);
+    }
+    fd = open("audit.log", O_WRONLY | O_APPEND | O_CLOEXEC);
+    CHECK_EQUAL(write(fd, "line of another\n", 16), 16);
+    close(fd);
+
+    recover_now();
+
+    CHECK_EQUAL(scene_count(COUNTER_batches_forwarded), 1);
+    CHECK_EQUAL(scene_count(COUNTER_recovery_conflicts), 0);
+    CHECK_EQUAL(loss_of(GAP_CONFLICT), 0);
+    CHECK_EQUAL(scene_count(COUNTER_records_written), 3);
+    check_log_is("line before\nline one\nline two, a bit longer\nline three\n"
+                 "line of another\n");
+    scene_close();
+}
+
 static void
 a_batch_is_completed_in_the_file_it_was_begun_in(void)
 {
@@ -811,6 +838,7 @@ RUN(TEST(a_batch_that_is_all_in_the_file_is_published),
     TEST(a_batch_that_is_not_in_the_file_stays_in_the_rings),
     TEST(a_torn_batch_with_holes_and_gap_events_is_completed),
     TEST(publishing_is_done_again_from_the_start),
+    TEST(a_batch_whose_heads_are_published_is_not_compared),
     TEST(a_batch_is_completed_in_the_file_it_was_begun_in),
     TEST(a_batch_whose_file_was_removed_is_written_to_the_new_one),
     TEST(other_bytes_in_the_place_of_the_batch_are_kept),
