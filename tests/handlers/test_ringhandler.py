@@ -734,9 +734,8 @@ def stopped_leader(path: Path) -> Iterator[None]:
 
 
 def test_logging_does_not_wait_for_a_disk_that_hangs(log: Path, opener: Opener) -> None:
-    handler = opener(ring_bytes=SMALL_RING)
-
     with stopped_leader(log):
+        handler = opener(ring_bytes=SMALL_RING)
         for _ in range(100):
             handler.handle(message("line"))
         before = log.read_bytes()
