@@ -10,7 +10,8 @@
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench [QUICK=1] [MINUTES=N]   side by side with every rival that can be
 #       installed
-#   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones
+#   make bench-guard [STORE=1]   instructions of the hot paths next to stored ones,
+#       and of hostile bodies on their way through the masks
 #   make performance   both in full, and docs/explanation/performance.md from them
 #   make hostile-fuzz [SECONDS=N] [SEED=N]   rubbish in the shared files
 #   make storm | sidecar-storm | meetings [ROUNDS=N] | gunicorn-storm | shop-load | soak | coverage
@@ -92,6 +93,7 @@ bench-guard: $(BIN)/.installed
 	    apt-get -qq install --no-install-recommends valgrind; } || \
 	    { echo "make: missing: valgrind (Debian: apt install valgrind)" >&2; exit 1; }
 	$(BIN)/python bench/bench_guard.py $(if $(STORE),--store)
+	$(BIN)/python bench/bench_redaction.py
 
 # All that docs/explanation/performance.md is made from, in full: more than an hour.
 performance:

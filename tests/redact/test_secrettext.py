@@ -17,8 +17,15 @@ from auditring.redact.secrettext import (
 )
 
 BOOTSTRAP_TOKEN = r"[a-z0-9]{6}\.[a-z0-9]{16}"
+OF_WORD = "[a-z0-9\u0080-\U0010ffff]"
 PLAIN_SIGN = re.compile(
-    "|".join([*map(re.escape, _secretsigns.SIGNS), rf"(?-i:{BOOTSTRAP_TOKEN})"]),
+    "|".join(
+        [
+            *map(re.escape, {*_secretsigns.SIGNS} - {*_secretsigns.WHOLE_WORDS}),
+            rf"(?<!{OF_WORD})(?:{'|'.join(_secretsigns.WHOLE_WORDS)})(?!{OF_WORD})",
+            rf"(?-i:{BOOTSTRAP_TOKEN})",
+        ]
+    ),
     re.IGNORECASE | re.ASCII,
 )
 NEARLY_SIGNS = st.lists(

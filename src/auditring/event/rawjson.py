@@ -24,7 +24,6 @@ __all__ = [
     "unquote",
 ]
 
-_HTML = re.compile(rb"[<>&]|\xe2\x80[\xa8\xa9]")
 _HTML_ESCAPES = {
     b"<": b"\\u003c",
     b">": b"\\u003e",
@@ -39,8 +38,7 @@ _REPLACEMENT = "\ufffd"
 
 def escape_html(text: bytes) -> bytes:
     """Escape ``< > &`` and U+2028/9 in the JSON *text*, where they stand in strings."""
-    if _HTML.search(text) is None:
-        return text
+    # To look for each is faster than one search for any of them, by far in long texts.
     for character, escape in _HTML_ESCAPES.items():
         text = text.replace(character, escape)
     return text

@@ -23,6 +23,8 @@ cdef enum:
     # A name that is shorter and of letters can't be a secret by its own look.
     PLAIN_NAME_MAX = 20
     REPEATED_MAX = 256
+    # The end of a longer string is looked for with memchr.
+    NEAR_BYTES = 32
 
 # More of them nobody looks for.
 SECRETS_MAX = 2000
@@ -148,10 +150,35 @@ cdef class BodyWalk:
 
     cdef Py_ssize_t _string_end(self, Py_ssize_t at) noexcept:
         """Return where the string ends that begins at *at*."""
+        cdef const unsigned char *text = self._text
+        cdef Py_ssize_t near = min(self._size, at + NEAR_BYTES)
         at += 1
-        while at < self._size and self._text[at] != b'"':
-            at += 2 if self._text[at] == b"\\" else 1
-        return min(at + 1, self._size)
+        while at < near:
+            if text[at] == b'"':
+                return at + 1
+            at += 2 if text[at] == b"\\" else 1
+        return self._far_end(at)
+
+    cdef Py_ssize_t _far_end(self, Py_ssize_t at) noexcept:
+        """Return where a long string ends, of which *at* is no escaped character."""
+        cdef const unsigned char *text = self._text
+        cdef const unsigned char *escape
+        cdef const unsigned char *quote = NULL
+        while at < self._size:
+            # Each is looked for once, so that the time is linear.
+            if quote == NULL or quote < text + at:
+                quote = <const unsigned char *> memchr(
+                    text + at, b'"', self._size - at
+                )
+                if quote == NULL:
+                    return self._size
+            escape = <const unsigned char *> memchr(
+                text + at, b"\\", quote - (text + at)
+            )
+            if escape == NULL:
+                return quote - text + 1
+            at = escape - text + 2
+        return self._size
 
     cdef Py_ssize_t _scalar_end(self, Py_ssize_t at) noexcept:
         if self._text[at] == b'"':
@@ -321,6 +348,7 @@ cdef class BodyWalk:
             if is_pair and (
                 self._is_at(key, key_end, b'"value"')
                 or self._is_at(key, key_end, b'"values"')
+                or self._is_at(key, key_end, b'"Value"')
             ):
                 at = self._all(at, depth + 1)
             else:
@@ -382,6 +410,9 @@ cdef class BodyWalk:
                         self._is_at(key, key_end, b'"name"')
                         or self._is_at(key, key_end, b'"key"')
                         or self._is_at(key, key_end, b'"header"')
+                        or self._is_at(key, key_end, b'"Name"')
+                        or self._is_at(key, key_end, b'"Key"')
+                        or self._is_at(key, key_end, b'"field"')
                     ):
                         if self._is_secret_name(at, value_end):
                             is_pair[0] = True

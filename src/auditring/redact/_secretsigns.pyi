@@ -1,8 +1,10 @@
 from typing import Final
 
 KEY_WORDS: Final[tuple[str, ...]]
+CODE_WORDS: Final[tuple[str, ...]]
 JOINTS: Final[tuple[str, ...]]
 WORD_SIGNS: Final[tuple[str, ...]]
+WHOLE_WORDS: Final[tuple[str, ...]]
 SELF_SIGNS: Final[tuple[str, ...]]
 OTHER_SIGNS: Final[tuple[str, ...]]
 SIGNS: Final[tuple[str, ...]]

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
 from cpython.unicode cimport PyUnicode_AsUTF8AndSize
 
 cdef enum:
-    SIGNS_MAX = 128
+    SIGNS_MAX = 240
     PAIR_COUNT = 1024  # of two bytes, five bits of each
     NONE = 255
     # A bootstrap token is 6 characters, a point and 16 more.
@@ -18,7 +18,12 @@ cdef enum:
 # What comes before "key" where a key is secret, and between the two.
 KEY_WORDS = (
     *("api", "access", "secret", "private", "signing", "encryption", "client", "tls"),
-    *("ca", "ssh", "shared"),
+    *("ca", "ssh", "shared", "account", "master", "storage", "license"),
+)
+# The same before "code", where a code lets somebody in.
+CODE_WORDS = (
+    *("pin", "otp", "mfa", "2fa", "sms", "verification", "security", "recovery"),
+    *("backup", "device", "access", "passe"),
 )
 JOINTS = ("", "-", "_", ".", " ")
 # In lower case. The last ones are for JSON: a letter or a slash may be spelled as an
@@ -26,16 +31,24 @@ JOINTS = ("", "-", "_", ".", " ")
 WORD_SIGNS = (
     *("pass", "pwd", "secret", "token", "credential", "authoriz", "cookie", "jwt"),
     *("connection", "kubeconfig", "dockerc", "bearer"),
+    *("pswd", "kennwort", "wachtwoord", "contrase", "mnemonic"),
+    *("sessionid", "session_id", "sessid", "sess_id"),
+    *("samlresponse", "assertion", "code_verifier"),
+    *("codeverifier", "securityanswer", "security_answer", "seedphrase"),
+    *("seed_phrase", "oauth_verifier"),
     *(f"{word}{joint}key" for word in KEY_WORDS for joint in JOINTS),
+    *(f"{word}{joint}code" for word in CODE_WORDS for joint in ("", "-", "_")),
 )
+# Signs only where no letter or digit stands on either side.
+WHOLE_WORDS = ("otp", "totp", "pin", "cvv", "cvc", "cvv2", "cvc2", "senha")
 SELF_SIGNS = (
     *("eyj", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox"),
     "sk-",
 )
 OTHER_SIGNS = ("://", "basic", ".value: ", "signature=", "sig=")
 SIGNS = (
-    *(*WORD_SIGNS, *SELF_SIGNS, *OTHER_SIGNS),
-    *("\\u", "\\/", '"op"', '"auth"'),
+    *(*WORD_SIGNS, *WHOLE_WORDS, *SELF_SIGNS, *OTHER_SIGNS),
+    *("\\u", "\\/", '"op"', '"auth"', 'auth\\"'),
 )
 
 # What `sign_places` says of a place.
@@ -49,8 +62,10 @@ cdef unsigned char NEXT[SIGNS_MAX]
 cdef const unsigned char *SIGN[SIGNS_MAX]
 cdef Py_ssize_t SIZE[SIGNS_MAX]
 cdef unsigned char SORT[SIGNS_MAX]
+cdef unsigned char IS_WHOLE[SIGNS_MAX]
 cdef unsigned char LOWER[256]
 cdef unsigned char IS_TOKEN_BYTE[256]
+cdef unsigned char IS_OF_WORD[256]
 cdef list _kept = [sign.encode() for sign in SIGNS]
 
 
@@ -61,7 +76,8 @@ cdef inline unsigned int _pair(const unsigned char *at) noexcept:
 
 def _sort_of(sign):
     sorts = {"://": USER_INFO, "basic": SCHEME, ".value: ": VALUE}
-    sorts |= dict.fromkeys(WORD_SIGNS, WORD) | dict.fromkeys(SELF_SIGNS, SELF)
+    sorts |= dict.fromkeys(WORD_SIGNS + WHOLE_WORDS, WORD)
+    sorts |= dict.fromkeys(SELF_SIGNS, SELF)
     sorts |= {"sig=": SIGNATURE, "signature=": SIGNATURE}
     return sorts.get(sign, NONE)
 
@@ -73,6 +89,7 @@ cdef int _fill_tables() except -1:
     for i in range(256):
         LOWER[i] = i + 32 if 65 <= i <= 90 else i
         IS_TOKEN_BYTE[i] = 48 <= i <= 57 or 97 <= i <= 122
+        IS_OF_WORD[i] = IS_TOKEN_BYTE[LOWER[i]] or i >= 128
     for i in range(PAIR_COUNT):
         FIRST[i] = NONE
     if len(_kept) > SIGNS_MAX:
@@ -84,20 +101,28 @@ cdef int _fill_tables() except -1:
         NEXT[i] = FIRST[pair]
         FIRST[pair] = i
         SORT[i] = _sort_of(sign.decode())
+        IS_WHOLE[i] = sign.decode() in WHOLE_WORDS
     return 0
 
 
 _fill_tables()
 
 
-cdef bint _is_sign(const unsigned char *at, Py_ssize_t size, int sign) noexcept:
+cdef bint _is_sign(
+    const unsigned char *text, Py_ssize_t size, Py_ssize_t place, int sign
+) noexcept:
     cdef Py_ssize_t i
-    if size < SIZE[sign]:
+    cdef Py_ssize_t end = place + SIZE[sign]
+    if size < end:
         return False
     for i in range(SIZE[sign]):
-        if LOWER[at[i]] != SIGN[sign][i]:
+        if LOWER[text[place + i]] != SIGN[sign][i]:
             return False
-    return True
+    if not IS_WHOLE[sign]:
+        return True
+    return not (place > 0 and IS_OF_WORD[text[place - 1]]) and not (
+        end < size and IS_OF_WORD[text[end]]
+    )
 
 
 cdef bint _is_token(
@@ -118,7 +143,7 @@ cdef bint has_sign_in(const unsigned char *text, Py_ssize_t size) noexcept:
     for at in range(size - 1):
         sign = FIRST[_pair(text + at)]
         while sign != NONE:
-            if _is_sign(text + at, size - at, sign):
+            if _is_sign(text, size, at, sign):
                 return True
             sign = NEXT[sign]
         if text[at] == b"." and _is_token(text, size, at):
@@ -148,7 +173,7 @@ cdef int _sort_at(const unsigned char *text, Py_ssize_t size, Py_ssize_t at) noe
     """Return of which sort the sign is that begins here; NONE if none does."""
     cdef int sign = FIRST[_pair(text + at)]
     while sign != NONE:
-        if SORT[sign] != NONE and _is_sign(text + at, size - at, sign):
+        if SORT[sign] != NONE and _is_sign(text, size, at, sign):
             return SORT[sign]
         sign = NEXT[sign]
     return NONE

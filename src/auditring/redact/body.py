@@ -27,7 +27,8 @@ _LOOK_BYTES = 2000
 _LONG_BYTES = 50_000
 _TABLE = "Table"
 _LAST_APPLIED = "last-applied-configuration"
-_PAIR_NAMES = ("name", "key", "header")
+_PAIR_NAMES = ("name", "key", "header", "Name", "Key", "field")
+_PAIR_VALUES = ("value", "values", "Value")
 # A patch may set the value of such a pair without its name.
 _PAIR_VALUE = re.compile(r".*/(?:env|httpHeaders)/(?:\d+|-)/value", re.DOTALL)
 _EVENT_TYPES = (b'"ADDED"', b'"MODIFIED"', b'"DELETED"', b'"BOOKMARK"', b'"ERROR"')
@@ -387,7 +388,7 @@ class BodyRedaction:
         if change.is_table and name == "columnDefinitions":
             # They are of the resource and not of an object.
             return self._value(value, name, _Place((), depth=below.depth))
-        if change.has_secret_pair and name in ("value", "values"):
+        if change.has_secret_pair and name in _PAIR_VALUES:
             return self._all(value, below)
         return self._value(value, name, below)
 

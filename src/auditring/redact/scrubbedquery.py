@@ -5,8 +5,8 @@ option: ``command=--token&command=…`` of ``kubectl exec``. All may be percent-
 """
 
 import re
-from urllib.parse import quote, unquote_plus
 
+from ._percent import quote, unquote_plus
 from .secretarguments import Arguments
 from .secrettext import Looks, MaskText, has_sign, is_secret_name, scrub_text
 
@@ -22,9 +22,13 @@ PARTS_MAX = 20_000
 _NAMES = frozenset(
     (
         *("auth", "sig", "signature", "assertion", "client_assertion", "samlresponse"),
-        *("id_token_hint", "sessionid", "jsessionid", "phpsessid", "otp", "passcode"),
+        *("id_token_hint", "hmac"),
     )
 )
+# Of the large clouds, X-Amz-Signature and the like.
+_SIGNED = re.compile(r"(?:.*[-_])?signature", re.DOTALL)
+# Where servlets have a session without a cookie.
+_IN_PATH = re.compile(r"(?<=;jsessionid=)[^;/?#]+", re.IGNORECASE)
 # OAuth's code is as good as a token; what has no state, is some other code.
 _CODE, _STATE = "code", "state="
 # Parameters that are words of a command, each in turn.
@@ -36,17 +40,24 @@ _FORM = re.compile(rb"[\w.~%+\[\]*-]{1,200}=[^\s&<>{}\"]*(?:&|\Z)")
 
 
 def scrub_uri(uri: str, mask: MaskText) -> str:
-    """Return *uri* with secrets in its query replaced; its path stays as it is."""
+    """Return *uri* with secrets in its query replaced.
+
+    Its path stays as it is, but for a session in it and a password before a host.
+    """
     path, question_mark, query = uri.partition("?")
-    if not question_mark or not query:
-        return uri
+    if not path.startswith("/"):
+        path = scrub_text(path, mask)
+    if ";" in path:
+        path = _IN_PATH.sub(lambda session: quote(mask(session.group())), path)
+    if not query:
+        return path + question_mark
     return f"{path}?{scrub_form(query, mask, Looks(QUERY_LOOKS_MAX))}"
 
 
 def is_harmless_query(uri: str) -> bool:
     """Tell at once that `scrub_uri` leaves *uri* as it is; False if it can't tell."""
     if "?" not in uri:
-        return True
+        return uri.startswith("/") and ";" not in uri
     if "%" in uri or "=-" in uri or has_sign(uri):
         return False
     return _NAMED.search(uri) is None
@@ -63,15 +74,15 @@ def scrub_form(query: str, mask: MaskText, looks: Looks) -> str:
     Where *looks* end, the rest is masked as one.
     """
     if query.count("&") > PARTS_MAX:
-        return quote(mask(unquote_plus(query, errors="surrogateescape")), safe="")
+        return quote(mask(unquote_plus(query)))
     form = _Form(mask, looks, has_state=_STATE in query)
     parts = query.split("&")
     for index, part in enumerate(parts):
         if form.is_harmless(part):
             continue
         if not looks.spend(1):
-            rest = unquote_plus("&".join(parts[index:]), errors="surrogateescape")
-            parts[index:] = [quote(mask(rest), safe="", errors="surrogateescape")]
+            rest = unquote_plus("&".join(parts[index:]))
+            parts[index:] = [quote(mask(rest))]
             break
         parts[index] = form.scrub(part)
     return "&".join(parts)
@@ -97,7 +108,7 @@ class _Form:
         lowered = name.lower()
         return (
             lowered in _NAMES
-            or lowered.endswith("signature")
+            or _SIGNED.fullmatch(lowered) is not None
             or (self._has_state and lowered == _CODE)
         )
 
@@ -105,7 +116,7 @@ class _Form:
         name, equals_sign, value = parameter.partition("=")
         if not equals_sign:
             name, value = "", parameter
-        plain = unquote_plus(value, errors="surrogateescape")
+        plain = unquote_plus(value)
         called = unquote_plus(name)
         if self._is_secret(called) or is_secret_name(called):
             scrubbed = self._mask(plain) if plain else plain
@@ -113,7 +124,7 @@ class _Form:
             scrubbed = self._scrub_value(called, plain)
         if scrubbed == plain:
             return parameter
-        return name + equals_sign + quote(scrubbed, safe="", errors="surrogateescape")
+        return name + equals_sign + quote(scrubbed)
 
     def _scrub_value(self, name: str, value: str) -> str:
         arguments = self._arguments.get(name)

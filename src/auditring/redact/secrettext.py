@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 
 from ._secretsigns import (
+    CODE_WORDS,
     KEY_WORDS,
     PLACE_BITS,
     SCHEME,
@@ -38,28 +39,47 @@ LOOKS_MAX = 1500
 
 # A name is secret-like by its last word: password, DB_PASSWORD and dbPassword are, and
 # passwordPolicy isn't. In a text the same words stand before a colon or equals sign.
-# Each of them begins with one of `_secretsigns.WORD_SIGNS`. What may follow is what
-# forms with two fields have: password1, password_confirmation, user[password].
+# Each of them begins with one of `_secretsigns.WORD_SIGNS` or `WHOLE_WORDS`. What may
+# follow is what forms with two fields have: password1, password_confirmation,
+# user[password], passwords[0].
 _JOINT = r"[-_. ]?"
 _WORDS = (
-    r"(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|credential|authorization|cookie"
+    r"(?:pass(?<!compass)(?<!bypass)(?<!surpass)(?<!trespass)"
+    r"(?:wor[dt]|wd|[-_]?phrase|[-_]?code|e)?|pwd|pswd|kennwort|wachtwoord"
+    r"|contrase(?:ñ|n|%C3%B1)a|senha(?<![a-z0-9]senha)|pin(?<![a-z0-9]pin)"
+    r"|otp(?<![a-z0-9]otp)|totp(?<![a-z0-9]totp)|cv[vc](?<![a-z0-9]cv[vc])2?"
+    r"|secret|token|credential|authorization|cookie"
     rf"|bearer|jwt|(?:{'|'.join(KEY_WORDS)}){_JOINT}key(?:{_JOINT}data)?"
+    rf"|(?:{'|'.join(CODE_WORDS)})[-_]?code|security_?answer|seed_?phrase|mnemonic"
+    r"|sess(?:ion)?_?id|samlresponse|assertion|(?:code|oauth)_?verifier"
     r"|connection" + _JOINT + r"string|dockerconfigjson|dockercfg|kubeconfig)s?"
     r"(?:[-_]?(?:confirm(?:ation)?|again|repeat(?:ed)?|retype|verify|new|old|current"
-    r"|value))?\d{0,3}\]?"
+    r"|value|hash))?(?:\d{0,3}\]?|\[\d{0,3}\])"
 )
-_SECRET_NAME = re.compile(rf".*{_WORDS}", re.DOTALL | re.IGNORECASE)
+_LAST_WORDS = re.compile(_WORDS, re.IGNORECASE)
+# What a longer name is called, says its end.
+_NAME_MAX = 200
+# How many tokens a language model takes, and whether there is a password.
+_COUNT_NAME = re.compile(
+    r"(?:.*[-_.])?(?:(?:max|min|total|prompt|completion|input|output|used|cached"
+    r"|reasoning|thinking|remaining|new|num)[-_]?)+tokens",
+    re.DOTALL | re.IGNORECASE,
+)
+_QUESTION_NAME = re.compile(r"(?:is|has)[-_]", re.IGNORECASE)
 _QUOTED = r'\\?"(?:[^"\\]|\\.)*"?'
 _ASSIGNED = re.compile(
     rf"""{_WORDS}\\?["']?\s{{0,8}}[:=]\s{{0,8}}
     (?:
-        (?P<sign>[|>])[-+0-9]{{0,2}}[ \t]{{0,8}}
-        (?P<block>(?:\r?\n(?:[ \t]+[^\n]*|(?=\r?\n)))+)
+        (?P<sign>[|>])[-+0-9]{{0,2}}[ \t]{{0,8}}(?P<block>(?=\r?\n(?:[ \t]|\r?\n)))
       | (?:(?:bearer|basic|digest|negotiate)\s{{1,8}})?
         (?P<value>\\?"(?:[^"\\]|\\.)*"?|'[^']*'?|[^\s"',;&]+)
     )""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+# The next line that is neither indented nor empty.
+_BLOCK_END = re.compile(r"\n[^ \t\r\n]")
+# Of a longer one the end isn't looked for: all that follows is masked with it.
+_BLOCK_MAX = 50_000
 _ELEMENT = re.compile(
     rf"{_WORDS}(?:\s[^<>]{{0,200}})?>\s{{0,80}}"
     r"(?:<!\[CDATA\[(?P<cdata>.*?)(?:\]\]>|\Z)|(?P<value>[^<>\s][^<>]*)(?=<|\Z))",
@@ -132,7 +152,13 @@ def is_secret_name(name: str) -> bool:
     """Tell whether what is called *name* is secret, as ``DB_PASSWORD``."""
     if not has_sign(name):
         return name.lower() == "auth"
-    return _SECRET_NAME.fullmatch(name) is not None
+    name = name[-_NAME_MAX:]
+    places = sign_places(name, _NAME_MAX)
+    if not any(_LAST_WORDS.fullmatch(name, each >> PLACE_BITS) for each in places):
+        return False
+    if _QUESTION_NAME.match(name):
+        return False
+    return not name.endswith("okens") or _COUNT_NAME.fullmatch(name) is None
 
 
 def is_secret_option(word: str) -> bool:
@@ -242,7 +268,9 @@ _READERS = {
 
 def _masked_value(match: re.Match[str], mask: MaskText) -> _Found:
     if match.re is _ASSIGNED and match["block"] is not None:
-        return match.start("sign"), match.end(), mask(_unindented(match["block"]))
+        end = _block_end(match.string, match.end())
+        block = match.string[match.end() : end]
+        return match.start("sign"), end, mask(_unindented(block))
     start, end = match.span("value")
     return start, end, _masked_literal(match["value"], mask)
 
@@ -264,5 +292,12 @@ def _masked_literal(value: str, mask: MaskText) -> str:
     return f"{quote_mark}{mask(inner)}{quote_mark}"
 
 
+def _block_end(text: str, start: int) -> int:
+    line = _BLOCK_END.search(text, start, start + _BLOCK_MAX)
+    return len(text.removesuffix("\n")) if line is None else line.start()
+
+
 def _unindented(block: str) -> str:
+    if len(block) > _BLOCK_MAX:
+        return block
     return "\n".join(line.strip() for line in block.splitlines()).strip()
