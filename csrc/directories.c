@@ -396,3 +396,29 @@ directories_reopen(struct writer *writer)
     writer->leader.state_dir = writer->state_dir;
     return error;
 }
+
+int
+directories_repair(struct writer *writer)
+{
+    int error = 0, broken;
+
+    pthread_mutex_lock(&writer->mutex);
+    if (directories_are_lost(writer)) {
+        error = directories_reopen(writer);
+    }
+    broken = leader_check_lock_file(&writer->leader);
+    if (error == 0 && broken < 0) {
+        if (broken == -EBADF) {
+            /* The number may be somebody else's file by now. */
+            writer->leader.lock_fd = -1;
+        }
+        leader_step_down(&writer->leader);
+        error = leader_reopen(&writer->leader, directories_file_mode(writer),
+                              (gid_t)writer->options.settings.gid);
+        if (error == 0) {
+            control_add(&writer->control, COUNTER_locks_reopened, 1);
+        }
+    }
+    pthread_mutex_unlock(&writer->mutex);
+    return error;
+}

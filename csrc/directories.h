@@ -32,6 +32,9 @@ bool directories_are_lost(const struct writer *writer);
 /* Opens them again. -ESTALE: the state directory is another one now. */
 int directories_reopen(struct writer *writer);
 
+/* Opens them and the lock file again when they were closed or replaced under us. */
+int directories_repair(struct writer *writer);
+
 /* Of the files in the state directory. */
 mode_t directories_file_mode(const struct writer *writer);
 

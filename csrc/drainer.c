@@ -120,7 +120,7 @@ repair(struct writer *writer)
         generation_forsake(writer); /* what was closed can't be opened again */
         return -ESTALE;
     }
-    return writer_repair(writer);
+    return directories_repair(writer);
 }
 
 /* Holds what is ours; a ring that was sealed or stalled is left for a new one. */

@@ -200,8 +200,4 @@ void drainer_finish(struct writer *writer);
 /* Whether rings of this process are CLOSING. */
 bool drainer_has_closing(struct writer *writer);
 
-/* In writer.c: opens directories and lock file again when they were closed or replaced
- * under us. Called by the thread. */
-int writer_repair(struct writer *writer);
-
 #endif

@@ -2,6 +2,7 @@
 
 #include "departed.h"
 #include "losscount.h"
+#include "ownring.h"
 #include "testpoint.h"
 
 #include <errno.h>
@@ -223,4 +224,37 @@ losses_tell(struct writer *writer)
         has_told = true;
     }
     return has_told;
+}
+
+void
+writer_drop(struct writer *writer, size_t size)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    if (own == NULL) {
+        return;
+    }
+    atomic_fetch_add_explicit(&own->ring.shared->dropped_bytes, size,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
+                              memory_order_release); /* drops:B */
+    atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release); /* due:B */
+}
+
+uint64_t
+writer_drops(struct writer *writer)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    return own == NULL ? 0
+                       : atomic_load_explicit(&own->ring.shared->dropped_count,
+                                              memory_order_acquire); /* drops:A */
+}
+
+int
+writer_tell_drops(struct writer *writer, uint64_t count)
+{
+    struct own_ring *own = ownring_current(writer);
+
+    return own == NULL || count == 0 ? 0 : losses_have_told(writer, own, count);
 }

@@ -375,3 +375,31 @@ speaker_describe(struct writer *writer, char text[SPEAKER_TEXT_SIZE])
     speaker_view(writer, &view);
     put_trouble(writer, &view, text, SPEAKER_TEXT_SIZE);
 }
+
+void
+writer_describe(struct writer *writer, char *text, size_t size)
+{
+    char whole[SPEAKER_TEXT_SIZE];
+
+    speaker_describe(writer, whole);
+    snprintf(text, size, "%s", whole);
+}
+
+void
+writer_look(struct writer *writer)
+{
+    speaker_look(writer);
+}
+
+uint32_t
+writer_said(struct writer *writer, char *text, size_t size, int *error)
+{
+    /* said:A */
+    uint32_t said = atomic_load_explicit(&writer->speaker.said, memory_order_acquire);
+
+    pthread_mutex_lock(&writer->mutex);
+    snprintf(text, size, "%s", writer->speaker.said_text);
+    *error = writer->speaker.said_error;
+    pthread_mutex_unlock(&writer->mutex);
+    return said;
+}

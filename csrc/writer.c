@@ -1,6 +1,7 @@
 /* writer.c - what the callers of a writer do; its thread is drainer.c's. */
 #include "writer.h"
 
+#include "asking.h"
 #include "closing.h"
 #include "directories.h"
 #include "drainer.h"
@@ -16,12 +17,10 @@
 #include "registry.h"
 #include "revival.h"
 #include "ringwait.h"
-#include "spare.h"
 #include "stats.h"
 #include "thread.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* Rings that one record is tried in, while somebody damages each. */
@@ -155,92 +154,6 @@ writer_close(struct writer *writer, uint64_t flush_limit_ns)
     return error;
 }
 
-int
-writer_repair(struct writer *writer)
-{
-    int error = 0, broken;
-
-    pthread_mutex_lock(&writer->mutex);
-    if (directories_are_lost(writer)) {
-        error = directories_reopen(writer);
-    }
-    broken = leader_check_lock_file(&writer->leader);
-    if (error == 0 && broken < 0) {
-        if (broken == -EBADF) {
-            /* The number may be somebody else's file by now. */
-            writer->leader.lock_fd = -1;
-        }
-        leader_step_down(&writer->leader);
-        error = leader_reopen(&writer->leader, directories_file_mode(writer),
-                              (gid_t)writer->options.settings.gid);
-        if (error == 0) {
-            control_add(&writer->control, COUNTER_locks_reopened, 1);
-        }
-    }
-    pthread_mutex_unlock(&writer->mutex);
-    return error;
-}
-
-/* A ring without a thread is no reason to refuse a record: it is safe there, another
- * process may lead, and the next write tries again. */
-static void
-ensure_thread(struct writer *writer)
-{
-    int error = 0;
-
-    if (!atomic_load_explicit(&writer->has_thread, memory_order_relaxed)) {
-        error = thread_try_start(writer);
-    }
-    if (error == -EBUSY) {
-        keeper_wake(); /* the thread leaves at this moment, or the keeper is there */
-    } else if (error < 0) {
-        control_note_error(&writer->control, error);
-        atomic_fetch_or_explicit(&writer->due, DUE_THREAD, memory_order_relaxed);
-    }
-}
-
-static bool
-is_over(const struct own_ring *own)
-{
-    return ring_is_sealed(&own->ring) || ring_is_cut(&own->ring) ||
-           atomic_load_explicit(&own->is_left, memory_order_relaxed);
-}
-
-/* The ring to write to; a forked child, or a process whose ring was sealed, gets a new
- * one. */
-static int
-find_ring(struct writer *writer, struct own_ring **out)
-{
-    struct own_ring *own = ownring_current(writer);
-    int error = 0;
-
-    if ((own == NULL || ring_is_sealed(&own->ring)) && generation_is_past(writer)) {
-        return -EREMCHG;
-    }
-    if (own == NULL && !writer->is_private) {
-        error = writer_repair(writer); /* a daemon closes what it inherited */
-    }
-    if (error == 0 && (own == NULL || is_over(own))) {
-        error = ownring_attach(writer, own,
-                               own != NULL && !ring_is_cut(&own->ring)
-                                   ? COUNTER_false_deaths
-                                   : COUNTER_COUNT);
-    }
-    if (error < 0 && own == NULL) {
-        /* It may not open the live file either: what it inherited it may lead with. */
-        error = spare_attach(writer, error);
-    } else if (error == 0 && own != ownring_current(writer)) {
-        spare_give_back(writer);
-        keptfile_drop(writer);
-    }
-    own = ownring_current(writer);
-    if (error == 0) {
-        ensure_thread(writer); /* a child has none yet */
-    }
-    *out = own;
-    return error;
-}
-
 /* The log rests: nobody looked where its path leads. Other processes see that somebody
  * is about to write, should he not live to drain it. */
 static void
@@ -250,7 +163,7 @@ end_rest(struct writer *writer)
         (void)generation_look(writer);
         control_wake_leader(&writer->control);
     }
-    ensure_thread(writer);
+    asking_ensure_thread(writer);
 }
 
 /* What has to be done before the next record. */
@@ -285,7 +198,7 @@ see_to_what_came(struct writer *writer, struct own_ring *own,
     uint32_t due = atomic_load_explicit(&writer->due, memory_order_relaxed);
 
     if ((due & DUE_THREAD) != 0) {
-        ensure_thread(writer);
+        asking_ensure_thread(writer);
     }
     /* Nobody read it: once more, into another ring. */
     return ring_has_lost(&own->ring, reservation) ? -ESTALE : 0;
@@ -303,7 +216,7 @@ overcome(struct writer *writer, struct own_ring **own, uint64_t size, int error)
         atomic_store_explicit(&(*own)->is_left, true, memory_order_relaxed);
     }
     if (error == -EUCLEAN || error == -ESTALE) {
-        return find_ring(writer, own);
+        return asking_find_ring(writer, own);
     }
     if ((error != -EAGAIN && error != -EMSGSIZE) || !growth_helps(writer, *own, size)) {
         return error;
@@ -335,7 +248,7 @@ int
 writer_make_room(struct writer *writer, size_t size)
 {
     struct own_ring *own;
-    int error = find_ring(writer, &own);
+    int error = asking_find_ring(writer, &own);
 
     return error < 0 ? error : growth_make_room(writer, size);
 }
@@ -395,7 +308,7 @@ writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
     uint64_t begin = writer->sys->now_mono();
     struct own_ring *own;
 
-    if (find_ring(writer, &own) < 0) {
+    if (asking_find_ring(writer, &own) < 0) {
         return;
     }
     if (atomic_load_explicit(&writer->control.shared->leader_sleeps,
@@ -410,39 +323,6 @@ writer_wait_space(struct writer *writer, size_t size, uint64_t limit_ns)
     ring_wait_space(&own->ring, size + 1, limit_ns);
     atomic_fetch_add_explicit(&own->ring.shared->blocked_ns,
                               writer->sys->now_mono() - begin, memory_order_relaxed);
-}
-
-void
-writer_drop(struct writer *writer, size_t size)
-{
-    struct own_ring *own = ownring_current(writer);
-
-    if (own == NULL) {
-        return;
-    }
-    atomic_fetch_add_explicit(&own->ring.shared->dropped_bytes, size,
-                              memory_order_relaxed);
-    atomic_fetch_add_explicit(&own->ring.shared->dropped_count, 1,
-                              memory_order_release); /* drops:B */
-    atomic_fetch_or_explicit(&writer->due, DUE_GAP, memory_order_release); /* due:B */
-}
-
-uint64_t
-writer_drops(struct writer *writer)
-{
-    struct own_ring *own = ownring_current(writer);
-
-    return own == NULL ? 0
-                       : atomic_load_explicit(&own->ring.shared->dropped_count,
-                                              memory_order_acquire); /* drops:A */
-}
-
-int
-writer_tell_drops(struct writer *writer, uint64_t count)
-{
-    struct own_ring *own = ownring_current(writer);
-
-    return own == NULL || count == 0 ? 0 : losses_have_told(writer, own, count);
 }
 
 void
@@ -485,80 +365,10 @@ writer_is_cut_off(const struct writer_ticket *ticket)
     return ring_is_cut(ticket->ring);
 }
 
-int
-writer_ask(struct writer *writer, enum request request, uint64_t *ticket)
-{
-    struct own_ring *own;
-    int error = find_ring(writer, &own);
-
-    if (error < 0 && own == NULL && request == REQUEST_FLUSH &&
-        keptfile_helps(writer, error)) {
-        *ticket = 0; /* each write was in the file as it returned */
-        return 0;
-    }
-    if (error < 0) {
-        return error;
-    }
-    *ticket = control_ask(&writer->control, request);
-    /* Nobody may be leading: then our own thread has to try now. */
-    wait_wake(writer->sys, &writer->thread_word);
-    return 0;
-}
-
-/* A flush counts only if the leader knew of our rings as it answered. */
-static bool
-is_answered(struct writer *writer, enum request request, uint64_t ticket)
-{
-    if (!control_is_done(&writer->control, request, ticket) ||
-        generation_has_left(writer)) {
-        return false;
-    }
-    if ((request != REQUEST_FLUSH && request != REQUEST_SYNC) ||
-        ownring_trusts_flush(writer, request == REQUEST_FLUSH ? ticket : UINT64_MAX)) {
-        return true;
-    }
-    wait_wake(writer->sys, &writer->thread_word); /* it enters them again */
-    return false;
-}
-
-int
-writer_wait_answer(struct writer *writer, enum request request, uint64_t ticket,
-                   uint64_t limit_ns, int *error)
-{
-    struct control_shared *shared = writer->control.shared;
-    /* wake:A */
-    uint32_t seen = atomic_load_explicit(&shared->done_word, memory_order_acquire);
-
-    helping_step(writer);
-    if (!is_answered(writer, request, ticket)) {
-        wait_word(writer->sys, &shared->done_word, seen, limit_ns);
-        if (!is_answered(writer, request, ticket)) {
-            return 0;
-        }
-    }
-    *error = control_answer(&writer->control, request, ticket);
-    return 1;
-}
-
 void
 writer_stats(struct writer *writer, struct writer_stats *out)
 {
     stats_collect(writer, out);
-}
-
-void
-writer_describe(struct writer *writer, char *text, size_t size)
-{
-    char whole[SPEAKER_TEXT_SIZE];
-
-    speaker_describe(writer, whole);
-    snprintf(text, size, "%s", whole);
-}
-
-void
-writer_look(struct writer *writer)
-{
-    speaker_look(writer);
 }
 
 uint64_t
@@ -567,19 +377,6 @@ writer_drained(struct writer *writer)
     struct own_ring *own = ownring_current(writer);
 
     return own == NULL ? 0 : ring_head(&own->ring);
-}
-
-uint32_t
-writer_said(struct writer *writer, char *text, size_t size, int *error)
-{
-    /* said:A */
-    uint32_t said = atomic_load_explicit(&writer->speaker.said, memory_order_acquire);
-
-    pthread_mutex_lock(&writer->mutex);
-    snprintf(text, size, "%s", writer->speaker.said_text);
-    *error = writer->speaker.said_error;
-    pthread_mutex_unlock(&writer->mutex);
-    return said;
 }
 
 void

@@ -55,6 +55,7 @@ C_SHELVES = [
 # Rooms of several files: drainer.h is the inside of `struct writer`.
 C_ROOMS = {
     "adoption": "writer",
+    "asking": "writer",
     "closing": "writer",
     "departed": "writer",
     "directories": "writer",
