@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from auditring import LogWriter
 from auditring.handlers import RotatingFileHandler
 from auditring.handlers.options import FileRights, HandlerOptions, read_options
+from auditring.log.options import OPTIONS
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
@@ -36,7 +36,7 @@ def test_a_bound_can_be_taken_away() -> None:
 def test_every_option_of_the_writer_is_one_of_a_handler() -> None:
     # What a handler decides itself.
     own = {"max_bytes", "max_backups", "dialect", "mode", "adopt_settings"}
-    names = set(LogWriter.__init__.__kwdefaults__ or {})
+    names = set(OPTIONS)
 
     assert names - own <= set(HandlerOptions.__annotations__)
 

@@ -6,7 +6,7 @@ from typing import get_args
 from ..files.formats import FORMATS, Compression
 from ..files.names import Dialect
 
-__all__ = ["MillSettings"]
+__all__ = ["MillSettings", "wrong_level"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,25 +49,13 @@ class MillSettings:
                 f"dialect: expected 'lumberjack', 'stdlib' or 'dated', "
                 f"got {self.dialect!r}"
             )
-        self._check_level()
+        reason = wrong_level(self.compress, self.compress_level)
+        if reason:
+            raise ValueError(f"compress_level: {reason}")
         for name in ("max_backups", "max_age_days", "max_total_bytes"):
             value = getattr(self, name)
             if value is not None and not value >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {value!r}")
-
-    def _check_level(self) -> None:
-        if self.compress_level is None:
-            return
-        if self.compress is None:
-            raise ValueError(
-                f"compress_level: {self.compress_level!r} without a compression"
-            )
-        levels = FORMATS[self.compress].levels
-        if self.compress_level not in levels:
-            raise ValueError(
-                f"compress_level: expected {levels[0]} to {levels[-1]} for "
-                f"{self.compress}, got {self.compress_level!r}"
-            )
 
     @property
     def has_work(self) -> bool:
@@ -78,3 +66,15 @@ class MillSettings:
             or self.max_age_days
             or self.max_total_bytes
         )
+
+
+def wrong_level(compress: Compression | None, level: int | None) -> str:
+    """Return what is wrong with a level for this format; empty if nothing is."""
+    if level is None:
+        return ""
+    if compress is None:
+        return f"{level!r} without a compression"
+    levels = FORMATS[compress].levels
+    if level in levels:
+        return ""
+    return f"expected {levels[0]} to {levels[-1]} for {compress}, got {level!r}"

@@ -8,7 +8,6 @@ command was used wrongly or can't work in its environment.
 """
 
 import errno
-import inspect
 import os
 import signal
 import sys
@@ -24,7 +23,7 @@ from .._version import __version__
 from ..errors import AuditringError
 from ..files.names import list_backups
 from ..log.messenger import SaidError
-from ..log.options import RING_BYTES_MAX, RING_BYTES_MIN
+from ..log.options import DEFAULTS, RING_BYTES_MAX, RING_BYTES_MIN
 from ..log.writer import CLOSE_LIMIT_S, LogWriter
 from .bench import bench
 from .commandgroup import CommandGroup
@@ -44,11 +43,6 @@ __all__ = ["main"]
 
 MIB = 2**20
 COMPRESSION_POLL_S = 0.02
-
-_DEFAULTS = {
-    name: parameter.default
-    for name, parameter in inspect.signature(LogWriter).parameters.items()
-}
 
 
 @click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -113,15 +107,15 @@ class _WriterOptions(TypedDict):
     "max_bytes",
     metavar="MB",
     type=Size(),
-    default=_DEFAULTS["max_bytes"],
-    show_default=shown_size(_DEFAULTS["max_bytes"]),
+    default=DEFAULTS["max_bytes"],
+    show_default=shown_size(DEFAULTS["max_bytes"]),
     help="Rotate before the live file grows beyond this; 0: never.",
 )
 @click.option(
     "--max-backups",
     metavar="N",
     type=click.IntRange(min=0),
-    default=_DEFAULTS["max_backups"],
+    default=DEFAULTS["max_backups"],
     show_default=True,
     help="Keep so many backups; 0: all.",
 )
@@ -129,7 +123,7 @@ class _WriterOptions(TypedDict):
     "--max-age",
     metavar="DAYS",
     type=click.FloatRange(min=0, min_open=True),
-    default=_DEFAULTS["max_age"],
+    default=DEFAULTS["max_age"],
     show_default="keep all",
     help="Remove backups that are older.",
 )
@@ -144,7 +138,7 @@ class _WriterOptions(TypedDict):
 @click.option(
     "--compress",
     type=click.Choice(["none", "gzip", "zstd", "lz4"]),
-    default=_DEFAULTS["compress"] or "none",
+    default=DEFAULTS["compress"] or "none",
     show_default=True,
     callback=lambda context, parameter, value: None if value == "none" else value,
     help="Compress backups.",
@@ -153,7 +147,7 @@ class _WriterOptions(TypedDict):
     "--compress-level",
     metavar="N",
     type=int,
-    default=_DEFAULTS["compress_level"],
+    default=DEFAULTS["compress_level"],
     show_default="the method's own",
     help="How hard to compress.",
 )
@@ -162,15 +156,15 @@ class _WriterOptions(TypedDict):
     "ring_bytes",
     metavar="MB",
     type=Size(RING_BYTES_MIN, RING_BYTES_MAX),
-    default=_DEFAULTS["ring_bytes"],
-    show_default=shown_size(_DEFAULTS["ring_bytes"]),
+    default=DEFAULTS["ring_bytes"],
+    show_default=shown_size(DEFAULTS["ring_bytes"]),
     help="Size of the ring in which lines wait to be written. A line may be nearly"
     " half as large; a larger one is refused and told.",
 )
 @click.option(
     "--on-full",
     type=click.Choice(["block", "drop", "raise"]),
-    default=_DEFAULTS["on_full"],
+    default=DEFAULTS["on_full"],
     show_default=True,
     help="While the ring is full: stop reading, drop lines (a gap event in the log"
     " tells how many), or end with status 1.",
@@ -178,7 +172,7 @@ class _WriterOptions(TypedDict):
 @click.option(
     "--durability",
     type=click.Choice(["process", "interval", "sync"]),
-    default=_DEFAULTS["durability"],
+    default=DEFAULTS["durability"],
     show_default=True,
     help="What a line survives: the death of processes; loss of power too, but for"
     " the last --sync-interval; or loss of power, before the next line is read.",
@@ -187,7 +181,7 @@ class _WriterOptions(TypedDict):
     "--sync-interval",
     metavar="SECONDS",
     type=click.FloatRange(min=0, min_open=True),
-    default=_DEFAULTS["sync_interval"],
+    default=DEFAULTS["sync_interval"],
     show_default=True,
     help="How often --durability interval syncs.",
 )
@@ -195,21 +189,21 @@ class _WriterOptions(TypedDict):
     "--state-dir",
     metavar="DIR",
     type=click.Path(file_okay=False),
-    default=_DEFAULTS["state_dir"],
+    default=DEFAULTS["state_dir"],
     show_default=".NAME.ring beside the log",
     help="Where rings are kept.",
 )
 @click.option(
     "--mode",
     type=_Mode(),
-    default=_DEFAULTS["mode"],
-    show_default=f"{_DEFAULTS['mode']:04o}",
+    default=DEFAULTS["mode"],
+    show_default=f"{DEFAULTS['mode']:04o}",
     help="Permission bits of new files.",
 )
 @click.option(
     "--group",
     metavar="NAME|GID",
-    default=_DEFAULTS["group"],
+    default=DEFAULTS["group"],
     show_default="the process's own",
     callback=lambda context, parameter, value: (
         int(value) if value and value.isdecimal() else value
@@ -219,7 +213,7 @@ class _WriterOptions(TypedDict):
 @click.option(
     "--dialect",
     type=click.Choice(["lumberjack", "stdlib"]),
-    default=_DEFAULTS["dialect"],
+    default=DEFAULTS["dialect"],
     show_default=True,
     help="Names of backups: audit-2026-11-22T01-02-03.004.log, or audit.log.1.",
 )

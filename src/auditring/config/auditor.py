@@ -10,7 +10,8 @@ from typing import Any
 from ..audit.auditor import Auditor
 from ..audit.reloads import Outcome, ReloadCounts
 from ..errors import ConfigError, ConfigProblem
-from ..log.writer import LASTING, LogWriter
+from ..log.options import LASTING
+from ..log.writer import LogWriter
 from ..metrics import Family, families
 from ..policy.policy import Policy
 from ..process._cooperativelock import CooperativeLock

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ConfigProblem
-from ..log.options import check_options
-from ..log.writer import LogWriter
+from ..log.options import (
+    DEFAULTS,
+    OPTIONS,
+    WrongOptionError,
+    WrongOptionTypeError,
+    check_options,
+)
 from .keys import KEYS, Settings, value_at
 from .text import Origin
 
@@ -29,29 +34,22 @@ _OF_ROTATION = (
 _OF_STORE = ("dataStoreTTL", "dataStoreIdentityProvider", "dataStoreCAFile")
 _NETWORK_STORES = ("mysql:", "postgres:", "postgresql:")
 
-# The argument of LogWriter by the key that it is named by.
-_WRITER_OPTIONS = {
+# Keys that are called otherwise than the option of a log that they are.
+_OTHER_NAMES = {
     "max_bytes": "maxSize",
-    "max_backups": "maxBackups",
-    "max_age": "maxAge",
     "max_total_bytes": "maxTotalSize",
-    "compress": "compress",
-    "compress_level": "compressLevel",
     "ring_bytes": "ringSize",
-    "on_full": "onFull",
-    "block_timeout": "blockTimeout",
-    "on_timeout": "onTimeout",
-    "durability": "durability",
-    "sync_interval": "syncInterval",
-    "state_dir": "stateDir",
-    "dialect": "dialect",
     "mode": "fileMode",
-    "group": "group",
     "space_warn_bytes": "spaceWarn",
     "space_critical_bytes": "spaceCritical",
-    "keep_for_followers": "keepForFollowers",
-    "wipe_on_drain": "wipeOnDrain",
-    "allow_network_fs": "allowNetworkFS",
+}
+_NO_KEYS = ("on_error", "adopt_settings")
+_KEY_OF_ATTRIBUTES = {key.attributes: path for path, key in KEYS.items()}
+# The key by the option of a log.
+_WRITER_OPTIONS = {
+    option: _OTHER_NAMES.get(option) or _KEY_OF_ATTRIBUTES[(option,)]
+    for option in OPTIONS
+    if option not in _NO_KEYS
 }
 
 
@@ -139,15 +137,12 @@ class _Rules:
             yield self._error("durability", told)
 
     def _options(self) -> Iterator[ConfigProblem]:
-        defaults = LogWriter.__init__.__kwdefaults__ or {}
         # Checking a state_dir makes it; the writer will do that.
-        given = {**defaults, **writer_options(self.settings), "state_dir": None}
+        given = {**DEFAULTS, **writer_options(self.settings), "state_dir": None}
         try:
             check_options(given)
-        except (ValueError, TypeError) as error:
-            option, _, told = str(error).partition(": ")
-            key = _WRITER_OPTIONS.get(option, "")
-            yield self._error(key, told or option)
+        except (WrongOptionError, WrongOptionTypeError) as error:
+            yield self._error(_WRITER_OPTIONS[error.option], error.reason)
 
     def store(self) -> Iterator[ConfigProblem]:
         """Tell of a database that is missing, or that nobody writes to."""

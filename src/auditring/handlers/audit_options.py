@@ -8,8 +8,7 @@ import orjson
 
 from ..documents.suggestion import did_you_mean
 from ..event.eventsize import MIN_EVENT_BYTES
-from ..log.options import check_options
-from ..log.writer import LogWriter
+from ..log.options import DEFAULTS, check_options
 from ..policy.policy import PRESETS, Policy
 from .options import DROP_IN_DEFAULTS, WriterOptions
 
@@ -78,14 +77,13 @@ def _full_path(path: object) -> str:
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
     """Check what goes to `LogWriter` before anything is made on the disk."""
-    defaults = LogWriter.__init__.__kwdefaults__ or {}
     for name in options:
-        if name not in defaults:
+        if name not in DEFAULTS:
             told = f"AuditHandler() got an unexpected keyword argument {name!r}"
-            raise TypeError(told + did_you_mean(name, defaults))
+            raise TypeError(told + did_you_mean(name, DEFAULTS))
     # Checking a state_dir makes it; the writer will do that.
     options = {**DROP_IN_DEFAULTS, **options}
-    check_options({**defaults, **options, "state_dir": None})
+    check_options({**DEFAULTS, **options, "state_dir": None})
     return options
 
 

@@ -8,16 +8,11 @@ import grp
 import importlib
 import os
 import pwd
-from collections.abc import Callable, Mapping
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from ..documents.suggestion import did_you_mean
-from ..log.options import check_options
-from ..log.writer import LogWriter
-
-if TYPE_CHECKING:
-    from ..files.formats import Compression
+from ..log.options import DEFAULTS, SharedOptions, check_options
 
 __all__ = [
     "DROP_IN_DEFAULTS",
@@ -29,7 +24,7 @@ __all__ = [
 ]
 
 
-class WriterOptions(TypedDict, total=False):
+class WriterOptions(SharedOptions, total=False):
     """Keyword arguments of `LogWriter` that every handler has; see there.
 
     Two have other defaults: while the ring is full, a record waits for 5 seconds
@@ -37,25 +32,6 @@ class WriterOptions(TypedDict, total=False):
     it, at once, until there is room again. A gap event in the log tells how many. A
     thread that runs an event loop waits for 0.05 seconds at most.
     """
-
-    compress: "Compression | None"
-    compress_level: int | None
-    max_age: float | timedelta | None
-    max_total_bytes: int | None
-    ring_bytes: int
-    on_full: Literal["block", "drop", "raise"]
-    block_timeout: float | None
-    on_timeout: Literal["raise", "drop"]
-    durability: Literal["process", "interval", "sync"]
-    sync_interval: float
-    state_dir: str | os.PathLike[str] | None
-    group: int | str | None
-    on_error: Callable[[Exception], object] | None
-    space_warn_bytes: int | None
-    space_critical_bytes: int | None
-    wipe_on_drain: bool
-    allow_network_fs: bool
-    keep_for_followers: bool
 
 
 class HandlerOptions(WriterOptions, total=False):
@@ -91,9 +67,7 @@ class HandlerOptions(WriterOptions, total=False):
 # What stands in for something that never waits for a log may not do so for ever.
 DROP_IN_DEFAULTS: Mapping[str, Any] = {"block_timeout": 5.0, "on_timeout": "drop"}
 
-_OF_WRITER = frozenset(HandlerOptions.__annotations__) & frozenset(
-    LogWriter.__init__.__kwdefaults__ or {}
-)
+_OF_WRITER = frozenset(SharedOptions.__annotations__)
 _OF_MILL = ("compress", "max_age", "max_total_bytes")
 _NEWLINES = (None, "", "\n", "\r", "\r\n")
 
@@ -166,9 +140,8 @@ def read_options(owner: str, given: Mapping[str, Any]) -> HandlerSettings:
     _translate(options)
     asked = {name: options[name] for name in options if name in _OF_WRITER}
     writer = {**DROP_IN_DEFAULTS, **asked}
-    defaults = LogWriter.__init__.__kwdefaults__ or {}
     # Checking a state_dir makes it; the writer will do that.
-    checked = check_options({**defaults, **writer, "state_dir": None})
+    checked = check_options({**DEFAULTS, **writer, "state_dir": None})
     group = -1 if writer.get("group") is None else checked["gid"]
     if any(writer.get(name) for name in _OF_MILL):
         # It takes tens of milliseconds; the first record is not to wait for that.

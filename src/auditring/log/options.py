@@ -1,29 +1,39 @@
-"""What a log may be opened with: the options of `LogWriter`, checked, and its path.
+"""The options of a log: the one table that all who take them are made from.
 
-Who gives a wrong one gets an exception that names it and its value.
+`LogWriter` checks its arguments by it, and the handlers, the command line and the
+configuration have their names, defaults and checks from it. Who gives a wrong one
+gets an exception that names it and its value.
 """
 
-import errno
 import grp
 import math
 import os
-import stat
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Self, TypedDict
 
 if TYPE_CHECKING:
+    from inspect import Signature
+
     from ..files.formats import Compression
+    from ..files.names import Dialect
 
 __all__ = [
     "CHOICES",
+    "DEFAULTS",
+    "LASTING",
     "MEBIBYTE",
     "NO_LEVEL",
+    "OPTIONS",
     "RING_BYTES_MAX",
     "RING_BYTES_MIN",
+    "LogOptions",
+    "Option",
+    "OptionsSignature",
+    "SharedOptions",
+    "WrongOptionError",
+    "WrongOptionTypeError",
     "check_options",
-    "is_stream",
-    "resolve",
     "seconds_ns",
 ]
 
@@ -39,190 +49,282 @@ CHOICES: Final[dict[str, tuple[str, ...]]] = {
     "dialect": ("lumberjack", "stdlib"),
 }
 NO_LEVEL: Final = -(2**31)
+NO_GROUP: Final = 2**32 - 1
 
 
-def check_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Turn the arguments of `LogWriter` into what the binding takes."""
-    for name in ("max_bytes", "max_backups", "ring_bytes", "mode"):
-        _check_count(name, given[name])
-    for name in ("max_total_bytes", "space_warn_bytes", "space_critical_bytes"):
-        if given[name] is not None:
-            _check_count(name, given[name])
-    for name in (
-        "keep_for_followers",
-        "wipe_on_drain",
-        "adopt_settings",
-        "allow_network_fs",
-    ):
-        if not isinstance(given[name], bool):
-            raise TypeError(f"{name}: expected True or False, got {given[name]!r}")
-    if not RING_BYTES_MIN <= given["ring_bytes"] <= RING_BYTES_MAX:
-        raise ValueError(
-            f"ring_bytes: expected {RING_BYTES_MIN} to {RING_BYTES_MAX}, "
-            f"got {given['ring_bytes']!r}"
-        )
-    if given["mode"] > 0o7777:
-        raise ValueError(f"mode: expected at most 0o7777, got {given['mode']:#o}")
-    if given["on_error"] is not None and not callable(given["on_error"]):
-        raise TypeError(f"on_error: expected a callable, got {given['on_error']!r}")
-    _check_level(given["compress"], given["compress_level"])
-    rings = given["state_dir"]
-    return {
-        "max_bytes": given["max_bytes"],
-        "max_backups": given["max_backups"],
-        "max_age_s": _age_s(given["max_age"]),
-        "max_total_bytes": given["max_total_bytes"] or 0,
-        "dialect": _index("dialect", given["dialect"]),
-        "compress": _index("compress", given["compress"], none=True),
-        "compress_level": (
-            NO_LEVEL if given["compress_level"] is None else given["compress_level"]
-        ),
-        # Whoever leads writes to the live file: all of the group must be able to.
-        "mode": given["mode"] | (0 if given["group"] is None else 0o660),
-        "gid": _group_id(given["group"]),
-        "keep_for_followers": given["keep_for_followers"],
-        "wipe_on_drain": given["wipe_on_drain"],
-        "sync_interval_ns": seconds_ns("sync_interval", given["sync_interval"]),
-        "ring_bytes": given["ring_bytes"],
-        "on_full": _index("on_full", given["on_full"]),
-        "drops_on_timeout": _index("on_timeout", given["on_timeout"]) == 1,
-        "block_ns": (
-            None
-            if given["block_timeout"] is None
-            else seconds_ns("block_timeout", given["block_timeout"])
-        ),
-        "durability": _index("durability", given["durability"]),
-        "rings_path": None if rings is None else _existing_directory(rings),
-        "adopt_settings": given["adopt_settings"],
-        "allow_network_fs": given["allow_network_fs"],
+class SharedOptions(TypedDict, total=False):
+    """Those that the handlers take, too; `LogWriter` says what they mean."""
+
+    max_age: float | timedelta | None
+    max_total_bytes: int | None
+    compress: "Compression | None"
+    compress_level: int | None
+    ring_bytes: int
+    on_full: Literal["block", "drop", "raise"]
+    block_timeout: float | None
+    on_timeout: Literal["raise", "drop"]
+    durability: Literal["process", "interval", "sync"]
+    sync_interval: float
+    state_dir: str | os.PathLike[str] | None
+    group: int | str | None
+    on_error: Callable[[Exception], object] | None
+    space_warn_bytes: int | None
+    space_critical_bytes: int | None
+    keep_for_followers: bool
+    wipe_on_drain: bool
+    allow_network_fs: bool
+
+
+class LogOptions(SharedOptions, total=False):
+    """Keyword arguments of `LogWriter`."""
+
+    max_bytes: int
+    max_backups: int
+    dialect: "Dialect"
+    mode: int
+    adopt_settings: bool
+
+
+class WrongOptionError(ValueError):
+    """A value that an option can't have.
+
+    Attributes:
+        option: Its name.
+        reason: What is wrong, without the name.
+    """
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option}: {reason}")
+        self.option, self.reason = option, reason
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.option, self.reason)
+
+
+class WrongOptionTypeError(TypeError):
+    """A value of a type that an option can't have; see `WrongOptionError`."""
+
+    def __init__(self, option: str, reason: str) -> None:
+        super().__init__(f"{option}: {reason}")
+        self.option, self.reason = option, reason
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
+        return type(self), (self.option, self.reason)
+
+
+def check_options(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn the arguments of `LogWriter` into what the binding takes.
+
+    Raises:
+        WrongOptionError, WrongOptionTypeError: It names the option.
+    """
+    checked = {
+        option.field: option.check(name, given[name])
+        for name, option in OPTIONS.items()
     }
+    _check_level(given["compress"], given["compress_level"])
+    if given["group"] is not None:
+        # Whoever leads writes to the live file: all of the group must be able to.
+        checked["mode"] |= 0o660
+    return checked
 
 
-def _check_count(name: str, value: object) -> None:
+# What checks a value: each returns it as the binding takes it.
+
+
+def _count(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name}: expected an integer, got {value!r}")
+        raise WrongOptionTypeError(name, f"expected an integer, got {value!r}")
     if not 0 <= value < 2**63:
-        raise ValueError(f"{name}: expected 0 or more, got {value!r}")
+        raise WrongOptionError(name, f"expected 0 or more, got {value!r}")
+    return value
+
+
+def _count_or_none(name: str, value: object) -> int:
+    return 0 if value is None else _count(name, value)
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise WrongOptionTypeError(name, f"expected True or False, got {value!r}")
+    return value
+
+
+def _ring_bytes(name: str, value: object) -> int:
+    if not RING_BYTES_MIN <= _count(name, value) <= RING_BYTES_MAX:
+        wanted = f"expected {RING_BYTES_MIN} to {RING_BYTES_MAX}"
+        raise WrongOptionError(name, f"{wanted}, got {value!r}")
+    return _count(name, value)
+
+
+def _mode(name: str, value: object) -> int:
+    bits = _count(name, value)
+    if bits > 0o7777:
+        raise WrongOptionError(name, f"expected at most 0o7777, got {value:#o}")
+    return bits
+
+
+def _callable(name: str, value: object) -> object:
+    if value is not None and not callable(value):
+        raise WrongOptionTypeError(name, f"expected a callable, got {value!r}")
+    return value
+
+
+def _level(name: str, value: object) -> int:
+    return NO_LEVEL if value is None else _count(name, value)
 
 
 def _check_level(compress: "Compression | None", level: int | None) -> None:
     if level is None:
         return
-    _check_count("compress_level", level)
     # Only then: checking the range takes the mill's table of formats.
-    from ..backups.settings import MillSettings
+    from ..backups.settings import wrong_level
 
-    MillSettings(compress=compress, compress_level=level)
+    reason = wrong_level(compress, level)
+    if reason:
+        raise WrongOptionError("compress_level", reason)
 
 
-def _index(name: str, value: object, *, none: bool = False) -> int:
-    """Return the place of *value* among the choices; with *none* they count from 1."""
-    if none and value is None:
-        return 0
+def _choice(name: str, value: object) -> int:
+    """Return the place of *value* among the choices."""
     choices = CHOICES[name]
     if value not in choices:
-        wanted = ", ".join(map(repr, (None, *choices) if none else choices))
-        raise ValueError(f"{name}: expected one of {wanted}, got {value!r}")
-    return choices.index(str(value)) + none
+        _refuse_choice(name, choices, value)
+    return choices.index(str(value))
+
+
+def _choice_or_none(name: str, value: object) -> int:
+    """Return the place of *value* among the choices, which count from 1; None is 0."""
+    if value is not None and value not in CHOICES[name]:
+        _refuse_choice(name, (None, *CHOICES[name]), value)
+    return 0 if value is None else CHOICES[name].index(str(value)) + 1
+
+
+def _refuse_choice(name: str, choices: tuple[object, ...], value: object) -> None:
+    wanted = ", ".join(map(repr, choices))
+    raise WrongOptionError(name, f"expected one of {wanted}, got {value!r}")
+
+
+def _drops(name: str, value: object) -> bool:
+    return _choice(name, value) == 1
 
 
 def seconds_ns(name: str, value: object) -> int:
     """Return *value* seconds in nanoseconds."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name}: expected seconds, got {value!r}")
+        raise WrongOptionTypeError(name, f"expected seconds, got {value!r}")
     if not 0 <= value < 2**31:
-        raise ValueError(f"{name}: expected seconds from 0 to 2**31, got {value!r}")
+        raise WrongOptionError(name, f"expected seconds from 0 to 2**31, got {value!r}")
     return int(value * 1e9)
 
 
-def _age_s(value: object) -> int:
+def _seconds_or_none(name: str, value: object) -> int | None:
+    return None if value is None else seconds_ns(name, value)
+
+
+def _age_s(name: str, value: object) -> int:
     """Return `max_age`, in days or a timedelta, in seconds."""
     if value is None:
         return 0
     if isinstance(value, timedelta):
         seconds = value.total_seconds()
     elif isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"max_age: expected days or a timedelta, got {value!r}")
+        raise WrongOptionTypeError(name, f"expected days or a timedelta, got {value!r}")
     else:
         seconds = value * 86400
     if not 0 <= seconds < 2**40:
-        raise ValueError(f"max_age: expected 0 or more days, got {value!r}")
+        raise WrongOptionError(name, f"expected 0 or more days, got {value!r}")
     return math.ceil(seconds)
 
 
-def _group_id(group: object) -> int:
+def _group_id(name: str, group: object) -> int:
     if group is None:
-        return 2**32 - 1
+        return NO_GROUP
     if isinstance(group, str):
         try:
             return grp.getgrnam(group).gr_gid
         except KeyError:
-            raise ValueError(f"group: no group is named {group!r}") from None
+            raise WrongOptionError(name, f"no group is named {group!r}") from None
     if isinstance(group, bool) or not isinstance(group, int):
-        raise TypeError(f"group: expected a name or number, got {group!r}")
-    if not 0 <= group < 2**32 - 1:
-        raise ValueError(f"group: expected a group number, got {group!r}")
+        raise WrongOptionTypeError(name, f"expected a name or number, got {group!r}")
+    if not 0 <= group < NO_GROUP:
+        raise WrongOptionError(name, f"expected a group number, got {group!r}")
     return group
 
 
-# Paths.
-
-
-def is_stream(path: object, durability: str) -> bool:
-    """Tell standard output from a file, if what is asked of it can be had."""
+def _existing_directory(name: str, path: object) -> str | None:
+    if path is None:
+        return None
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path: expected a str or PathLike, got {path!r}")
-    name = os.fspath(path)
-    if not name:
-        raise ValueError(f"path: expected the name of a file, got {name!r}")
-    if name == "-" and durability != "process":
-        raise ValueError(
-            f"durability: expected 'process' for standard output, got {durability!r}"
-        )
-    return name == "-"
-
-
-def _existing_directory(path: object) -> str:
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"state_dir: expected a str or PathLike, got {path!r}")
+        raise WrongOptionTypeError(name, f"expected a str or PathLike, got {path!r}")
     real = os.path.realpath(path)
     os.makedirs(real, mode=0o700, exist_ok=True)
     return real
 
 
-def resolve(path: str | os.PathLike[str]) -> Path:
-    """Return the absolute path of a log, and make its directory.
+class Option(NamedTuple):
+    """An option of a log.
 
-    A symbolic link as the log itself is followed once if it is root's or ours:
-    another user's may lead anywhere. Links on the way to it stay in the path: where
-    they lead may change (generation.h).
+    Attributes:
+        field: What the binding calls it, as the settings in csrc/control.h do.
+        check: Called with name and value; returns what the binding takes.
+        default: What holds if nothing is given.
+        is_lasting: Whether an open log keeps what it began with.
     """
-    text = os.path.abspath(os.fsdecode(os.fspath(path)))
-    if os.fsdecode(os.fspath(path)).endswith("/"):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), text)
-    try:
-        status = os.lstat(text)
-    except FileNotFoundError:
-        status = None
-    if status is not None and stat.S_ISLNK(status.st_mode):
-        if status.st_uid not in (0, os.geteuid()):
-            raise PermissionError(errno.EPERM, "a symbolic link of another user", text)
-        text = os.path.join(os.path.dirname(text), os.readlink(text))
-    _refuse_special(text)
-    directory, name = os.path.split(text)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    return Path(directory, name)
+
+    field: str
+    check: Callable[[str, Any], Any]
+    default: Any = None
+    is_lasting: bool = False
 
 
-def _refuse_special(path: str) -> None:
-    """Refuse what is no regular file before anything is made beside it."""
-    try:
-        kind = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return
-    if stat.S_ISDIR(kind):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if stat.S_ISLNK(kind):
-        raise OSError(errno.ELOOP, "a symbolic link to a symbolic link", path)
-    if not stat.S_ISREG(kind):
-        raise OSError(errno.EINVAL, "not a regular file", path)
+# What each means is said in the docstring of LogWriter, where users look for it.
+OPTIONS: Final[dict[str, Option]] = {
+    "max_bytes": Option("max_bytes", _count, 100 * MEBIBYTE),
+    "max_backups": Option("max_backups", _count, 0),
+    "max_age": Option("max_age_s", _age_s),
+    "max_total_bytes": Option("max_total_bytes", _count_or_none),
+    "compress": Option("compress", _choice_or_none),
+    "compress_level": Option("compress_level", _level),
+    "ring_bytes": Option("ring_bytes", _ring_bytes, 8 * MEBIBYTE, is_lasting=True),
+    "on_full": Option("on_full", _choice, "block"),
+    "block_timeout": Option("block_ns", _seconds_or_none),
+    "on_timeout": Option("drops_on_timeout", _drops, "raise"),
+    "durability": Option("durability", _choice, "process", is_lasting=True),
+    "sync_interval": Option("sync_interval_ns", seconds_ns, 1.0),
+    "state_dir": Option("rings_path", _existing_directory, is_lasting=True),
+    "dialect": Option("dialect", _choice, "lumberjack"),
+    "mode": Option("mode", _mode, 0o600),
+    "group": Option("gid", _group_id),
+    "on_error": Option("on_error", _callable),
+    "space_warn_bytes": Option("space_warn_bytes", _count_or_none, is_lasting=True),
+    "space_critical_bytes": Option(
+        "space_critical_bytes", _count_or_none, is_lasting=True
+    ),
+    "keep_for_followers": Option("keep_for_followers", _flag, True),
+    "wipe_on_drain": Option("wipe_on_drain", _flag, False),
+    "adopt_settings": Option("adopt_settings", _flag, False),
+    "allow_network_fs": Option("allow_network_fs", _flag, False, is_lasting=True),
+}
+DEFAULTS: Final = {name: option.default for name, option in OPTIONS.items()}
+LASTING: Final = tuple(name for name, one in OPTIONS.items() if one.is_lasting)
+
+
+class OptionsSignature:
+    """What `help` and `inspect.signature` show of a class that takes them all."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._init = owner.__dict__["__init__"]
+
+    def __get__(self, instance: object, owner: type) -> "Signature":
+        if owner.__init__ is not self._init:  # type: ignore[misc]  # compared, not called
+            raise AttributeError("__signature__")
+        # Imported late: nobody asks while a log is written.
+        from inspect import Parameter, Signature
+
+        path = Parameter("path", Parameter.POSITIONAL_OR_KEYWORD)
+        options = (
+            Parameter(name, Parameter.KEYWORD_ONLY, default=one.default)
+            for name, one in OPTIONS.items()
+        )
+        return Signature([path, *options])

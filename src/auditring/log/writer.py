@@ -9,9 +9,8 @@ import errno
 import os
 import time
 import weakref
-from collections.abc import Callable
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
 
 from ..documents.suggestion import did_you_mean
 from ..errors import ClosedError
@@ -25,13 +24,16 @@ from .droppedoptions import given as given_of
 from .leftovers import may_have_leftovers
 from .options import (
     CHOICES,
-    MEBIBYTE,
+    DEFAULTS,
+    LASTING,
     NO_LEVEL,
+    OPTIONS,
+    LogOptions,
+    OptionsSignature,
     check_options,
-    is_stream,
-    resolve,
     seconds_ns,
 )
+from .path import is_stream, resolve
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from ..backups.mills import LogMill
     from ..backups.settings import MillSettings
     from ..backups.space import SpaceWatch
-    from ..files.formats import Compression
     from ..files.names import Dialect
     from .stats import Stats
 
@@ -60,36 +61,13 @@ class LogWriter(Writer):
     Thread-safety: any thread. Fork-safe: a child writes through a ring of its own.
     """
 
+    __signature__ = OptionsSignature()
+
     # How backups are named that somebody else than the log's own rotation makes.
     mill_dialect: "ClassVar[Dialect | None]" = None
 
     def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        max_bytes: int = 100 * MEBIBYTE,
-        max_backups: int = 0,
-        max_age: float | timedelta | None = None,
-        max_total_bytes: int | None = None,
-        compress: "Compression | None" = None,
-        compress_level: int | None = None,
-        ring_bytes: int = 8 * MEBIBYTE,
-        on_full: Literal["block", "drop", "raise"] = "block",
-        block_timeout: float | None = None,
-        on_timeout: Literal["raise", "drop"] = "raise",
-        durability: Literal["process", "interval", "sync"] = "process",
-        sync_interval: float = 1.0,
-        state_dir: str | os.PathLike[str] | None = None,
-        dialect: "Dialect" = "lumberjack",
-        mode: int = 0o600,
-        group: int | str | None = None,
-        on_error: Callable[[Exception], object] | None = None,
-        space_warn_bytes: int | None = None,
-        space_critical_bytes: int | None = None,
-        keep_for_followers: bool = True,
-        wipe_on_drain: bool = False,
-        adopt_settings: bool = False,
-        allow_network_fs: bool = False,
+        self, path: str | os.PathLike[str], **options: Unpack[LogOptions]
     ) -> None:
         """Open a log; finish what killed processes left if nobody else is writing.
 
@@ -142,24 +120,26 @@ class LogWriter(Writer):
             ValueError, TypeError: A wrong option; the text names it and its value.
             OSError: The log can't be opened.
         """
-        given = locals()
-        options = check_options(given)
-        resolved = None if is_stream(path, durability) else resolve(path)
+        given: dict[str, Any] = {**DEFAULTS, **options}
+        if len(given) != len(DEFAULTS):
+            _refuse_unknown(options)
+        checked = check_options(given)
+        resolved = None if is_stream(path, given["durability"]) else resolve(path)
         self._log_path = resolved
         self._mill: LogMill | None = None
         self._watch: SpaceWatch | None = None
         self._close_lock = CooperativeLock()
         self._is_ending = False
-        self._on_error = on_error
-        self._given = {name: given[name] for name in _OPTIONS}
-        self._open(resolved, options)
+        self._on_error: Callable[[Exception], object] | None = given["on_error"]
+        self._given = given
+        self._open(resolved, checked)
         if resolved is None:
             names = given_of(self._given, ("max_backups", *OF_BACKUPS))
             tell_dropped("-", names, "standard output isn't rotated", self._given)
         else:
-            self._start_mill(options, space_warn_bytes, space_critical_bytes)
+            self._start_mill(checked)
         lifetime.join(self)
-        self._be_told_of(None, on_error)
+        self._be_told_of(None, self._on_error)
 
     def _be_told_of(
         self,
@@ -193,10 +173,9 @@ class LogWriter(Writer):
         except OSError:
             return True  # there may be some, and C takes it so, too
 
-    def _start_mill(
-        self, options: dict[str, Any], warn: int | None, critical: int | None
-    ) -> None:
+    def _start_mill(self, options: dict[str, Any]) -> None:
         assert self._log_path is not None
+        warn, critical = (self._given[name] for name in _SPACE)
         if warn is None and critical is None and not self._has_mill_work():
             if may_have_leftovers(self._log_path.parent, self._log_path.name):
                 self.settle_backups(RESOLVE_LIMIT_S)
@@ -321,8 +300,8 @@ class LogWriter(Writer):
             OSError: The log can't be opened any more.
         """
         for name, value in options.items():
-            if name not in _OPTIONS:
-                hint = did_you_mean(name, _OPTIONS)
+            if name not in OPTIONS:
+                hint = did_you_mean(name, OPTIONS)
                 raise TypeError(f"{name}: no such option, got {value!r}{hint}")
             if name in LASTING and value != self._given[name]:
                 raise ValueError(f"{name}: can't change, got {value!r}")
@@ -348,8 +327,7 @@ class LogWriter(Writer):
             newest._close(0)
         # One that runs asks for the settings at each pass.
         if self._mill is None:
-            warn, critical = (self._given[name] for name in _SPACE)
-            self._start_mill(checked, warn, critical)
+            self._start_mill(checked)
 
     # Ending.
 
@@ -462,7 +440,10 @@ class LogWriter(Writer):
         signal.signal(signal_number, handle)
 
 
-_OPTIONS: Final = tuple(LogWriter.__init__.__kwdefaults__ or {})
+def _refuse_unknown(options: Mapping[str, object]) -> None:
+    name = next(name for name in options if name not in OPTIONS)
+    text = f"LogWriter() got an unexpected keyword argument {name!r}"
+    raise TypeError(text + did_you_mean(name, OPTIONS))
+
+
 _SPACE: Final = ("space_warn_bytes", "space_critical_bytes")
-# What stays as it is while a log is open.
-LASTING: Final = ("ring_bytes", "durability", "state_dir", "allow_network_fs", *_SPACE)
