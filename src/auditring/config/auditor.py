@@ -243,20 +243,13 @@ class ConfiguredAuditor(Auditor):
         SIGHUP, say. Only in the main thread. A thread does it; a handler that was there
         before is called as well.
         """
-        import signal
+        # Imported late: most programs have no such signal.
+        from ..process.signals import call_on_signal
 
         if self._watch is None:
             self.watch(None)
-        before = signal.getsignal(signal_number)
-        watch = self._watch
-
-        def handle(number: int, frame: Any) -> None:  # noqa: ANN401  # as signal has it
-            if watch is not None:
-                watch.wake()
-            if callable(before):
-                before(number, frame)
-
-        signal.signal(signal_number, handle)
+        if self._watch is not None:
+            call_on_signal(signal_number, self._watch.wake)
 
     def close(self) -> None:
         """Stop watching, flush and close the backends and the log."""

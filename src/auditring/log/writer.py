@@ -36,7 +36,7 @@ from .options import (
 from .path import is_stream, resolve
 
 if TYPE_CHECKING:
-    from types import FrameType, TracebackType
+    from types import TracebackType
 
     from ..backups.mills import LogMill
     from ..backups.settings import MillSettings
@@ -425,19 +425,17 @@ class LogWriter(Writer):
         For an external logrotate. Only in the main thread. A handler that was there
         before is called as well.
         """
-        import signal
+        # Imported late: most programs have no such signal.
+        from ..process.signals import call_on_signal
 
-        before = signal.getsignal(signal_number)
         reference = weakref.ref(self)
 
-        def handle(number: int, frame: "FrameType | None") -> None:
+        def reopen() -> None:
             writer = reference()
             if writer is not None and not writer.closed:
                 writer._ask_reopen()
-            if callable(before):
-                before(number, frame)
 
-        signal.signal(signal_number, handle)
+        call_on_signal(signal_number, reopen)
 
 
 def _refuse_unknown(options: Mapping[str, object]) -> None:
