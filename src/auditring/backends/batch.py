@@ -4,8 +4,6 @@ A request never waits and is never refused here: what finds the buffer full is l
 and counted as such. Source: Kubernetes v1.36, the buffered audit backend.
 """
 
-import atexit
-import functools
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -14,6 +12,7 @@ from dataclasses import dataclass
 from ..process._nativethread import NativeEvent, NativeThread, sleep
 from ..process.afterfork import renew_after_fork
 from ..process.cooperation import wait_until
+from ..process.exits import Step, at_exit
 from ..process.known import Known
 from .backend import Backend, KeptEvent, OutgoingEvent
 from .losses import Losses, OnLoss
@@ -104,7 +103,7 @@ class Batch:
         self.begin_in_child()
         _batches.add(self)
         renew_after_fork(self)
-        _tie_to_exit()
+        at_exit(Step.BATCHES, _flush_all)
 
     def begin_in_child(self) -> None:
         """Set out without events and threads: those that wait are the parent's."""
@@ -259,11 +258,6 @@ class _Bucket:
 
 
 _batches: Known[Batch] = Known()
-
-
-@functools.cache
-def _tie_to_exit() -> None:
-    atexit.register(_flush_all)
 
 
 def _flush_all() -> None:

@@ -10,7 +10,6 @@ descriptor, and each wait has its limit: a thread that doesn't end in time goes 
 during the fork.
 """
 
-import atexit
 import functools
 import os
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ..errors import ClosedError
 from ..process import reaper
 from ..process._nativethread import is_main_thread
+from ..process.exits import Step, at_exit
 from ..process.known import Known
 from ..ring import _writer
 
@@ -114,7 +114,7 @@ def _tie_to_fork_and_exit() -> None:
         after_in_parent=_after_fork_in_parent,
         after_in_child=_after_fork_in_child,
     )
-    atexit.register(_close_all)
+    at_exit(Step.LOGS, _close_all)
 
 
 @functools.cache
