@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..files.names import SUFFIXES, TIE_MAX
 from ..files.opened import is_free, rename_anew
+from ..ring.statedir import state_dir_of
 
 __all__ = ["DatedBackup", "dated_backups", "names_for", "rename_to_free", "unread_of"]
 
@@ -120,8 +121,7 @@ def unread_of(live: str, backups: Sequence[DatedBackup]) -> set[str]:
 
     Where that can't be told it is all of them.
     """
-    directory, base = os.path.split(live)
-    if not os.path.isdir(os.path.join(directory, f".{base}.ring", "followers")):
+    if not os.path.isdir(os.path.join(state_dir_of(live), "followers")):
         return set()
     # Imported late: most logs have none.
     from ..errors import CursorError

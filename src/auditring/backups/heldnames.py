@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ..files.names import Backup, Dialect, Listing, scan_backups
 from ..files.opened import DIRECTORY_FLAGS, is_same_file, opened
+from ..ring.statedir import state_dir_of
 
 __all__ = ["BackupNames"]
 
@@ -30,9 +31,7 @@ class BackupNames:
             state_dir: The log's state directory; None is ``.<name>.ring`` beside it.
         """
         self.directory, self._name = os.path.split(log)
-        self._state_dir = state_dir or os.path.join(
-            self.directory, f".{self._name}.ring"
-        )
+        self._state_dir = state_dir or state_dir_of(log)
 
     @contextlib.contextmanager
     def held(self, dialect: Dialect) -> Iterator[None]:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from ..process._nativethread import sleep
+from ..ring.statedir import state_dir_of
 from .mill import Mill
 from .settings import MillSettings
 from .space import RESERVE_BYTES, SpaceState, SpaceWatch
@@ -191,13 +192,12 @@ class LogMill:
                 text = f"free space is {now}: {free} bytes left (was {before})"
                 self.mill.report(OSError(errno.ENOSPC, text, self.log))
 
-        directory, name = os.path.split(self.log)
         return SpaceWatch(
-            directory,
+            os.path.dirname(self.log),
             warn_bytes=max(warn_bytes, critical_bytes),
             critical_bytes=critical_bytes,
             full_bytes=min(critical_bytes, RESERVE_BYTES),
-            reserve=os.path.join(directory, f".{name}.ring", "reserve"),
+            reserve=os.path.join(state_dir_of(self.log), "reserve"),
             remove_oldest=self.mill.remove_oldest if may_remove else None,
             on_change=report,
         )

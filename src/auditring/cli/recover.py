@@ -14,6 +14,7 @@ from pathlib import Path
 from ..follow.follower import Follower
 from ..log.writer import LogWriter
 from ..process._nativethread import close
+from ..ring.statedir import state_dir_of
 
 __all__ = ["Recovery", "Rescue", "has_writers", "is_log", "recover"]
 
@@ -148,4 +149,4 @@ def _rings_of(log: Path, state_dir: str | os.PathLike[str] | None) -> frozenset[
 
 
 def _lock_of(log: Path) -> Path:
-    return log.with_name(f".{log.name}.ring") / "lock"
+    return Path(state_dir_of(log), "lock")

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
+from ..ring.statedir import state_dir_of
 from .cursor import Cursor, CursorFile
 from .generations import Generations
 from .locate import place_of
@@ -140,8 +141,7 @@ def _cursors_of(log: str | os.PathLike[str]) -> Iterator[Cursor]:
 
 
 def _directory_of(log: str | os.PathLike[str]) -> str:
-    directory, name = os.path.split(os.path.realpath(log))
-    return os.path.join(directory, f".{name}.ring", "followers")
+    return os.path.join(state_dir_of(os.path.realpath(log)), "followers")
 
 
 def _checked(name: str) -> str:

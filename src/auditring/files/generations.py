@@ -17,6 +17,7 @@ from itertools import takewhile
 from typing import Final
 
 from ..process._nativethread import close
+from ..ring.statedir import state_dir_of
 from .ageorder import in_order
 from .generation import Generation
 from .rotated import read_name
@@ -51,7 +52,7 @@ class Generations:
         """
         self.live = os.path.realpath(log)
         self.directory, self._name = os.path.split(self.live)
-        self._state_dir = os.path.join(self.directory, f".{self._name}.ring")
+        self._state_dir = state_dir_of(self.live)
         # By name, with the number that the directory says: an overlay may have another.
         # Most files are still the same at the next look.
         self._seen: dict[str, tuple[int, Generation]] = {}

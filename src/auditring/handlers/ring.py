@@ -28,6 +28,7 @@ from ..log.droppedoptions import OF_BACKUPS, OF_RINGS, given, tell_dropped
 from ..log.writer import LogWriter
 from ..process.reaper import hand_over
 from ..ring.ownership import give_to_owner, is_roots_alone
+from ..ring.statedir import state_dir_of
 from ._handler import FastHandler
 from .fallback import append_to_file, append_to_open_file
 from .linecodec import codec_name, is_plain_codec
@@ -94,8 +95,7 @@ class RingHandler(FastHandler, logging.FileHandler):
                 self._choose_way()
 
     def _state_dir(self) -> str:
-        directory, name = os.path.split(self.baseFilename)
-        return os.path.join(directory, f".{name}.ring")
+        return state_dir_of(self.baseFilename)
 
     # Attributes of the standard library's handlers.
 

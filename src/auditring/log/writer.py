@@ -18,6 +18,7 @@ from ..process._cooperativelock import CooperativeLock
 from ..process.reaper import hand_over
 from ..ring import _writer
 from ..ring._writer import GONE, Writer
+from ..ring.statedir import state_dir_of
 from . import lifetime
 from .droppedoptions import OF_BACKUPS, tell_dropped
 from .droppedoptions import given as given_of
@@ -164,7 +165,7 @@ class LogWriter(Writer):
         assert path is not None
         try:
             # First, because the import takes longer than opening the log.
-            os.stat(path.with_name(f".{path.name}.ring") / "followers")
+            os.stat(os.path.join(state_dir_of(path), "followers"))
             from ..files.followers import followers_of
 
             return bool(followers_of(path))

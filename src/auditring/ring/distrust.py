@@ -5,24 +5,24 @@ import os
 import pwd
 import stat
 
+from .statedir import state_dir_of
+
 __all__ = ["explain_refusal", "is_anothers"]
 
 
 def explain_refusal(path: str | os.PathLike[str]) -> str:
     """Return what is wrong about the state directory of the log at *path*."""
-    directory, name = os.path.split(os.fspath(path))
-    state = os.path.join(directory, f".{name}.ring")
+    state = state_dir_of(path)
     try:
-        return _explain(directory or ".", state)
+        return _explain(os.path.dirname(state) or ".", state)
     except OSError as error:
         return f"{state} can't be looked at: {error.strerror}"
 
 
 def is_anothers(path: str | os.PathLike[str]) -> bool:
     """Tell whether the log at *path* has a state directory of another user."""
-    directory, name = os.path.split(os.fspath(path))
     try:
-        status = os.lstat(os.path.join(directory, f".{name}.ring"))
+        status = os.lstat(state_dir_of(path))
     except OSError:
         return False
     return status.st_uid != os.geteuid()
