@@ -5,7 +5,7 @@
 #   make demo   show the main job on real events
 #   make test   the C tests as they are, then pytest
 #   make check  the C tests under sanitizers, a short kill storm, a kill at every test
-#               point, stopped leaders, the mutants
+#               point, stopped leaders, the mutants, 20 meetings
 #   make lint   formatters, linters, types
 #   make conformance [CASES=DIR]   case files that Kubernetes' own code answered
 #   make bench [QUICK=1] [MINUTES=N]   side by side with every rival that can be
@@ -53,13 +53,15 @@ test: $(BIN)/.installed $(BIN)/.dev
 	$(C_TESTS) plain
 	$(BIN)/python -m pytest
 
-check:
+# tests/crash/test_meetings.py holds that these 20 meetings have each kind at least once.
+check: $(BIN)/.installed $(BIN)/.dev
 	$(C_TESTS) address
 	$(C_TESTS) thread
 	$(C_TESTS) storm KILLS=1000
 	$(C_TESTS) points
 	$(C_TESTS) stalls
 	$(C_TESTS) mutants
+	$(BIN)/python tests/crash/meetings.py '{"rounds": 20, "seed": 7000}'
 
 lint: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/ruff check .
@@ -115,11 +117,12 @@ sidecar-storm: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/sidecar_storm.py \
 	    '{"ending": "SIGKILL", $(SIDECARS), "registered": true}'
 
-# Users, forks, limits, reloads, greenlets and whatever else may be at a log, put together
-# by chance; SEED=N begins with that one.
+# For so many seconds.
 hostile-fuzz: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/hostile.py $(or $(SECONDS),60) $(or $(SEED),1)
 
+# Users, forks, limits, reloads, greenlets and whatever else may be at a log, put together
+# by chance; SEED=N begins with that one.
 meetings: $(BIN)/.installed $(BIN)/.dev
 	$(BIN)/python tests/crash/meetings.py '{"rounds": $(ROUNDS)$(if $(SEED),$(COMMA) "seed": $(SEED))}'
 

@@ -2,7 +2,8 @@
 
 Usage: meetings.py [OPTIONS AS JSON], the fields of `Options`. Holds one meeting after
 the other and says what came of each; exits with 1 if a log wasn't good. A meeting's
-seed, given with ``"rounds": 1``, puts the same one together again.
+seed, given with ``"rounds": 1``, puts the same one together again: who comes and what
+happens depend on the seed and on what can be had here, and on nothing else.
 """
 
 import importlib.util

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from guest import HABITS
 from happenings import BY_CHANCE, HARMLESS, NEEDS_OWN_DISK
 from meeting import Plan
 from meetings import Place, hold, look_around, make_plan
@@ -62,3 +63,21 @@ def test_every_happening_comes_by_chance(place: Place) -> None:
 
     happened = {name for plan in plans for name in plan.happenings}
     assert happened == set(BY_CHANCE) or os.geteuid() != 0
+
+
+def test_the_twenty_meetings_of_make_check_have_all_kinds(place: Place) -> None:
+    if not place.is_root or len(place.patches) < 2 or place.shim is None:
+        pytest.skip("needs root, gevent, eventlet and a compiler")
+    plans = [make_plan(seed, place) for seed in range(7000, 7020)]
+    guests = [guest for plan in plans for guest in plan.guests]
+
+    assert {name for plan in plans for name in plan.happenings} == set(BY_CHANCE)
+    assert {guest["habit"] for guest in guests} == {"", *HABITS}
+    assert {guest["patched"] for guest in guests} == {"", *place.patches}
+    assert {guest["way"] for guest in guests} == {
+        "writer",
+        "rotating",
+        "timed",
+        "watched",
+    }
+    assert any(len({guest["way"] for guest in plan.guests}) > 1 for plan in plans)
