@@ -204,10 +204,6 @@ def test_other_arguments_are_left_to_others() -> None:
             "--audit-log-batch-buffer-size=0",
             "batch.bufferSize: expected an integer of at least 1, got the number 0",
         ),
-        (
-            "--audit-webhook-config-file=hook.yaml",
-            "webhook.configFile: 'hook.yaml': this version sends no webhooks",
-        ),
     ],
 )
 def test_a_wrong_flag_is_told_by_its_name_and_value(flag: str, told: str) -> None:
@@ -255,6 +251,22 @@ def test_all_that_is_wrong_with_a_webhook_is_told() -> None:
         "webhook.batch.maxSize",
         "webhook.batch.throttleQPS",
         "webhook.configFile",
+    ]
+
+
+def test_a_webhook_beside_a_log_is_only_warned_of() -> None:
+    config = load(LOG, "--audit-webhook-config-file=hook.yaml")
+
+    assert str(config.warnings[-1]) == (
+        "--audit-webhook-config-file: warning: webhook.configFile: 'hook.yaml': this"
+        " version sends no webhooks; events are in the log"
+    )
+
+
+def test_a_webhook_without_a_log_is_refused() -> None:
+    assert refused("--audit-webhook-config-file=hook.yaml") == [
+        "--audit-webhook-config-file: webhook.configFile: 'hook.yaml': this version"
+        " sends no webhooks"
     ]
 
 
