@@ -344,6 +344,8 @@ crc32c_copy(uint32_t crc, void *to, const void *from, size_t size)
         return ~fold_copying(~crc, from, to, size);
     }
 #endif
-    memcpy(to, from, size);
+    if (size > 0) { /* of nothing, there may be no place for it */
+        memcpy(to, from, size);
+    }
     return crc32c(crc, to, size);
 }
