@@ -752,6 +752,15 @@ def test_recover_makes_nothing_where_nobody_wrote(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [log]
 
 
+def test_recover_refuses_what_can_be_no_log(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    done = run("recover", str(tmp_path / "pipe"))
+
+    assert done.returncode == 2
+    assert b"pipe: not a regular file" in done.stderr
+
+
 def test_recover_finds_rings_in_another_directory(tmp_path: Path) -> None:
     log, rings = tmp_path / "audit.log", tmp_path / "rings"
     run("write", str(log), "--state-dir", str(rings), data=b"line\n")

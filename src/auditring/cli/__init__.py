@@ -309,6 +309,8 @@ def recover(path: str, state_dir: str | None) -> None:
     if not is_log(log):
         if not log.exists():
             raise Refusal(f"{path}: {os.strerror(errno.ENOENT)}")
+        if not log.is_file():
+            raise Refusal(f"{path}: not a regular file")
         click.echo(f"{path}: nothing to recover, no writer ever opened it")
         return
     with refusing(path, writes=True):
