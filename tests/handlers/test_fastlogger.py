@@ -329,14 +329,15 @@ def test_a_broken_call_is_reported_with_its_stack(
 def test_a_full_ring_is_reported_with_the_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handler = WatchedFileHandler(
-        tmp_path / "app.log", ring_bytes=SMALL_RING, on_full="raise"
-    )
-    logger = FastLogger("app")
-    logger.addHandler(handler)
     options = {"dialect": "stdlib", "ring_bytes": SMALL_RING}
 
     with Bystander(tmp_path / "app.log", **options) as leader:
+        # Behind the leader: root's handlers open their log when they are made.
+        handler = WatchedFileHandler(
+            tmp_path / "app.log", ring_bytes=SMALL_RING, on_full="raise"
+        )
+        logger = FastLogger("app")
+        logger.addHandler(handler)
         leader.stop()
         for number in range(100):
             logger.info("%d %s", number, "x" * 1000)
