@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 import callgrind
-from hostile import BODIES, QUERIES
+from hostile_texts import BODIES, QUERIES
 from report import table
 
 __all__ = ["costs", "fault_of", "main"]
